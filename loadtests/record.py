@@ -1,0 +1,247 @@
+"""What one run measured and what was decided of it: frozen data, stored as versioned JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+SCHEMA = 1
+
+Status = Literal["pass", "breach", "invalid", "inconclusive"]
+EXIT_CODES: dict[Status, int] = {"pass": 0, "inconclusive": 97, "invalid": 98, "breach": 99}
+
+
+class RecordError(Exception):
+    """A file that is not a record, or is one of another schema version."""
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Milliseconds; None where the percentile lies among arrivals that never completed (or nothing was sampled)."""
+
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    p99_9: float | None
+    max: float | None
+
+
+@dataclass(frozen=True)
+class Load:
+    """Arrivals due in the window; offered is the sum of the other four."""
+
+    offered: int
+    completed: int
+    failed: int
+    dropped: int
+    unfinished: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One value a second of the window, the first for the second that begins at the window's start.
+
+    offered, completed, failed: arrivals by the second in which they were due. p50_ms, p99_ms: of the response
+    times of the arrivals due in that second, None where there were none.
+    """
+
+    offered: list[int]
+    completed: list[int]
+    failed: list[int]
+    p50_ms: list[float | None]
+    p99_ms: list[float | None]
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """One schedule of the scenario and what became of its arrivals; the times are of whole arrivals, all steps."""
+
+    rate: float
+    scheduled: int
+    load: Load
+    steps: list[str]
+    response_time_ms: Percentiles
+    histogram: str
+    timeline: Timeline
+
+
+@dataclass(frozen=True)
+class Requests:
+    """All requests of one name in the window.
+
+    count includes failures. response_time counts from when the request was due, service_time from when it was
+    sent. Timed-out, dropped and unfinished requests are in response_time as right-censored: `censored` of them rank
+    above every completed one. histogram, failure_histogram: response times as base64 of a compressed HDR V2
+    histogram in microseconds (successes and timeouts; failures).
+    """
+
+    count: int
+    failures: int
+    censored: int
+    response_time_ms: Percentiles
+    service_time_ms: Percentiles
+    histogram: str
+    service_histogram: str
+    failure_histogram: str
+    errors: dict[str, int]
+    """How often each error was seen, by its message."""
+
+
+@dataclass(frozen=True)
+class Generator:
+    """How well the load generator itself kept up."""
+
+    dispatch_lag_ms: Percentiles
+    cpu_percent: list[float]
+    """Of one core, one value a second of the window."""
+    users_max: int
+    """Most virtual users that were busy at once."""
+
+
+@dataclass(frozen=True)
+class ScrapeTarget:
+    """How completely one target was scraped: `longest_gap_s` without a sample, `down_s` with up == 0, in seconds."""
+
+    job: str
+    instance: str
+    samples: int
+    longest_gap_s: float
+    down_s: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values over time of one labelled series: `times` in seconds since the window's start."""
+
+    labels: dict[str, str]
+    times: list[float]
+    values: list[float | None]
+
+
+@dataclass(frozen=True)
+class PanelData:
+    """What one dashboard panel showed in the window; an empty `series` means that the query gave nothing."""
+
+    panel: str
+    query: str
+    series: list[Series]
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One set of effects: acknowledged to clients against stored.
+
+    lost = acknowledged − stored, phantom = stored − attempted, indeterminate = attempted without an answer;
+    residual = lost + phantom. examples: up to five ids of each kind.
+    """
+
+    name: str
+    attempted: int
+    acknowledged: int
+    stored: int
+    lost: int
+    phantom: int
+    indeterminate: int
+    residual: int
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ScenarioFacts:
+    """What was asked for."""
+
+    name: str
+    description: str
+    seed: int
+    duration_s: float
+    warm_up_s: float
+    rate_factor: float
+
+
+BudgetStatus = Literal["met", "broken", "inconclusive"]
+CheckStatus = Literal["ok", "failed", "unknown"]
+
+
+@dataclass(frozen=True)
+class BudgetResult:
+    """One budget against what was seen; low and high bound the 95 % interval, None where the sample bears no bound."""
+
+    name: str
+    limit: float
+    unit: str
+    observed: float | None
+    low: float | None
+    high: float | None
+    samples: int
+    status: BudgetStatus
+    reason: str
+
+
+@dataclass(frozen=True)
+class ValidityCheck:
+    """One check of the measurement itself; `advice` says what to change when it failed."""
+
+    check: str
+    limit: str
+    observed: str
+    status: CheckStatus
+    advice: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided: the status, its exit code, why in one sentence, and every budget and check behind it."""
+
+    status: Status
+    exit_code: int
+    reason: str
+    budgets: list[BudgetResult]
+    validity: list[ValidityCheck]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that a run measured; the report, the judge and comparisons need nothing else."""
+
+    schema: int
+    scenario: ScenarioFacts
+    target: str
+    started_at: str
+    finished_at: str
+    environment: dict[str, str]
+    load: Load
+    arrivals: dict[str, Arrivals]
+    requests: dict[str, Requests]
+    generator: Generator
+    scrapes: list[ScrapeTarget]
+    panels: list[PanelData]
+    ledger: list[LedgerEntry]
+    memory_mb: dict[str, float]
+    """Most resident memory in the window by part, shared pages counted once (PSS), MB."""
+    verdict: Verdict | None = None
+
+
+def save(record: Record, path: Path) -> None:
+    """Write the record as indented JSON, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    partial.replace(path)
+
+
+def load(path: Path) -> Record:
+    """Read a record; RecordError says which file and what is wrong with it."""
+    try:
+        data = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise RecordError(f"{path}: {error}") from error
+    version = data.get("schema") if isinstance(data, dict) else None
+    if version != SCHEMA:
+        raise RecordError(f"{path}: schema {version!r}, this version reads {SCHEMA}")
+    try:
+        return msgspec.convert(data, Record)
+    except msgspec.ValidationError as error:
+        raise RecordError(f"{path}: {error}") from error
