@@ -73,14 +73,15 @@ class Arrivals:
 class Requests:
     """All requests of one name in the window.
 
-    count includes failures. response_time counts from when the request was due, service_time from when it was
-    sent. Timed-out, dropped and unfinished requests are in response_time as right-censored: `censored` of them rank
-    above every completed one. histogram, failure_histogram: response times as base64 of a compressed HDR V2
-    histogram in microseconds (successes and timeouts; failures).
+    count includes failures, failures include timeouts. response_time counts from when the request was due,
+    service_time from when it was sent. Timed-out, dropped and unfinished requests are right-censored: `censored` of
+    them rank above every completed one. The histograms hold response times, service times and the response times of
+    failures, as base64 of compressed HDR V2 histograms in microseconds.
     """
 
     count: int
     failures: int
+    timeouts: int
     censored: int
     response_time_ms: Percentiles
     service_time_ms: Percentiles

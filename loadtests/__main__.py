@@ -1,0 +1,104 @@
+"""python -m loadtests run|judge|report: drive a scenario, or look again at a run that was saved."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from compose.errors import StackError, UsageError
+from compose.topology import DEFAULT_BASE_PORT, SMALL, TOPOLOGIES, named
+from dashboards import DashboardsError
+from loadtests import display, record, report, run, scenario
+from loadtests.collect import CollectError
+from loadtests.swarm import SwarmError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+STATUSES = """exit status of run and judge:
+  0 budgets met · 99 a budget broken · 98 the run is invalid · 97 inconclusive (too few samples to say)
+  2 wrong usage or a wrong scenario file · 1 anything else failed · 130 interrupted"""
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line asks for and return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.act(options)
+    except (scenario.ScenarioError, UsageError) as error:
+        return _fail(error, USAGE)
+    except (
+        StackError, SwarmError, CollectError, DashboardsError, run.RunError, record.RecordError, report.ReportError,
+    ) as error:  # fmt: skip
+        return _fail(error, FAILED)
+    except KeyboardInterrupt:
+        return _fail("interrupted: nothing was judged", INTERRUPTED)
+    return status
+
+
+def _fail(error: object, status: int) -> int:
+    print(f"likestorm: {error}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtests", description=__doc__, epilog=STATUSES, formatter_class=raw
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("run", help="drive a scenario on the reference stack", epilog=STATUSES, formatter_class=raw)
+    verb.add_argument("scenario", nargs="?", default="likes", help="name or TOML file (%(default)s)")
+    verb.add_argument("--duration", type=_positive, metavar="S", help="length of the measured window, seconds")
+    verb.add_argument("--rate", type=_positive, metavar="FACTOR", help="all rates times this")
+    verb.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (runs/TIME-SCENARIO)")
+    verb.add_argument("--keep", action="store_true", help="of a stack that is up: drive the data that it holds")
+    verb.add_argument("--topology", default=SMALL.name, help=f"one of: {', '.join(TOPOLOGIES)} (%(default)s)")
+    verb.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first port of the stack (%(default)s)")
+    verb.set_defaults(act=_run)
+    for name, act, text in (
+        ("judge", _judge, "judge a saved run again and rewrite its report"),
+        ("report", _report, "rewrite the report of a saved run"),
+    ):
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+        verb.set_defaults(act=act)
+    return parser
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
+_positive.__name__ = "positive number"  # argparse says "invalid positive number value: …"
+
+
+def _run(options: argparse.Namespace) -> int:
+    chosen = scenario.load(options.scenario).scaled(options.rate, options.duration)
+    topology = named(options.topology, options.base_port)
+    return run.bench(run.Options(chosen, topology, options.out, options.keep))
+
+
+def _judge(options: argparse.Namespace) -> int:
+    saved = record.load(options.run / run.RECORD_FILE)
+    verdict, page = run.conclude(saved, scenario.load_saved(options.run / run.SCENARIO_FILE), options.run)
+    display.show_verdict(saved, verdict, page)
+    return verdict.exit_code
+
+
+def _report(options: argparse.Namespace) -> int:
+    saved = record.load(options.run / run.RECORD_FILE)
+    print(report.write(saved, options.run))
+    return 0
+
+
+if __name__ == "__main__":
+    # Output that is piped into something that ends early is no reason for a traceback.
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)

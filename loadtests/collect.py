@@ -1,0 +1,104 @@
+"""Puts a run together: what the swarm measured, what Prometheus saw in the window, what the target says it stored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from compose.scraping import ScrapeJob
+from dashboards.panels import PANELS, RUN_WINDOW
+from dashboards.prometheus import Prometheus, Sampled
+from loadtests import environment, ledger
+from loadtests.plan import Outcome
+from loadtests.record import SCHEMA, Load, PanelData, Record, ScenarioFacts, ScrapeTarget, Series
+from loadtests.scenario import Scenario
+
+
+class CollectError(Exception):
+    """What a run measured cannot be had; the message says of what."""
+
+
+def window(
+    scenario: Scenario,
+    target_url: str,
+    outcome: Outcome,
+    prometheus: Prometheus,
+    expected: Iterable[ScrapeJob],
+    stored: Mapping[str, Iterable[str]],
+    memory_mb: Mapping[str, float],
+) -> Record:
+    """The record of a run, without a verdict.
+
+    expected: what the topology says is scraped. stored: the target's audit, ids stored since the run began by set.
+    Raises CollectError where the audit lacks a set, dashboards' error where Prometheus is away.
+    """
+    start, end = outcome.window_start, outcome.window_end
+    try:
+        entries = ledger.reconcile(outcome.journals, stored)
+    except KeyError as error:
+        raise CollectError(f"the target's audit says nothing about {error}") from error
+    return Record(
+        schema=SCHEMA,
+        scenario=_facts(scenario),
+        target=target_url,
+        started_at=_iso(start),
+        finished_at=_iso(end),
+        environment=environment.describe(),
+        load=_sum(a.load for a in outcome.arrivals.values()),
+        arrivals=outcome.arrivals,
+        requests=outcome.requests,
+        generator=outcome.generator,
+        scrapes=_scrapes(prometheus, expected, start, end),
+        panels=[_panel(prometheus, panel.id, panel.promql(RUN_WINDOW), start, end) for panel in PANELS],
+        ledger=entries,
+        memory_mb=dict(memory_mb),
+    )
+
+
+def _facts(scenario: Scenario) -> ScenarioFacts:
+    return ScenarioFacts(
+        name=scenario.name,
+        description=scenario.description,
+        seed=scenario.seed,
+        duration_s=scenario.duration_s,
+        warm_up_s=scenario.warm_up_s,
+        rate_factor=scenario.rate_factor,
+    )
+
+
+def _iso(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="milliseconds")
+
+
+def _sum(loads: Iterable[Load]) -> Load:
+    rows = [(a.offered, a.completed, a.failed, a.dropped, a.unfinished) for a in loads]
+    return Load(*map(sum, zip(*rows, strict=True)))
+
+
+def _panel(prometheus: Prometheus, panel: str, query: str, start: float, end: float) -> PanelData:
+    return PanelData(panel, query, [_series(s, start) for s in prometheus.range(query, start, end)])
+
+
+def _series(sampled: Sampled, start: float) -> Series:
+    return Series(
+        labels=sampled.labels,
+        times=[round(time - start, 3) for time, _ in sampled.points],
+        values=[None if math.isnan(value) else value for _, value in sampled.points],
+    )
+
+
+def _scrapes(prometheus: Prometheus, expected: Iterable[ScrapeJob], start: float, end: float) -> list[ScrapeTarget]:
+    """How completely each expected target was scraped; one that Prometheus does not know has one gap, the window."""
+    seen = {(s.labels["job"], s.labels["instance"]): s.points for s in prometheus.samples("up", start=start, end=end)}
+    return [_scrape(target, seen.get((target.job, target.instance), []), start, end) for target in expected]
+
+
+def _scrape(target: ScrapeJob, points: list[tuple[float, float]], start: float, end: float) -> ScrapeTarget:
+    """A watched part that is down is the target's own trouble; an instrument that is down leaves a gap."""
+    times = [time for time, up in points if up or not target.is_instrument]
+    gaps = [later - earlier for earlier, later in pairwise([start, *times, end])]
+    steps = pairwise([*points, (end, 1.0)])
+    down = sum(later - earlier for (earlier, up), (later, _) in steps if not up)
+    return ScrapeTarget(target.job, target.instance, len(points), round(max(gaps), 3), round(down, 3))

@@ -1,0 +1,55 @@
+"""What a finite sample can say: 95 % intervals of percentiles, ratios and rates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.stats import binom, binomtest, chi2
+
+from loadtests.histogram import Histogram
+
+CONFIDENCE = 0.95
+TAIL = (1 - CONFIDENCE) / 2
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its bounds; None where the sample bears none, infinite where they lie among censored samples."""
+
+    observed: float | None
+    low: float | None
+    high: float | None
+
+
+def of_percentile(histogram: Histogram, percentile: float) -> Interval:
+    """A percentile (0-100) in ms with its distribution-free interval from binomial order statistics.
+
+    A bound that no order statistic of the sample gives is None: below 368 samples p99 has no upper bound.
+    """
+    n, q = histogram.total, percentile / 100
+    if n == 0:
+        return Interval(None, None, None)
+    low, high = int(binom.ppf(TAIL, n, q)), int(binom.ppf(1 - TAIL, n, q)) + 1
+    observed = histogram.at_rank(max(1, math.ceil(q * n - 1e-9)))
+    return Interval(observed, histogram.at_rank(low), histogram.at_rank(high))
+
+
+def samples_needed(percentile: float) -> int:
+    """How many samples a percentile needs before its interval has an upper bound."""
+    return math.ceil(math.log(TAIL) / math.log(percentile / 100))
+
+
+def of_ratio(events: int, trials: int) -> Interval:
+    """A ratio with its exact (Clopper-Pearson) interval."""
+    if trials == 0:
+        return Interval(None, None, None)
+    bounds = binomtest(events, trials).proportion_ci(CONFIDENCE, method="exact")
+    return Interval(events / trials, float(bounds.low), float(bounds.high))
+
+
+def of_rate(events: int, seconds: float) -> Interval:
+    """Events a second with the exact (Garwood) interval of a Poisson count."""
+    low = chi2.ppf(TAIL, 2 * events) / 2 if events else 0.0
+    high = chi2.ppf(1 - TAIL, 2 * events + 2) / 2
+    return Interval(events / seconds, float(low) / seconds, float(high) / seconds)

@@ -1,0 +1,36 @@
+"""How much memory the parts of a run take, with pages that processes share counted once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+from compose.memory import measure
+
+PERIOD_S = 5.0
+
+
+class MemoryWatch:
+    """Looks at process trees every PERIOD_S in a thread of its own, and keeps each tree's peak.
+
+    `pids` names the root process of each part; a part's memory is the proportional set size (PSS) of the whole tree.
+    """
+
+    def __init__(self, pids: Callable[[], Mapping[str, int]]) -> None:
+        self._pids = pids
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="memory", daemon=True)
+        self.peak_mb: dict[str, float] = {}
+
+    def __enter__(self) -> MemoryWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(PERIOD_S):
+            for part, megabytes in measure(self._pids()).items():
+                self.peak_mb[part] = max(self.peak_mb.get(part, 0.0), round(megabytes, 1))

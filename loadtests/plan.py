@@ -1,0 +1,68 @@
+"""What the driver tells the swarm, and what the swarm tells it back; both sides read and write these as JSON."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from loadtests.ledger import Journal
+from loadtests.record import Arrivals, Generator, Requests
+from loadtests.scenario import Scenario
+
+PLAN_VARIABLE = "LIKESTORM_PLAN"
+PROGRESS_VARIABLE = "LIKESTORM_PROGRESS_FD"
+
+
+class Plan(Struct, frozen=True):
+    """The swarm's orders: what to drive, where to find accounts and photos, and where to leave the outcome."""
+
+    scenario: Scenario
+    run_id: str
+    manifest: str
+    outcome: str
+    histograms: str
+
+
+class Member(Struct, frozen=True):
+    """One seeded user who is logged in."""
+
+    id: str
+    token: str
+
+
+class Manifest(Struct, frozen=True):
+    """What the target holds: logged-in users, photo ids from the most popular down, paths of JPEGs to upload."""
+
+    seed: int
+    users: list[Member]
+    photos: list[str]
+    jpegs: list[str]
+
+
+class Rates(Struct, frozen=True):
+    """How one schedule goes: arrivals a second over the last second, ms over the last five, errors since the start."""
+
+    offered: float
+    achieved: float
+    p50_ms: float | None
+    p99_ms: float | None
+    errors: int
+
+
+class Progress(Struct, frozen=True):
+    """Where the run is, once a second."""
+
+    phase: str
+    left_s: float
+    busy: int
+    rates: dict[str, Rates]
+
+
+class Outcome(Struct, frozen=True):
+    """What the swarm measured; times in seconds since the epoch."""
+
+    window_start: float
+    window_end: float
+    arrivals: dict[str, Arrivals]
+    requests: dict[str, Requests]
+    generator: Generator
+    journals: dict[str, Journal]

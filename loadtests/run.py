@@ -1,0 +1,128 @@
+"""The story of a run: bring the target up, drive it, collect, judge, save, report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from compose import local
+from compose.local import Target
+from compose.topology import Topology
+from dashboards.prometheus import Prometheus
+from loadtests import collect, display, report, swarm
+from loadtests.display import Screen
+from loadtests.judge import judge
+from loadtests.memory import MemoryWatch
+from loadtests.plan import Plan
+from loadtests.record import Record, Verdict, save
+from loadtests.scenario import Scenario
+from service import objectives
+
+RUNS = Path(__file__).parent.parent / "runs"
+RECORD_FILE, SCENARIO_FILE = "record.json", "scenario.json"
+
+
+class RunError(Exception):
+    """A run that cannot be made as asked."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run a scenario; `out` is the folder to fill, `keep` drives the data that a running stack already holds."""
+
+    scenario: Scenario
+    topology: Topology
+    out: Path | None = None
+    keep: bool = False
+
+
+def bench(options: Options) -> int:
+    """Run a scenario on the reference stack and return the exit status of its verdict.
+
+    Leaves record.json, scenario.json, report.html, summary.md, junit.xml, HDR logs and the parts' logs in a folder.
+    """
+    scenario = options.scenario
+    started = datetime.now(UTC)
+    out = _make_folder(options.out or RUNS / f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}")
+    with display.screen() as screen:
+        with _stack(options, screen, out) as target:
+            manifest = _data(target, options, screen)
+            record = _drive(scenario, target, manifest, out, screen)
+        screen.phase("judging")
+        verdict, page = conclude(record, scenario, out)
+    display.show_verdict(record, verdict, page)
+    return verdict.exit_code
+
+
+def conclude(record: Record, scenario: Scenario, out: Path) -> tuple[Verdict, Path]:
+    """Judge a record, save it with its verdict and its scenario, and write the report; returns its path."""
+    verdict = judge(record, scenario, objectives.load())
+    record = replace(record, verdict=verdict)
+    (out / SCENARIO_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(scenario), indent=1))
+    save(record, out / RECORD_FILE)
+    return verdict, report.write(record, out)
+
+
+def _make_folder(out: Path) -> Path:
+    if (out / RECORD_FILE).exists():
+        raise RunError(f"{out} already holds a run; OUT= takes a new folder")
+    (out / "logs").mkdir(parents=True, exist_ok=True)
+    return out.resolve()
+
+
+@contextmanager
+def _stack(options: Options, screen: Screen, out: Path) -> Iterator[Target]:
+    """The stack that is up already, or one of our own; either way the parts' logs are kept with the run."""
+    target = local.running()
+    with nullcontext(target) if target else local.up(options.topology, on_phase=screen.phase) as target:
+        try:
+            yield target
+        finally:
+            shutil.copytree(target.logs_dir, out / "logs", dirs_exist_ok=True)
+
+
+def _data(target: Target, options: Options, screen: Screen) -> Path:
+    """The manifest of what the stores hold: filled anew, unless the data of a running stack is to be kept."""
+    if options.keep:
+        manifest = target.run_dir / "manifest.json"
+        screen.phase("keeping the data")
+        return manifest
+    data, seed = options.scenario.data, options.scenario.seed
+    screen.phase(f"seeding {data.users:,} users and {data.users * data.photos_per_user:,} photos")
+    return local.seed(
+        target,
+        users=data.users,
+        photos_per_user=data.photos_per_user,
+        follows_per_user=data.follows_per_user,
+        seed=seed,
+    )
+
+
+def _drive(scenario: Scenario, target: Target, manifest: Path, out: Path, screen: Screen) -> Record:
+    """Load the target as the scenario says, and collect what came of it."""
+    began = datetime.now(UTC)
+    screen.phase(f"driving {target.url}: {scenario.warm_up_s:g} s of warm-up, {scenario.duration_s:g} s measured")
+    plan = Plan(scenario, f"r{began:%y%m%d%H%M%S}", str(manifest), str(out / "swarm.json"), str(out / "hdr"))
+    pids = {"bench": os.getpid()}
+    with MemoryWatch(lambda: target.pids() | pids) as memory:
+        outcome = swarm.run(
+            plan, target.url, out / "logs" / "swarm.log", lambda pid: pids.update(swarm=pid), screen.progress
+        )
+    screen.clear()
+    screen.phase("collecting: Prometheus, the stores' own account of what they hold")
+    return collect.window(
+        scenario,
+        target.url,
+        outcome,
+        Prometheus(target.prometheus_url),
+        target.scrape_jobs,
+        local.audit(target, began),
+        memory.peak_mb,
+    )

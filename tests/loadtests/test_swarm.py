@@ -1,0 +1,152 @@
+"""The engine on Locust, for real: a swarm in its own process against a server whose delays are known."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from loadtests import histogram, swarm
+from loadtests.plan import Outcome, Plan, Progress
+from loadtests.scenario import ArrivalPlan, Budgets, Data, Scenario
+from tests.loadtests import scripted
+
+
+def _scenario(arrivals: dict[str, ArrivalPlan], duration_s: float = 2.0, **options: float | int) -> Scenario:
+    return Scenario(
+        name="test",
+        description="of the engine",
+        users="tests.loadtests.visitors:Visitor",
+        arrivals=arrivals,
+        budgets=Budgets(),
+        data=Data(users=1, photos_per_user=1, follows_per_user=1),
+        warm_up_s=options.pop("warm_up_s", 0.5),
+        duration_s=duration_s,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def _drive(scenario: Scenario, url: str, folder: Path) -> tuple[Outcome, list[Progress]]:
+    plan = Plan(scenario, "run", "", str(folder / "outcome.json"), str(folder / "hdr"))
+    seen: list[Progress] = []
+    pids: list[int] = []
+    outcome = swarm.run(plan, url, folder / "swarm.log", pids.append, seen.append)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+    return outcome, seen
+
+
+def _steady(rate: float, *steps: str) -> ArrivalPlan:
+    return ArrivalPlan(rate=rate, schedule="constant", steps=list(steps))
+
+
+def test_what_is_offered_is_what_the_schedule_holds_and_all_of_it_is_accounted_for(tmp_path: Path) -> None:
+    scenario = _scenario(
+        {
+            "visit": ArrivalPlan(rate=100, schedule="poisson", steps=["visit"]),
+            "walk": _steady(10, "first", "second"),
+            "fail": _steady(10, "fail"),
+            "crash": _steady(5, "crash"),
+        }
+    )
+    with scripted.server() as url:
+        outcome, seen = _drive(scenario, url, tmp_path)
+    for arrivals in outcome.arrivals.values():
+        load = arrivals.load
+        assert load.offered == arrivals.scheduled == load.completed + load.failed + load.dropped + load.unfinished
+        assert sum(arrivals.timeline.offered) == load.offered
+    assert outcome.arrivals["visit"].load.completed == outcome.requests["visit"].count > 150
+    assert outcome.arrivals["fail"].load.failed == outcome.requests["fail"].failures == 20
+    assert outcome.arrivals["crash"].load.failed == 10
+    assert outcome.requests["crash"].failures == 0
+    assert list(outcome.requests["fail"].errors.values()) == [20]
+    assert histogram.decode(outcome.requests["fail"].failure_histogram).total == 20
+    assert histogram.decode(outcome.requests["fail"].histogram).total == 0
+    walk, second = outcome.arrivals["walk"].response_time_ms.p50, outcome.requests["second"].response_time_ms.p50
+    assert walk is not None
+    assert second is not None
+    assert 100 <= second < 150
+    assert second <= walk < 170
+    assert (tmp_path / "hdr" / "visit.hlog").read_text().count("\n") >= 2
+    assert {p.phase for p in seen} >= {"measure"}
+    assert len(outcome.generator.cpu_percent) == 2
+    assert outcome.window_end - outcome.window_start == pytest.approx(2.0)
+
+
+def test_the_same_seed_offers_the_same_load(tmp_path: Path) -> None:
+    scenario = _scenario({"visit": ArrivalPlan(rate=50, schedule="poisson", steps=["visit"])}, duration_s=1.0)
+    with scripted.server() as url:
+        first, _ = _drive(scenario, url, tmp_path)
+        second, _ = _drive(scenario, url, tmp_path)
+    assert first.arrivals["visit"].timeline.offered == second.arrivals["visit"].timeline.offered
+
+
+def test_a_stall_is_seen_by_all_who_arrive_during_it(tmp_path: Path) -> None:
+    """1 s of stall in 3 s: a third of the arrivals wait for 0 to 1 s, so p95 is the longest 15 % of them: 0.85 s."""
+    scenario = _scenario({"visit": _steady(100, "visit")}, duration_s=3.0, warm_up_s=0.0)
+    with scripted.server(stall=(1.0, 1.0)) as url:
+        outcome, _ = _drive(scenario, url, tmp_path)
+    times = outcome.requests["visit"].response_time_ms
+    assert times.p95 == pytest.approx(850, rel=0.05)
+    assert times.max == pytest.approx(1000, rel=0.05)
+    assert times.p50 is not None
+    assert times.p50 < 100
+
+
+def test_waiting_for_a_virtual_user_counts_and_too_long_a_wait_is_a_drop(tmp_path: Path) -> None:
+    """One user, 0.1 s a visit, 20 visits a second: the queue grows until it is as long as the maximum lateness."""
+    scenario = _scenario(
+        {"walk": _steady(20, "first", "second")}, users_max=1, lateness_max_s=0.5, drain_s=2.0, warm_up_s=0.0
+    )
+    with scripted.server() as url:
+        outcome, _ = _drive(scenario, url, tmp_path)
+    load = outcome.arrivals["walk"].load
+    assert load.offered == 40
+    assert load.dropped >= 10
+    assert load.completed >= 10
+    assert load.offered == load.completed + load.dropped
+    assert outcome.requests["first"].censored == load.dropped
+    assert outcome.requests["first"].response_time_ms.p90 is None
+    assert outcome.generator.users_max == 1
+    late = outcome.requests["first"].response_time_ms.p50
+    served = outcome.requests["first"].service_time_ms.p50
+    assert late is None or late > 200
+    assert served is not None
+    assert served < 50
+
+
+def test_what_is_under_way_at_the_end_is_unfinished_and_a_timeout_is_censored(tmp_path: Path) -> None:
+    scenario = _scenario({"hang": _steady(5, "hang")}, duration_s=4.0, warm_up_s=0.0, drain_s=1.5)
+    with scripted.server() as url:
+        outcome, _ = _drive(scenario, url, tmp_path)
+    load, requests = outcome.arrivals["hang"].load, outcome.requests["hang"]
+    assert load.offered == 20 == load.failed + load.unfinished
+    assert load.unfinished > 0
+    assert requests.timeouts == requests.failures == load.failed > 0
+    assert requests.censored == 20
+    assert requests.response_time_ms.p50 is None
+    full_time = histogram.decode(requests.failure_histogram).percentile(50)
+    assert full_time == pytest.approx(3000, rel=0.05)
+
+
+def test_a_starved_generator_shows_in_its_dispatch_lag(tmp_path: Path) -> None:
+    """40 arrivals a second of 30 ms of computing each are more than one core has."""
+    scenario = _scenario({"burn": _steady(40, "burn")}, warm_up_s=0.0)
+    with scripted.server() as url:
+        outcome, _ = _drive(scenario, url, tmp_path)
+    lag = outcome.generator.dispatch_lag_ms.p99
+    assert lag is not None
+    assert lag > 100
+    assert max(outcome.generator.cpu_percent) > 85
+
+
+def test_a_swarm_that_cannot_start_says_why(tmp_path: Path) -> None:
+    scenario = Scenario(
+        name="test",
+        description="",
+        users="tests.loadtests.visitors:Nobody",
+        arrivals={"visit": _steady(1, "visit")},
+        budgets=Budgets(),
+        data=Data(users=1, photos_per_user=1, follows_per_user=1),
+    )
+    with pytest.raises(swarm.SwarmError, match="Nobody"):
+        _drive(scenario, "http://127.0.0.1:9", tmp_path)
