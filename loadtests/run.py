@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from compose import local
+from compose.layout import STATE
 from compose.local import Target
 from compose.topology import Topology
 from dashboards.prometheus import Prometheus
@@ -35,12 +36,16 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """How to run a scenario; `out` is the folder to fill, `keep` drives the data that a running stack already holds."""
+    """How to run a scenario.
+
+    out: the folder to fill. keep: drive the data that a running stack already holds. state: the stack's own folder.
+    """
 
     scenario: Scenario
     topology: Topology
     out: Path | None = None
     keep: bool = False
+    state: Path = STATE
 
 
 def bench(options: Options) -> int:
@@ -80,8 +85,9 @@ def _make_folder(out: Path) -> Path:
 @contextmanager
 def _stack(options: Options, screen: Screen, out: Path) -> Iterator[Target]:
     """The stack that is up already, or one of our own; either way the parts' logs are kept with the run."""
-    target = local.running()
-    with nullcontext(target) if target else local.up(options.topology, on_phase=screen.phase) as target:
+    running = local.running(options.state)
+    own = local.up(options.topology, on_phase=screen.phase, state=options.state)
+    with nullcontext(running) if running else own as target:
         try:
             yield target
         finally:

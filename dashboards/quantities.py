@@ -1,0 +1,64 @@
+"""Numbers as a reader wants them: three significant digits, always with their unit."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+DIGITS = 3
+UNKNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How values of a unit are printed: multiplied by `factor`, followed by `label` (empty for plain counts)."""
+
+    factor: float
+    label: str
+
+
+def scale(unit: str, largest: float) -> Scale:
+    """The scale that suits values up to `largest`.
+
+    unit: a Grafana id (s, ms, percentunit, bytes, short, suffix:TEXT), `ratio`, or any other text, which is printed.
+    """
+    if unit in ("s", "ms"):
+        seconds = 1.0 if unit == "s" else 1e-3
+        return Scale(seconds, "s") if largest * seconds >= 10 else Scale(seconds * 1e3, "ms")
+    if unit in ("percentunit", "ratio"):
+        return Scale(100, "%")
+    if unit == "bytes":
+        return Scale(1e-9, "GB") if largest >= 1e9 else Scale(1e-6, "MB")
+    return Scale(1, "" if unit == "short" else unit.removeprefix("suffix:"))
+
+
+def number(value: float) -> str:
+    """A measured value: three significant digits, no exponent, no digit before the point cut off."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(float(f"{abs(value):.{DIGITS - 1}e}")))
+    return f"{value:,.{max(0, DIGITS - 1 - magnitude)}f}"
+
+
+def exact(value: float) -> str:
+    """A value that somebody chose, such as a limit or a tick: all its digits, and no more."""
+    text = f"{value:,.9f}" if abs(value) < 1 else f"{value:,.4f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A measured value with its unit, such as `12.3 ms` or `0.512 %`; `not known` for None."""
+    return _with_unit(value, unit, number)
+
+
+def limit(value: float, unit: str) -> str:
+    """A chosen value with its unit, such as `50 ms`."""
+    return _with_unit(value, unit, exact)
+
+
+def _with_unit(value: float | None, unit: str, say: Callable[[float], str]) -> str:
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    fitting = scale(unit, abs(value))
+    return f"{say(value * fitting.factor)} {fitting.label}".rstrip()

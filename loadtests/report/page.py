@@ -1,0 +1,46 @@
+"""The run as one HTML file that opens anywhere: no script, no request, nothing outside of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from dashboards import charts
+from dashboards.quantities import limit, quantity
+from loadtests.record import Record, Verdict
+from loadtests.report import drawings, tables, wording
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def render(record: Record, verdict: Verdict) -> str:
+    """The page's HTML."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(quantity=quantity, limit=limit)
+    environment.filters["svg"] = Markup  # the charts' own output, in which all text is escaped already
+    return environment.get_template("report.html").render(
+        record=record,
+        verdict=verdict,
+        reason=wording.shorten(verdict.reason),
+        headline=wording.HEADLINES[verdict.status],
+        tones=wording.TONES,
+        icons=wording.ICONS,
+        chart_style=charts.STYLE,
+        figures=tables.list_figures(record, verdict),
+        budgets=tables.list_budgets(verdict),
+        requests=tables.list_requests(record),
+        parts=tables.list_parts(record),
+        latency=drawings.draw_latency(record, verdict),
+        percentiles=drawings.draw_percentiles(record),
+        rates=drawings.draw_rates(record),
+        tiers=drawings.draw_panels(record),
+        lag=wording.say_percentiles(record.generator.dispatch_lag_ms, record.load.offered, None, censored=False),
+    )

@@ -1,0 +1,90 @@
+"""How the report says things: verdicts, statuses, and numbers with what they leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dashboards.quantities import UNKNOWN, limit, quantity
+from loadtests.histogram import decode
+from loadtests.record import BudgetResult, Percentiles, Requests, Status
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A verdict in words; `tone` is good, bad, or open and picks the colour, `icon` is for those who see no colour."""
+
+    word: str
+    icon: str
+    tone: str
+    meaning: str
+
+
+HEADLINES: Mapping[Status, Headline] = {
+    "pass": Headline("PASS", "✓", "good", "The target kept every budget, and the measurement can be trusted."),
+    "breach": Headline("BREACH", "✕", "bad", "The target broke a budget, and the measurement can be trusted."),
+    "invalid": Headline(
+        "INVALID", "!", "odd", "What was measured decides nothing, neither for the target nor against it."
+    ),
+    "inconclusive": Headline("INCONCLUSIVE", "?", "open", "This run is too small to say that all is well."),
+}
+TONES = {"met": "good", "ok": "good", "broken": "bad", "failed": "odd", "inconclusive": "open", "unknown": "open"}
+ICONS = {"good": "✓", "bad": "✕", "odd": "!", "open": "?"}
+
+REASON_LENGTH = 320
+PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("p99_9", 99.9))
+
+
+def shorten(reason: str) -> str:
+    """A verdict's reason cut after a whole clause, where it is longer than a first screen should hold."""
+    if len(reason) <= REASON_LENGTH:
+        return reason
+    clauses = reason[:REASON_LENGTH].rsplit("; ", 1)[0]
+    return f"{clauses}; and more, in the tables below."
+
+
+def name_budget(name: str) -> str:
+    """A budget's name as words."""
+    return name.replace("_", " ")
+
+
+def is_floor(budget: BudgetResult) -> bool:
+    """Whether the limit is a least value; rates are the only budgets that have one."""
+    return budget.unit == "/s"
+
+
+def say_limit(budget: BudgetResult) -> str:
+    """The limit with its direction."""
+    return f"{'≥' if is_floor(budget) else '≤'} {limit(budget.limit, budget.unit)}"
+
+
+def say_interval(budget: BudgetResult) -> str:
+    """The 95 % interval in words; a bound that the sample does not bear is said to be open."""
+    low, high = (None if v is None else quantity(v, budget.unit) for v in (budget.low, budget.high))
+    if low and high:
+        return f"{low} to {high}"
+    if low:
+        return f"{low} or more"
+    return f"up to {high}" if high else UNKNOWN
+
+
+def say_percentiles(times: Percentiles, samples: int, longest_ms: float | None, *, censored: bool) -> list[str]:
+    """p50, p90, p95, p99, p99.9 and the maximum of a sample.
+
+    Where a percentile lies among arrivals that never completed it is only known to be longer than the longest that
+    did; where less than one sample lies beyond it, the sample does not bear it.
+    """
+    beyond = f"> {quantity(longest_ms, 'ms')}" if censored and longest_ms is not None else UNKNOWN
+    said = []
+    for field, percentile in PERCENTILES:
+        value: float | None = getattr(times, field)
+        if samples * (1 - percentile / 100) < 0.999:
+            said.append("too few")
+        else:
+            said.append(beyond if value is None else quantity(value, "ms"))
+    return [*said, beyond if times.max is None else quantity(times.max, "ms")]
+
+
+def longest(requests: Requests) -> float | None:
+    """The longest response time that is known, ms."""
+    return decode(requests.histogram).max_ms

@@ -1,0 +1,170 @@
+"""The judge as a table: what is in the record, and what must be decided of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from loadtests import histogram
+from loadtests.histogram import Histogram
+from loadtests.judge import judge
+from loadtests.record import BudgetResult, LedgerEntry, Load, Record, ScrapeTarget, Status, Verdict
+from loadtests.scenario import Scenario, load
+from service import objectives
+from tests.loadtests import records
+
+
+def _judge(record: Record, scenario: Scenario | None = None) -> Verdict:
+    return judge(record, scenario or load("likes"), objectives.load())
+
+
+def _budget(verdict: Verdict, name: str) -> BudgetResult:
+    [found] = [b for b in verdict.budgets if b.name == name]
+    return found
+
+
+def _with_likes(sample: Histogram, failures: int = 0) -> Record:
+    record = records.passing()
+    likes = replace(
+        record.requests["like"],
+        count=sample.completed + failures,
+        failures=failures,
+        timeouts=0,
+        censored=sample.censored,
+        histogram=sample.encode(),
+    )
+    return replace(record, requests=record.requests | {"like": likes})
+
+
+@pytest.mark.parametrize(
+    ("record", "status", "exit_code"),
+    [
+        (records.passing, "pass", 0),
+        (records.breach, "breach", 99),
+        (records.invalid, "invalid", 98),
+        (records.inconclusive, "inconclusive", 97),
+    ],
+)
+def test_each_kind_of_run_gets_its_status(record: object, status: Status, exit_code: int) -> None:
+    verdict = _judge(record())  # type: ignore[operator]
+    assert (verdict.status, verdict.exit_code) == (status, exit_code)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "status"),
+    [
+        ([10.0] * 5400, "met"),
+        ([10.0] * 5300 + [80.0] * 100, "broken"),
+        # 54 of 5,400 is exactly one percent: the interval holds the limit.
+        ([10.0] * 5346 + [80.0] * 54, "inconclusive"),
+    ],
+)
+def test_a_percentile_is_met_or_broken_only_if_its_interval_says_so(milliseconds: list[float], status: str) -> None:
+    verdict = _judge(_with_likes(histogram.of(ms / 1e3 for ms in milliseconds)))
+    assert _budget(verdict, "like p99").status == status
+
+
+def test_too_few_samples_are_inconclusive_and_the_reason_says_how_many_it_takes() -> None:
+    result = _budget(_judge(_with_likes(histogram.of([0.01] * 300))), "like p99")
+    assert result.status == "inconclusive"
+    assert result.high is None
+    assert "300 samples" in result.reason
+    assert "368" in result.reason
+
+
+def test_few_samples_that_are_all_too_slow_are_a_breach_all_the_same() -> None:
+    assert _budget(_judge(_with_likes(histogram.of([0.2] * 300))), "like p99").status == "broken"
+
+
+def test_arrivals_that_never_completed_break_the_budget() -> None:
+    sample = histogram.of([0.01] * 5000)
+    sample.censored = 400
+    verdict = _judge(_with_likes(sample))
+    result = _budget(verdict, "like p99")
+    assert (result.status, result.observed, result.low) == ("broken", None, None)
+    assert "never completed" in result.reason
+    assert _budget(verdict, "like errors").status == "broken"
+    assert verdict.status == "breach"
+    assert "like p99" in verdict.reason
+
+
+def test_a_request_that_was_never_seen_is_not_a_pass() -> None:
+    record = records.passing()
+    without = {name: r for name, r in record.requests.items() if name != "upload-confirm"}
+    verdict = _judge(replace(record, requests=without))
+    assert _budget(verdict, "upload-confirm p99").status == "inconclusive"
+    assert _budget(verdict, "upload-confirm errors").status == "inconclusive"
+    assert (verdict.status, verdict.exit_code) == ("inconclusive", 97)
+
+
+def test_an_empty_record_is_not_a_pass() -> None:
+    record = replace(
+        records.passing(), requests={}, arrivals={}, load=Load(0, 0, 0, 0, 0), scrapes=[], ledger=[], panels=[]
+    )
+    verdict = _judge(record)
+    assert verdict.status == "invalid"
+    assert {b.status for b in verdict.budgets} == {"inconclusive"}
+
+
+def test_errors_count_failures_and_what_was_never_answered() -> None:
+    sample = histogram.of([0.01] * 5000)
+    verdict = _judge(_with_likes(sample, failures=100))
+    result = _budget(verdict, "like errors")
+    assert result.samples == 5100
+    assert result.observed == pytest.approx(100 / 5100)
+    assert result.status == "broken"
+
+
+def test_a_rate_is_met_only_if_its_interval_clears_the_limit() -> None:
+    record = records.passing()
+    like = record.arrivals["like"]
+
+    def completed(count: int) -> str:
+        load = replace(like.load, completed=count)
+        return _budget(
+            _judge(replace(record, arrivals=record.arrivals | {"like": replace(like, load=load)})), "likes_per_second"
+        ).status
+
+    assert completed(5400) == "met"
+    assert completed(4900) == "inconclusive"
+    assert completed(4500) == "broken"
+
+
+INVALIDATING = {
+    "dispatch lag": lambda r: replace(
+        r, generator=replace(r.generator, dispatch_lag_ms=replace(r.generator.dispatch_lag_ms, p99=20.5))
+    ),
+    "generator CPU": lambda r: replace(r, generator=replace(r.generator, cpu_percent=[10.0] * 50 + [95.0] * 5)),
+    "scraping": lambda r: replace(r, scrapes=[*r.scrapes, ScrapeTarget("app", "app-2", 20, 41.0, 0.0)]),
+    "offered against schedule": lambda r: replace(
+        r, arrivals=r.arrivals | {"like": replace(r.arrivals["like"], scheduled=r.arrivals["like"].scheduled + 1)}
+    ),
+    "every arrival accounted for": lambda r: replace(r, load=replace(r.load, offered=r.load.offered + 1)),
+    "ledger": lambda r: replace(r, ledger=[LedgerEntry("likes", 9, 9, 8, 1, 0, 0, 1)]),
+}
+
+
+@pytest.mark.parametrize("check", INVALIDATING)
+def test_each_validity_check_can_fail_and_says_so(check: str) -> None:
+    verdict = _judge(INVALIDATING[check](records.passing()))
+    assert (verdict.status, verdict.exit_code) == ("invalid", 98)
+    assert [c.check.startswith(check) for c in verdict.validity if c.status == "failed"] == [True]
+    assert check in verdict.reason
+
+
+def test_invalid_outranks_a_breach_and_a_breach_outranks_inconclusive() -> None:
+    late = INVALIDATING["dispatch lag"](records.breach())
+    assert _judge(late).status == "invalid"
+    without = {name: r for name, r in records.breach().requests.items() if name != "upload-confirm"}
+    assert _judge(replace(records.breach(), requests=without)).status == "breach"
+
+
+def test_a_run_that_acknowledged_nothing_is_not_a_pass() -> None:
+    verdict = _judge(replace(records.passing(), ledger=[LedgerEntry("likes", 0, 0, 0, 0, 0, 0, 0)]))
+    assert verdict.status == "inconclusive"
+    assert "ledger" in verdict.reason
+
+
+def test_a_short_spike_of_generator_cpu_is_not_starvation() -> None:
+    record = records.passing()
+    spiky = replace(record, generator=replace(record.generator, cpu_percent=[10.0] * 30 + [99.0] + [10.0] * 29))
+    assert _judge(spiky).status == "pass"
