@@ -1,0 +1,33 @@
+"""Everything that the service raises on purpose; routes/errors.py turns each into a status."""
+
+
+class ServiceError(Exception):
+    """The root of the service's own exceptions."""
+
+
+class MalformedError(ServiceError):
+    """What was asked for makes no sense as it stands."""
+
+
+class UnauthenticatedError(ServiceError):
+    """No session, or a name and password that do not match."""
+
+
+class NotFoundError(ServiceError):
+    """There is no such thing, or not for this user."""
+
+
+class TakenError(ServiceError):
+    """The name belongs to somebody else."""
+
+
+class CorruptImageError(ServiceError):
+    """An uploaded object that is no picture; another attempt gives the same."""
+
+
+class UnavailableError(ServiceError):
+    """A backing store that did not answer, or not in time; whether it did the work is unknown."""
+
+    def __init__(self, store: str, cause: object) -> None:
+        super().__init__(f"{store} is unavailable: {cause}")
+        self.store = store

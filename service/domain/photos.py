@@ -1,0 +1,99 @@
+"""Photos: asking for an upload, confirming it, showing the photo."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.errors import MalformedError, NotFoundError
+from service.domain.lookup import PhotoLookup
+from service.domain.ports import JobQueue, Links, ObjectStore, PhotoStore
+from service.domain.records import Photo, PhotoState, UploadLink
+
+CONTENT_TYPE = "image/jpeg"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Leave to PUT one object; `id` confirms it afterwards and becomes the photo's id."""
+
+    id: int
+    link: UploadLink
+
+
+@dataclass(frozen=True)
+class PhotoView:
+    """A photo as users see it."""
+
+    photo: Photo
+    state: PhotoState
+    url: str
+    thumbnail_url: str | None
+
+
+def photo_key(owner_id: int, photo_id: int) -> str:
+    """The key of an uploaded photo's object.
+
+    It holds the owner, so an upload can be confirmed only by the user who asked for it.
+    """
+    return f"photos/{owner_id}/{photo_id}.jpg"
+
+
+def thumbnail_key(key: str) -> str:
+    """The key of the thumbnail that belongs to a photo's object."""
+    return f"thumbs/{key.removeprefix('photos/')}"
+
+
+def view(photo: Photo, state: PhotoState, links: Links) -> PhotoView:
+    """The photo with the links by which a client loads it."""
+    thumbnail = links.view(thumbnail_key(photo.key)) if state.thumbnail else None
+    return PhotoView(photo, state, links.view(photo.key), thumbnail)
+
+
+class Photos:
+    """The use cases around one photo; `largest_upload` in bytes."""
+
+    def __init__(
+        self,
+        photos: PhotoStore,
+        lookup: PhotoLookup,
+        objects: ObjectStore,
+        links: Links,
+        queue: JobQueue,
+        largest_upload: int,
+    ) -> None:
+        self._photos = photos
+        self._lookup = lookup
+        self._objects = objects
+        self._links = links
+        self._queue = queue
+        self._largest_upload = largest_upload
+
+    def ask_upload(self, user_id: int, content_length: int, now: datetime) -> Upload:
+        """A link for one JPEG of exactly `content_length` bytes; MalformedError when that is too large."""
+        if not 0 < content_length <= self._largest_upload:
+            raise MalformedError(f"content_length must lie between 1 and {self._largest_upload}")
+        upload_id = self._photos.next_photo_id()
+        key = photo_key(user_id, upload_id)
+        return Upload(upload_id, self._links.upload(key, CONTENT_TYPE, content_length, now))
+
+    def confirm(self, user_id: int, upload_id: int, caption: str) -> tuple[PhotoView, bool]:
+        """Publish an uploaded object; True when this call did it, False when an earlier one had.
+
+        NotFoundError when this user has no such object in the store.
+        """
+        key = photo_key(user_id, upload_id)
+        if not self._objects.object_exists(key):
+            raise NotFoundError("no such upload")
+        inserted = self._photos.insert_photo(upload_id, user_id, key, caption)
+        if inserted:
+            photo, state = inserted
+            self._lookup.remember(photo)
+        else:
+            photo, state = self._lookup.photo(upload_id), self._lookup.state(upload_id)
+        if not state.thumbnail:
+            # Also when confirmed before: that request may have died between its commit and this line.
+            self._queue.enqueue_thumbnail(upload_id)
+        return view(photo, state, self._links), inserted is not None
+
+    def show(self, photo_id: int) -> PhotoView:
+        """One photo; NotFoundError when there is none."""
+        return view(self._lookup.photo(photo_id), self._lookup.state(photo_id), self._links)

@@ -1,0 +1,41 @@
+# ruff: noqa: N999 (the name is gunicorn's)
+"""How gunicorn serves one instance: one process of threads, and metric files by slot (see telemetry/slots.py).
+
+The address, the number of threads and the number of workers come from the command line.
+"""
+
+from typing import Any
+
+from service.telemetry import slots
+
+worker_class = "gthread"
+threads = 8
+# nginx keeps its connections for 60 s: it is to close them, not we while it sends.
+keepalive = 75
+timeout = 30
+graceful_timeout = 10
+preload_app = False
+accesslog = None
+loglevel = "warning"
+# By default a socket under the user's home, on which several instances would collide.
+control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """Forget the metrics of an earlier start."""
+    slots.wipe()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker a slot before it is born, so that the master knows it."""
+    worker.slot = slots.lowest_free(other.slot for other in server.WORKERS.values())
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Take the slot; the application and its metrics are loaded after this."""
+    slots.claim(worker.slot)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Drop what only the living may report."""
+    slots.bury(worker.slot)

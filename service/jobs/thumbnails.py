@@ -1,0 +1,50 @@
+"""Thumbnails: made from the uploaded object, stored beside it, then noted on the photo."""
+
+import struct
+from io import BytesIO
+
+from PIL import Image, ImageOps
+
+from service.domain.errors import CorruptImageError, NotFoundError
+from service.domain.lookup import PhotoLookup
+from service.domain.photos import CONTENT_TYPE, thumbnail_key
+from service.domain.ports import ObjectStore, PhotoStore
+
+LONGEST_SIDE = 320
+MOST_PIXELS = 50_000_000
+QUALITY = 80
+
+
+class Thumbnails:
+    """The jobs of the queue `thumbnails`; each may run more than once."""
+
+    def __init__(self, photos: PhotoStore, lookup: PhotoLookup, objects: ObjectStore) -> None:
+        self._photos = photos
+        self._lookup = lookup
+        self._objects = objects
+
+    def make(self, photo_id: int) -> None:
+        """Make one photo's thumbnail; CorruptImageError when its object is no JPEG, NotFoundError when it is gone."""
+        photo = self._lookup.photo(photo_id)
+        original = self._objects.get_object(photo.key)
+        if original is None:
+            raise NotFoundError(f"no object {photo.key}")
+        self._objects.put_object(thumbnail_key(photo.key), shrink(original), CONTENT_TYPE)
+        self._photos.mark_thumbnail(photo_id)
+        self._lookup.forget_state(photo_id)
+
+
+def shrink(original: bytes) -> bytes:
+    """A JPEG whose longer side is at most LONGEST_SIDE; CorruptImageError when `original` is no JPEG."""
+    try:
+        with Image.open(BytesIO(original), formats=["JPEG"]) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise CorruptImageError(f"{image.width} × {image.height} pixels are too many")
+            # Draft mode decodes at a fraction of the size: a third of the time, a tenth of the memory.
+            image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise CorruptImageError(str(error)) from error
+    smaller = BytesIO()
+    upright.save(smaller, "JPEG", quality=QUALITY)
+    return smaller.getvalue()

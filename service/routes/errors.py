@@ -1,0 +1,63 @@
+"""The one place where exceptions become statuses; every error is {"error": {"code", "message"}}."""
+
+import logging
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from service.domain.errors import (
+    MalformedError,
+    NotFoundError,
+    ServiceError,
+    TakenError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from service.routes.messages import answer
+
+_log = logging.getLogger(__name__)
+
+_ANSWERS: dict[type[ServiceError], tuple[int, str]] = {
+    MalformedError: (400, "malformed"),
+    UnauthenticatedError: (401, "unauthenticated"),
+    NotFoundError: (404, "not_found"),
+    TakenError: (409, "taken"),
+    UnavailableError: (503, "unavailable"),
+}
+
+
+def register(app: Flask) -> None:
+    """Answer every exception that leaves a route."""
+    app.register_error_handler(ServiceError, _on_service_error)
+    app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(Exception, _on_surprise)
+
+
+def _on_service_error(error: ServiceError) -> Response:
+    known = _ANSWERS.get(type(error))
+    if known is None:
+        return _on_surprise(error)
+    status, code = known
+    if isinstance(error, UnavailableError):
+        # What a backend said is for the log: it may name hosts and keys.
+        _log.warning("%s", error)
+        return _answer(status, code, f"{error.store} did not answer")
+    return _answer(status, code, str(error))
+
+
+def _on_http_error(error: HTTPException) -> Response:
+    """What Flask itself refuses: unknown paths, wrong methods, bodies that are too large."""
+    response = _answer(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
+    allow = error.get_response().headers.get("Allow")
+    if allow:
+        response.headers["Allow"] = allow
+    return response
+
+
+def _on_surprise(error: Exception) -> Response:
+    _log.error("a request failed", exc_info=error)
+    return _answer(500, "internal", "something went wrong here")
+
+
+def _answer(status: int, code: str, message: str) -> Response:
+    return answer(status, {"error": {"code": code, "message": message}})

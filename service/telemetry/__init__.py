@@ -1,0 +1,1 @@
+"""How the service is observed: metrics, timers wrapped around requests and stores, logs."""

@@ -1,0 +1,84 @@
+"""Stand-ins for stores that time every operation, count every failure, and tell observers what came out."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, TypeVar, cast
+
+from service import catalog
+from service.catalog import Metric
+from service.telemetry.metrics import Metrics
+
+Store = TypeVar("Store")
+Observer = Callable[[Any], None]
+"""Gets what an operation returned, or the exception that it raised."""
+
+
+def measured(store: Store, name: str, metrics: Metrics, observers: Mapping[str, Observer]) -> Store:
+    """A stand-in for `store` with the same methods; `observers` by the name of the method."""
+    return cast(Store, _Measured(store, name, metrics, observers))
+
+
+class _Measured:
+    """Wraps each method when it is first asked for and keeps the wrapper, so that children are bound once."""
+
+    def __init__(self, store: object, name: str, metrics: Metrics, observers: Mapping[str, Observer]) -> None:
+        self._store = store
+        self._name = name
+        self._metrics = metrics
+        self._observers = observers
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        method = getattr(self._store, operation)
+        timed = _timed(method, self._name, operation, self._metrics, self._observers.get(operation))
+        setattr(self, operation, timed)
+        return timed
+
+
+def counting(metrics: Metrics, metric: Metric, *labels: str, when: Callable[[Any], bool]) -> Observer:
+    """Counts the operations that returned something for which `when` holds."""
+    counter = metrics.counter(metric, *labels)
+
+    def observe(outcome: object) -> None:
+        if not isinstance(outcome, Exception) and when(outcome):
+            counter.inc()
+
+    return observe
+
+
+def lookups(metrics: Metrics, cache: str) -> Observer:
+    """Counts look-ups in a cache as hits, misses (None) and errors."""
+    hit, miss, error = (metrics.counter(catalog.CACHE_REQUESTS, cache, result) for result in ("hit", "miss", "error"))
+
+    def observe(outcome: object) -> None:
+        if isinstance(outcome, Exception):
+            error.inc()
+        elif outcome is None:
+            miss.inc()
+        else:
+            hit.inc()
+
+    return observe
+
+
+def _timed(
+    method: Callable[..., Any], store: str, operation: str, metrics: Metrics, observer: Observer | None
+) -> Callable[..., Any]:
+    observe_duration = metrics.histogram(catalog.STORE_DURATION, store, operation).observe
+    count_error = metrics.counter(catalog.STORE_ERRORS, store, operation).inc
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        started = perf_counter()
+        try:
+            result = method(*args, **kwargs)
+        except Exception as error:
+            count_error()
+            if observer:
+                observer(error)
+            raise
+        finally:
+            observe_duration(perf_counter() - started)
+        if observer:
+            observer(result)
+        return result
+
+    return call

@@ -1,0 +1,173 @@
+"""The commands seed and audit on real stores, as others call them."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from PIL import Image
+
+from service.admin.jpegs import load_jpegs, make_jpeg
+from service.admin.seeding import PASSWORD
+from service.app import create_app
+from service.config import Config
+from service.stores.redis import connect_redis
+from service.telemetry.metrics import Metrics
+from tests.servers import Servers
+from tests.service.conftest import Member, ask, jpeg, sign_up
+
+ROOT = Path(__file__).parents[3]
+CROWDED = [
+    "seed", "--users", "4", "--photos-per-user", "1", "--follows-per-user", "3", "--seed", "1",
+    "--cache", "cache", "--manifest", "manifest",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("seeded")
+
+
+@pytest.fixture
+def command(servers: Servers, config: Config) -> Any:
+    """Runs python -m service with some arguments."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "service", *arguments],
+            env=os.environ | servers.environment(), cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def seed(command: Any, directory: Path, *more: str) -> dict[str, Any]:
+    manifest = directory / "manifest.json"
+    done = command(
+        "seed", "--users", "60", "--photos-per-user", "2", "--follows-per-user", "5", "--seed", "3",
+        "--cache", str(directory / "cache"), "--manifest", str(manifest), *more,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    content: dict[str, Any] = json.loads(manifest.read_text())
+    return content
+
+
+def rows(config: Config) -> list[Any]:
+    tables = {
+        "users": "user_id, username, created_at",
+        "photos": "photo_id, owner_id, object_key, caption, thumbnail, like_count, created_at",
+        "likes": "photo_id, user_id, created_at",
+        "follows": "follower_id, followee_id",
+    }
+    with psycopg.connect(config.database_url, prepare_threshold=None) as connection:
+        return [
+            connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2").fetchall()
+            for table, columns in tables.items()
+        ]
+
+
+@pytest.fixture
+def member(config: Config) -> Iterator[Member]:
+    app = create_app(config, Metrics())
+    yield sign_up(app)
+    app.extensions["likestorm"].close()
+
+
+def test_a_seeded_service_is_as_the_manifest_says(command: Any, directory: Path, config: Config) -> None:
+    manifest = seed(command, directory, "--active-users", "10")
+    assert stat.S_IMODE((directory / "manifest.json").stat().st_mode) == 0o600
+    assert manifest["seed"] == 3
+    assert [user["id"] for user in manifest["users"]] == [str(number) for number in range(1, 11)]
+    assert sorted(map(int, manifest["photos"])) == list(range(1, 121))
+    assert len(manifest["jpegs"]) == 24
+    app = create_app(config, Metrics())
+    reader = Member(app, "seed1", **manifest["users"][0])
+    feed = reader.ask("GET", "/feed?limit=100").json["photos"]
+    assert len(feed) == 10
+    for link in (feed[0]["url"], feed[0]["thumbnail_url"]):
+        with Image.open(BytesIO(reader.http.request("GET", link).data)) as picture:
+            assert picture.format == "JPEG"
+    most = reader.ask("GET", f"/photos/{manifest['photos'][0]}").json
+    assert most["likes"] > 10
+    assert ask(app, "POST", "/sessions", json={"username": "seed60", "password": PASSWORD}).status_code == 201
+    assert int(sign_up(app).id) == 61
+    app.extensions["likestorm"].close()
+
+
+def test_seeding_again_gives_the_same_rows_and_forgets_the_rest(
+    command: Any, directory: Path, config: Config, member: Member
+) -> None:
+    seed(command, directory)
+    first = rows(config)
+    redis = connect_redis(config.redis_url, 2)
+    redis.sadd("rq:workers", "rq:worker:running")
+    app = member.app
+    stranger = sign_up(app)
+    photo = stranger.publish(jpeg())
+    assert stranger.ask("GET", f"/photos/{photo}").status_code == 200
+    again = seed(command, directory)
+    assert rows(config) == first
+    assert stranger.ask("GET", "/feed").status_code == 401, "sessions are gone"
+    now = Member(app, "seed1", **again["users"][0])
+    assert now.ask("GET", f"/photos/{photo}").status_code == 404, "the cache is empty"
+    assert redis.smembers("rq:workers") == {b"rq:worker:running"}, "running workers stay known"
+    redis.delete("rq:workers")
+    redis.close()
+    assert json.loads(command("audit", "--since", "2000-01-01").stdout)["objects"] == []
+
+
+def test_an_audit_finds_what_was_stored_since(command: Any, directory: Path, member: Member) -> None:
+    seeded = seed(command, directory)
+    app = member.app
+    since = datetime.now(UTC)
+    stranger = sign_up(app)
+    photo = stranger.publish(jpeg())
+    assert stranger.ask("PUT", f"/photos/{seeded['photos'][0]}/like").status_code == 201
+    audit = json.loads(command("audit", "--since", since.isoformat()).stdout)
+    assert audit == {
+        "likes": [f"{stranger.id}:{seeded['photos'][0]}"],
+        "photos": [photo],
+        "users": [stranger.name],
+        "objects": [f"photos/{stranger.id}/{photo}.jpg"],
+    }
+    nothing = json.loads(command("audit", "--since", "2100-01-01T00:00:00Z").stdout)
+    assert nothing == {"likes": [], "photos": [], "users": [], "objects": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 2, "required: verb"),
+        (["audit"], 2, "--since"),
+        (["audit", "--since", "yesterday"], 2, "no moment"),
+        (["seed", "--users", "0"], 2, "no whole number"),
+        (CROWDED, 1, "service seed: a user can follow at most half of the users\n"),
+    ],
+)
+def test_wrong_usage_is_one_clear_line(command: Any, arguments: list[str], status: int, message: str) -> None:
+    done = command(*arguments)
+    assert done.returncode == status
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_jpegs_are_the_same_for_the_same_number_and_differ_otherwise(tmp_path: Path) -> None:
+    files = load_jpegs(5, tmp_path)
+    made = [file.read_bytes() for file in files]
+    assert made[3] == make_jpeg(5, 3)
+    assert len(set(made)) == 24
+    assert made[3] != make_jpeg(6, 3)
+    sizes = [len(data) for data in made]
+    assert min(sizes) > 20_000
+    assert max(sizes) < 500_000
+    assert max(sizes) > 3 * min(sizes)
+    times = [file.stat().st_mtime_ns for file in files]
+    assert [file.stat().st_mtime_ns for file in load_jpegs(5, tmp_path)] == times
