@@ -100,5 +100,5 @@ def _scrape(target: ScrapeJob, points: list[tuple[float, float]], start: float, 
     times = [time for time, up in points if up or not target.is_instrument]
     gaps = [later - earlier for earlier, later in pairwise([start, *times, end])]
     steps = pairwise([*points, (end, 1.0)])
-    down = sum(later - earlier for (earlier, up), (later, _) in steps if not up)
+    down = sum((later - earlier for (earlier, up), (later, _) in steps if not up), start=0.0)
     return ScrapeTarget(target.job, target.instance, len(points), round(max(gaps), 3), round(down, 3))

@@ -13,9 +13,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from dashboards.quantities import limit, quantity
+from dashboards.quantities import quantity
 from loadtests.plan import Progress
 from loadtests.record import Record, Verdict
+from loadtests.report import wording
 
 PLAIN_PERIOD_S = 10.0
 STYLES = {
@@ -122,20 +123,15 @@ def _budgets(verdict: Verdict) -> Table:
     for column in ("budget", "limit", "observed", "95 % interval", "samples", "status"):
         table.add_column(column, justify="left" if column in ("budget", "status") else "right")
     for b in verdict.budgets:
-        side = "≥" if b.unit == "/s" else "≤"
         table.add_row(
             b.name,
-            f"{side} {limit(b.limit, b.unit)}",
+            wording.say_limit(b),
             quantity(b.observed, b.unit),
-            f"{_bound(b.low, b.unit)} to {_bound(b.high, b.unit)}",
+            wording.say_interval(b),
             str(b.samples),
             Text(b.status, STYLES.get(b.status, "yellow")),
         )
     return table
-
-
-def _bound(value: float | None, unit: str) -> str:
-    return "?" if value is None else quantity(value, unit)
 
 
 def _checks(verdict: Verdict) -> Table:

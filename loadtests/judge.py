@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from dashboards.quantities import limit as say_limit
@@ -15,6 +16,7 @@ from loadtests.record import (
     BudgetStatus,
     Record,
     Requests,
+    Side,
     Status,
     ValidityCheck,
     Verdict,
@@ -53,7 +55,7 @@ def _judge_budgets(record: Record, scenario: Scenario, objectives: Mapping[str, 
     percentiles += scenario.budgets.percentiles
     errors += scenario.budgets.errors
     return [
-        *(_rate(record, budget, scenario.duration_s) for budget in scenario.budgets.rates),
+        *(_rate(record, budget) for budget in scenario.budgets.rates),
         *(_percentile(record, budget) for budget in percentiles),
         *(_errors(record, budget) for budget in errors),
     ]
@@ -69,13 +71,13 @@ def _of_objectives(
     )
 
 
-def _rate(record: Record, budget: RateBudget, seconds: float) -> BudgetResult:
+def _rate(record: Record, budget: RateBudget) -> BudgetResult:
     arrivals = record.arrivals.get(budget.arrivals)
     limit = budget.at_least * (1 - budget.tolerance)
     if arrivals is None or not arrivals.load.offered:
         return _absent(budget.name, limit, "/s", budget.arrivals)
     completed = arrivals.load.completed
-    seen = intervals.of_rate(completed, seconds)
+    seen = intervals.of_rate(completed, record.scenario.duration_s)
     return _result(budget.name, limit, "/s", seen, completed, _reaches(seen, limit))
 
 
@@ -138,11 +140,17 @@ def _result(
     if math.inf in (seen.observed, seen.low):
         reason = "so many arrivals never completed that the percentile lies among them"
     observed, low, high = (None if v == math.inf else v for v in (seen.observed, seen.low, seen.high))
-    return BudgetResult(name, limit, unit, observed, low, high, samples, status, reason)
+    return BudgetResult(name, _side(unit), limit, unit, observed, low, high, samples, status, reason)
 
 
 def _absent(name: str, limit: float, unit: str, what: str) -> BudgetResult:
-    return BudgetResult(name, limit, unit, None, None, None, 0, "inconclusive", f"nothing was measured of {what!r}")
+    reason = f"nothing was measured of {what!r}"
+    return BudgetResult(name, _side(unit), limit, unit, None, None, None, 0, "inconclusive", reason)
+
+
+def _side(unit: str) -> Side:
+    """Rates are the only budgets that say how much there must be."""
+    return "at least" if unit == "/s" else "at most"
 
 
 def _accounting(record: Record) -> ValidityCheck:
@@ -249,14 +257,18 @@ def _reason(status: Status, budgets: list[BudgetResult], checks: list[ValidityCh
     if status == "breach":
         return "; ".join(_describe(b) for b in budgets if b.status == "broken") + "."
     if status == "inconclusive":
-        open_budgets = [f"{b.name}: {b.reason}" for b in budgets if b.status == "inconclusive"]
+        by_reason: defaultdict[str, list[str]] = defaultdict(list)
+        for budget in budgets:
+            if budget.status == "inconclusive":
+                by_reason[budget.reason].append(budget.name)
+        open_budgets = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
         open_checks = [f"{c.check}: {c.observed}" for c in checks if c.status == "unknown"]
         return "Nothing is broken, but this run cannot tell: " + "; ".join(open_budgets + open_checks) + "."
     return f"All {len(budgets)} budgets are met, each with 95 % confidence, and all {len(checks)} validity checks hold."
 
 
 def _describe(budget: BudgetResult) -> str:
-    side = "under" if budget.unit == "/s" else "over"
+    side = "under" if budget.side == "at least" else "over"
     limit = say_limit(budget.limit, budget.unit)
     if budget.observed is None:
         return f"{budget.name} is {side} its limit of {limit}: {budget.reason}"

@@ -163,6 +163,7 @@ class ScenarioFacts:
     rate_factor: float
 
 
+Side = Literal["at most", "at least"]
 BudgetStatus = Literal["met", "broken", "inconclusive"]
 CheckStatus = Literal["ok", "failed", "unknown"]
 
@@ -172,6 +173,7 @@ class BudgetResult:
     """One budget against what was seen; low and high bound the 95 % interval, None where the sample bears no bound."""
 
     name: str
+    side: Side
     limit: float
     unit: str
     observed: float | None

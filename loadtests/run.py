@@ -115,7 +115,7 @@ def _drive(scenario: Scenario, target: Target, manifest: Path, out: Path, screen
     """Load the target as the scenario says, and collect what came of it."""
     began = datetime.now(UTC)
     screen.phase(f"driving {target.url}: {scenario.warm_up_s:g} s of warm-up, {scenario.duration_s:g} s measured")
-    plan = Plan(scenario, f"r{began:%y%m%d%H%M%S}", str(manifest), str(out / "swarm.json"), str(out / "hdr"))
+    plan = Plan(scenario, f"r{began:%y%m%d%H%M%S}", str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr"))
     pids = {"bench": os.getpid()}
     with MemoryWatch(lambda: target.pids() | pids) as memory:
         outcome = swarm.run(

@@ -108,7 +108,7 @@ def _budget(budget: BudgetResult) -> BudgetRow:
         budget.low,
         budget.high,
         budget.limit,
-        at_most=not wording.is_floor(budget),
+        at_most=budget.side == "at most",
         tone=wording.TONES[budget.status],
     )
     return BudgetRow(

@@ -48,14 +48,9 @@ def name_budget(name: str) -> str:
     return name.replace("_", " ")
 
 
-def is_floor(budget: BudgetResult) -> bool:
-    """Whether the limit is a least value; rates are the only budgets that have one."""
-    return budget.unit == "/s"
-
-
 def say_limit(budget: BudgetResult) -> str:
     """The limit with its direction."""
-    return f"{'≥' if is_floor(budget) else '≤'} {limit(budget.limit, budget.unit)}"
+    return f"{'≥' if budget.side == 'at least' else '≤'} {limit(budget.limit, budget.unit)}"
 
 
 def say_interval(budget: BudgetResult) -> str:

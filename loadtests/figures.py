@@ -1,0 +1,131 @@
+"""The figures that the README quotes, measured anew: start-up, a whole bench, memory, and a first capacity.
+
+`python -m loadtests.figures` (or `make figures`) takes about ten minutes on two cores; nothing else should run on
+the machine meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from compose import local
+from compose.topology import DEFAULT_BASE_PORT, named
+from loadtests import intervals, record, run
+from loadtests.histogram import decode
+from loadtests.scenario import Scenario, load
+
+STARTS = 3
+LIMIT_MS = 50.0
+STEP_FACTOR = 1.25
+STEP_WARM_UP_S = 4.0
+STEP_S = 15.0
+STEPS_MAX = 14
+
+
+def main(arguments: list[str]) -> int:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests.figures", description=__doc__)
+    parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT)
+    parser.add_argument("--only", choices=("start", "bench", "capacity"), help="one of the three parts")
+    options = parser.parse_args(arguments)
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="likestorm-figures-") as folder:
+        if options.only in (None, "start"):
+            console.print(_start_up(options.base_port))
+        if options.only in (None, "bench"):
+            console.print(_bench(options.base_port, Path(folder) / "bench"))
+        if options.only in (None, "capacity"):
+            console.print(_capacity(options.base_port, Path(folder)))
+    return 0
+
+
+def _start_up(base_port: int) -> str:
+    """Seconds from `python -m compose up` to a seeded stack that answers, warm."""
+    seconds = []
+    for _ in range(STARTS):
+        began = time.monotonic()
+        _call("compose", "up", "--base-port", str(base_port))
+        seconds.append(time.monotonic() - began)
+        _call("compose", "down")
+    return (
+        f"up, warm: {statistics.median(seconds):.1f} s (median of {STARTS}: {min(seconds):.1f} to {max(seconds):.1f})"
+    )
+
+
+def _bench(base_port: int, out: Path) -> Table:
+    """One bench as a person starts it."""
+    began = time.monotonic()
+    status = _call("loadtests", "run", "likes", "--base-port", str(base_port), "--out", str(out), check=False)
+    seconds = time.monotonic() - began
+    saved = record.load(out / run.RECORD_FILE)
+    like, confirm = saved.requests["like"], saved.requests["upload-confirm"]
+    table = Table("figure", "value", title="bench, scenario likes", title_justify="left")
+    for name, value in (
+        ("whole run", f"{seconds:.0f} s, exit status {status}"),
+        ("likes completed", f"{saved.arrivals['like'].load.completed / saved.scenario.duration_s:.1f} /s"),
+        ("photos completed", f"{saved.arrivals['upload'].load.completed / saved.scenario.duration_s:.1f} /s"),
+        ("like p50, p99", f"{like.response_time_ms.p50} ms, {like.response_time_ms.p99} ms"),
+        ("confirm p50, p99", f"{confirm.response_time_ms.p50} ms, {confirm.response_time_ms.p99} ms"),
+        ("failed requests", str(sum(r.failures for r in saved.requests.values()))),
+        ("ledger residual", str(sum(entry.residual for entry in saved.ledger))),
+        ("dispatch lag p99", f"{saved.generator.dispatch_lag_ms.p99} ms"),
+        ("memory, stack and generator", f"{sum(saved.memory_mb.values()):.0f} MB (PSS)"),
+    ):
+        table.add_row(name, value)
+    return table
+
+
+def _capacity(base_port: int, folder: Path) -> Table:
+    """Likes a second in growing steps, beside the scenario's uploads and signups, until p99 leaves its limit."""
+    title = f"capacity: likes/s, each for {STEP_S:g} s, until p99 > {LIMIT_MS:g} ms"
+    table = Table("likes/s offered", "completed", "p50 ms", "p99 ms (95 % interval)", title=title, title_justify="left")
+    scenario = load("likes")
+    topology = named("small", base_port)
+    with local.up(topology):
+        rate = scenario.arrivals["like"].rate
+        for step in range(STEPS_MAX):
+            out = folder / f"step-{step}"
+            run.bench(run.Options(_at_rate(scenario, rate), topology, out, keep=step > 0))
+            saved = record.load(out / run.RECORD_FILE)
+            like = saved.requests["like"]
+            seen = intervals.of_percentile(decode(like.histogram, like.censored), 99)
+            completed = saved.arrivals["like"].load.completed / saved.scenario.duration_s
+            table.add_row(
+                f"{rate:.0f}",
+                f"{completed:.0f} /s",
+                f"{like.response_time_ms.p50}",
+                f"{like.response_time_ms.p99} ({seen.low} to {seen.high})",
+            )
+            if seen.low is not None and seen.low > LIMIT_MS:
+                break
+            rate *= STEP_FACTOR
+    return table
+
+
+def _at_rate(scenario: Scenario, rate: float) -> Scenario:
+    like = msgspec.structs.replace(scenario.arrivals["like"], rate=rate)
+    return msgspec.structs.replace(
+        scenario,
+        arrivals=scenario.arrivals | {"like": like},
+        warm_up_s=STEP_WARM_UP_S,
+        duration_s=STEP_S,
+    )
+
+
+def _call(*arguments: str, check: bool = True) -> int:
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, check=check, stdout=subprocess.DEVNULL).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,246 @@
+"""The main job end to end, as a person or CI starts it: real stack, real load, and the exit status that comes of it."""
+
+import contextlib
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from compose import boot, local
+from compose.errors import StackError
+from compose.topology import Topology, named
+from dashboards.panels import BY_ID
+from loadtests import record
+from loadtests.record import Record
+from tests.compose.stacks import await_true, is_listening, list_processes
+
+ROOT = Path(__file__).parents[2]
+BRIEF = ROOT / "tests/loadtests/scenarios/brief.toml"
+
+pytestmark = pytest.mark.e2e
+
+
+def _bench(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """`python -m loadtests run …`, started from a folder that is not the clone."""
+    command = [sys.executable, "-m", "loadtests", "run", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def _variant(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The brief scenario with some of its lines changed."""
+    text = BRIEF.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "variant.toml"
+    path.write_text(text)
+    return path
+
+
+def _free_topology() -> Topology:
+    """The small topology on ports of which nobody has one."""
+    for _ in range(50):
+        topology = named("small", random.randrange(11000, 30000, 100))
+        with contextlib.suppress(StackError):
+            boot.check_ports(topology)
+            return topology
+    raise AssertionError("no free range of ports")
+
+
+def test_a_bench_from_nothing_passes_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    topology, out, state = _free_topology(), tmp_path / "out", tmp_path / "state"
+    done = _bench(BRIEF, "--base-port", str(topology.base_port), "--out", out, "--state", state, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASS (exit status 0)" in done.stdout
+    assert f"report: {out}/report.html" in done.stdout
+    _check_record(record.load(out / "record.json"))
+    _check_folder(out)
+    assert list_processes(state) == []
+    assert [port for port in topology.ports.values() if is_listening(port)] == []
+    assert sorted(path.name for path in state.iterdir()) == ["logs"]
+
+
+def _check_record(saved: Record) -> None:
+    assert saved.verdict is not None
+    assert (saved.verdict.status, saved.verdict.exit_code) == ("pass", 0)
+    load = saved.load
+    assert load.offered == load.completed + load.failed + load.dropped + load.unfinished > 500
+    assert saved.arrivals["like"].load.completed == saved.requests["like"].count - saved.requests["like"].failures
+    ledger = {entry.name: entry for entry in saved.ledger}
+    assert set(ledger) == {"likes", "objects", "photos", "users"}
+    for entry in ledger.values():
+        assert entry.acknowledged > 0
+        assert (entry.lost, entry.phantom, entry.residual) == (0, 0, 0)
+    assert [panel.panel for panel in saved.panels if not _has_numbers(panel.panel, saved)] == []
+    assert {panel.panel for panel in saved.panels} == set(BY_ID)
+    assert {s.job for s in saved.scrapes} >= {"app", "worker", "nginx", "pgbouncer", "postgres", "redis", "memcached"}
+    assert all(s.down_s == 0 for s in saved.scrapes)
+    [likes] = next(panel for panel in saved.panels if panel.panel == "likes-per-second").series
+    seen = [value for value in likes.values if value is not None]
+    new_likes = ledger["likes"].acknowledged / ledger["likes"].attempted
+    assert sum(seen) / len(seen) == pytest.approx(90 * new_likes, rel=0.35)
+    assert set(saved.memory_mb) >= {"app-1", "app-2", "postgres", "swarm", "bench"}
+
+
+def _has_numbers(panel: str, saved: Record) -> bool:
+    [data] = [p for p in saved.panels if p.panel == panel]
+    return any(value is not None for series in data.series for value in series.values)
+
+
+def _check_folder(out: Path) -> None:
+    assert {path.name for path in out.iterdir()} == {
+        "record.json", "scenario.json", "report.html", "summary.md", "junit.xml", "hdr", "logs",
+    }  # fmt: skip
+    page = (out / "report.html").read_text()
+    assert "PASS" in page
+    assert len(page) < 2_000_000
+    assert not re.search(r"""(src|href)=["']?https?:""", page)
+    assert {path.stem for path in (out / "hdr").iterdir()} == {"like", "upload", "signup"}
+    assert {"nginx.log", "app-1.log", "postgres.log", "swarm.log"} <= {path.name for path in (out / "logs").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a stack that is up while this module's tests run."""
+    folder = tmp_path_factory.mktemp("stack") / "state"
+    local.start(_free_topology(), state=folder)
+    try:
+        yield folder
+    finally:
+        local.stop(folder)
+
+
+def _verdict(out: Path) -> record.Verdict:
+    verdict = record.load(out / "record.json").verdict
+    assert verdict is not None
+    return verdict
+
+
+def test_a_broken_budget_is_99_and_a_stack_that_is_up_stays_up(state: Path, tmp_path: Path) -> None:
+    strict = _variant(tmp_path, ("percentile = 99", "percentile = 50"), ("seconds = 5", "seconds = 0.0005"))
+    done = _bench(strict, "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    assert done.returncode == 99, done.stdout + done.stderr
+    assert "BREACH" in done.stdout
+    [broken] = [b.name for b in _verdict(tmp_path / "out").budgets if b.status == "broken"]
+    assert broken == "like p99"
+    assert local.running(state) is not None
+
+
+def test_a_starved_generator_is_98_whatever_the_budgets_say(state: Path, tmp_path: Path) -> None:
+    starving = _variant(
+        tmp_path,
+        ("loadtests.users.members:Member", "tests.loadtests.members:Starving"),
+        ("seconds = 5", "seconds = 0.0005"),
+        ("dispatch_lag_p99_s = 1.0", "dispatch_lag_p99_s = 0.02"),
+    )
+    done = _bench(starving, "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    assert done.returncode == 98, done.stdout + done.stderr
+    verdict = _verdict(tmp_path / "out")
+    assert {c.check for c in verdict.validity if c.status == "failed"} >= {"dispatch lag p99"}
+    assert "broken" in {b.status for b in verdict.budgets}
+
+
+def test_too_few_samples_are_97(state: Path, tmp_path: Path) -> None:
+    done = _bench(BRIEF, "--duration", "2", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    assert done.returncode == 97, done.stdout + done.stderr
+    [percentile] = [b for b in _verdict(tmp_path / "out").budgets if b.name == "like p99"]
+    assert percentile.status == "inconclusive"
+    assert "368" in percentile.reason
+
+
+def test_a_request_that_never_happens_is_not_a_pass(state: Path, tmp_path: Path) -> None:
+    forgetful = _variant(
+        tmp_path,
+        ("loadtests.users.members:Member", "tests.loadtests.members:Forgetful"),
+        ('request = "like"', 'request = "upload-confirm"'),
+    )
+    done = _bench(forgetful, "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    assert done.returncode == 97, done.stdout + done.stderr
+    assert "nothing was measured of 'upload-confirm'" in done.stdout
+
+
+def test_kept_data_is_driven_again_and_rates_can_be_scaled(state: Path, tmp_path: Path) -> None:
+    first = _bench(BRIEF, "--state", state, "--out", tmp_path / "first", folder=tmp_path)
+    assert first.returncode == 0, first.stdout + first.stderr
+    kept = _bench(BRIEF, "--keep", "--rate", "0.8", "--state", state, "--out", tmp_path / "kept", folder=tmp_path)
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+    again = record.load(tmp_path / "kept" / "record.json")
+    assert again.arrivals["like"].rate == pytest.approx(72)
+    assert sum(entry.residual for entry in again.ledger) == 0
+
+
+def test_a_saved_run_can_be_judged_and_reported_again(tmp_path: Path, state: Path) -> None:
+    out = tmp_path / "out"
+    done = _bench(BRIEF, "--duration", "2", "--state", state, "--out", out, folder=tmp_path)
+    before = (out / "record.json").read_text(), (out / "report.html").read_text()
+    (out / "report.html").unlink()
+    command = [sys.executable, "-m", "loadtests"]
+    judged = subprocess.run([*command, "judge", out], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert judged.returncode == done.returncode == 97
+    assert (out / "record.json").read_text().splitlines() == before[0].splitlines()
+    assert (out / "report.html").read_text() == before[1]
+    reported = subprocess.run([*command, "report", out], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert reported.stdout.strip() == str(out / "report.html")
+
+
+def test_an_interrupted_bench_takes_down_what_it_started(tmp_path: Path) -> None:
+    topology, state = _free_topology(), tmp_path / "state"
+    command = [sys.executable, "-m", "loadtests", "run", str(BRIEF), "--base-port", str(topology.base_port)]
+    process = subprocess.Popen(
+        [*command, "--state", str(state), "--out", str(tmp_path / "out")],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "driving" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert complaint.strip() == "likestorm: interrupted: nothing was judged"
+    assert not (tmp_path / "out" / "record.json").exists()
+    await_true(lambda: list_processes(state) == [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["lykes"], "lykes: no such scenario or file; there are likes"),
+        (["likes", "--base-port", "1"], "base port 1 is not between"),
+        (["likes", "--topology", "2012"], "unknown topology '2012'"),
+        (["likes", "--duration", "-3"], "invalid positive number value: '-3'"),
+        (["likes", "--rate", "nan"], "invalid positive number value: 'nan'"),
+    ],
+)
+def test_wrong_usage_is_2_and_one_line_says_why(tmp_path: Path, arguments: list[str], complaint: str) -> None:
+    done = _bench(*arguments, "--state", tmp_path / "state", folder=tmp_path)
+    assert done.returncode == 2
+    assert complaint in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text(json.dumps({"schema": 1}))
+    done = _bench("likes", "--out", tmp_path, "--state", tmp_path / "state", folder=tmp_path)
+    assert done.returncode == 1
+    assert "already holds a run" in done.stderr
+
+
+def test_a_part_that_cannot_start_is_1_and_named(tmp_path: Path) -> None:
+    topology, state = _free_topology(), tmp_path / "state"
+    with socket.create_server(("127.0.0.1", topology.ports["pgbouncer"])):
+        done = _bench("likes", "--base-port", str(topology.base_port), "--state", state, folder=tmp_path)
+    assert done.returncode == 1
+    assert f"port {topology.ports['pgbouncer']} (pgbouncer) is taken" in done.stderr
+    assert list_processes(state) == []
