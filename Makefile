@@ -1,0 +1,70 @@
+# The front door: `make help`.
+
+SCENARIO ?= likes## what a bench runs: a name of loadtests/scenarios/
+DURATION ?=## seconds that a bench measures, in place of the scenario's own
+RATE ?=## factor on the scenario's rates
+OUT ?=## folder for the bench's results, in place of runs/TIME-SCENARIO
+KEEP ?=## 1 drives the data that a stack which is up holds, instead of filling it anew
+BASE_PORT ?= 8400## first of the stack's ports, all on loopback; two clones need two
+TOPOLOGY ?= small## shape of the stack that `make up` starts
+
+PYTHON := .venv/bin/python
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev bench up down status test lint dashboards-generate lock figures clean
+
+help: ## this list
+	@echo 'make TARGET [VARIABLE=value …]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@awk -F ' *[?]= *|## ' '/^[A-Z_]+ [?]=/ { printf "  %-20s %s%s\n", $$1, $$3, $$2 == "" ? "" : " (" $$2 ")" }' Makefile
+	@echo
+	@echo '  make itself turns every failure into exit status 2. CI that must tell a broken budget (99) from an'
+	@echo '  invalid (98) or inconclusive (97) run calls: $(PYTHON) -m loadtests run SCENARIO'
+
+setup: ## what a bench needs: virtual environment and server packages (does nothing when all is there)
+	@sh compose/setup.sh run
+
+setup-dev: ## the same, and what lint and tests need
+	@sh compose/setup.sh dev
+
+bench: setup ## boot the stack, run SCENARIO against it, judge it, write a report, take the stack down
+	@$(PYTHON) -m loadtests run $(SCENARIO) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
+		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(KEEP),--keep)
+
+up: setup ## start the stack with seeded data, to stay until `make down`
+	@$(PYTHON) -m compose up --topology $(TOPOLOGY) --base-port $(BASE_PORT)
+
+down: ## stop the stack; only .stack/logs is left
+	@test ! -x $(PYTHON) || $(PYTHON) -m compose down
+
+status: setup ## what runs: part, pid, port, memory
+	@$(PYTHON) -m compose status
+
+test: lint ## lint, then all tests
+	@$(PYTHON) -m pytest -q
+
+lint: setup-dev ## style, types, import contracts, alert rules
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@$(PYTHON) -m mypy --no-error-summary
+	@said=$$(.venv/bin/lint-imports 2>&1) || { echo "$$said"; exit 1; }
+	@$(PYTHON) -m alerts check
+
+dashboards-generate: setup-dev ## write dashboards/generated and alerts/generated anew
+	@$(PYTHON) -m dashboards generate
+	@$(PYTHON) -m alerts generate
+
+lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with hashes
+	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		requirements/run.in --output-file requirements/run.txt
+	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		requirements/dev.in --output-file requirements/dev.txt
+
+figures: setup ## measure what the README quotes: start-up, bench, memory, capacity (ten minutes, nothing else running)
+	@$(PYTHON) -m loadtests.figures --base-port $(BASE_PORT)
+
+clean: down ## remove caches and logs; results in runs/ stay
+	@rm -rf .stack .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

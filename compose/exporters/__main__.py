@@ -1,0 +1,26 @@
+"""python -m compose.exporters CONFIGURATION.json: serve the collectors until SIGTERM."""
+
+import sys
+from pathlib import Path
+
+from compose.errors import StackError
+from compose.exporters.configuration import load
+from compose.exporters.server import list_pages, serve
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print("usage: python -m compose.exporters CONFIGURATION.json", file=sys.stderr)
+        return 2
+    try:
+        configuration = load(Path(arguments[0]))
+        server = serve(configuration.port, list_pages(configuration))
+    except (StackError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    server.serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

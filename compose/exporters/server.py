@@ -1,0 +1,83 @@
+"""Serves the collectors over HTTP on the loopback address."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psutil
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+
+from compose.credentials import HOST
+from compose.exporters.backend import Backend, Read
+from compose.exporters.configuration import Configuration
+from compose.exporters.instances import Instance
+from compose.exporters.memcached import Memcached
+from compose.exporters.pgbouncer import PgBouncer
+from compose.exporters.rq import Queues
+from compose.exporters.store import Store
+
+Page = Callable[[], bytes | None]
+"""The text of a page; None when what it is about is not alive (answered with 503)."""
+
+
+def list_pages(configuration: Configuration) -> Mapping[str, Page]:
+    """Every path and what it answers."""
+    backends: dict[str, Read] = {
+        "pgbouncer": PgBouncer(configuration.pgbouncer),
+        "memcached": Memcached(configuration.memcached),
+        "rq": Queues(configuration.redis, configuration.queues),
+        "store": Store(configuration.store),
+    }
+    pages: dict[str, Page] = {f"/{name}": _backend_page(name, read) for name, read in backends.items()}
+    for name, folder in configuration.instances.items():
+        pages[f"/service/{name}"] = _instance_page(Instance(configuration.stack, name, Path(folder)))
+    paths = "".join(f"{path}\n" for path in pages).encode()
+    return {"/": lambda: paths, **pages}
+
+
+def _backend_page(name: str, read: Read) -> Page:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Backend(name, read))
+    return lambda: generate_latest(registry)
+
+
+def _instance_page(instance: Instance) -> Page:
+    def page() -> bytes | None:
+        try:
+            return instance.expose() if instance.is_alive() else None
+        except psutil.NoSuchProcess:
+            return None
+
+    return page
+
+
+def serve(port: int, pages: Mapping[str, Page]) -> ThreadingHTTPServer:
+    """A server bound to the port, to be run by serve_forever(); OSError when the port is taken."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            page = pages.get(self.path)
+            text = page() if page else None
+            if text is not None:
+                self._answer(HTTPStatus.OK, text)
+            elif page:
+                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"not alive\n")
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, b"no such path\n")
+
+        def _answer(self, status: HTTPStatus, text: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", CONTENT_TYPE_PLAIN_0_0_4)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing: a line a scrape would say only that time passes."""
+
+    server = ThreadingHTTPServer((HOST, port), Handler)
+    server.daemon_threads = True
+    return server

@@ -1,0 +1,283 @@
+"""The stack as processes of this machine: brought up, attached to, filled, audited and taken down."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+import psutil
+
+from compose import binaries, boot, configuration, database, processes, supervision
+from compose.boot import OnPhase
+from compose.credentials import HOST, Credentials, service_environment
+from compose.errors import StackError
+from compose.layout import CLONE, STATE, Layout, choose
+from compose.parts import STORES, list_parts
+from compose.scraping import ScrapeJob, list_jobs
+from compose.supervision import State, Supervisor
+from compose.topology import Topology
+
+CACHE = CLONE / ".cache"
+_STOP_TIMEOUT_S = 12.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What stack.json holds: enough to reach a stack that another process started."""
+
+    topology: Topology
+    credentials: Credentials
+    pid: int
+    born: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """A running stack as its users see it.
+
+    environment: for `python -m service …`, with secrets. scrape_jobs: every target of its Prometheus. run_dir: gone
+    when the stack is; state_dir and logs_dir stay.
+    """
+
+    topology: Topology
+    url: str
+    prometheus_url: str
+    store_url: str
+    state_dir: Path
+    run_dir: Path
+    logs_dir: Path
+    environment: Mapping[str, str]
+    scrape_jobs: tuple[ScrapeJob, ...]
+    supervisor: Supervisor
+    supervisor_pid: int
+
+    def states(self) -> dict[str, State]:
+        """What supervisord says of each part; StackError when it does not answer."""
+        return self.supervisor.states()
+
+    def pids(self) -> dict[str, int]:
+        """The root process of each part that runs, supervisord among them."""
+        running = {name: state.pid for name, state in self.states().items() if state.pid}
+        return running | {"supervisor": self.supervisor_pid}
+
+
+def _ignore_phase(_phase: str) -> None:
+    return
+
+
+@contextlib.contextmanager
+def up(topology: Topology, *, on_phase: OnPhase = _ignore_phase, state: Path = STATE) -> Iterator[Target]:
+    """A stack that lives as long as the block, and ends with the caller even when that is killed.
+
+    SIGTERM becomes a KeyboardInterrupt within the block, as Ctrl-C is; while the stack is taken down both are ignored.
+    on_phase is told what happens next. StackError when the stack cannot start, with nothing left behind.
+    """
+    layout = choose(state)
+    with _alone(layout), _interruptible() as ignore_interrupts:
+        programs = _vacate(topology, layout)
+        try:
+            yield _begin(topology, layout, programs, on_phase, tied=True)
+        finally:
+            ignore_interrupts()
+            _end(layout)
+
+
+def start(
+    topology: Topology,
+    *,
+    on_phase: OnPhase = _ignore_phase,
+    state: Path = STATE,
+    fill: Callable[[Target], object] | None = None,
+) -> Target:
+    """A stack that outlives the caller, until stop(); StackError when it cannot start, with nothing left behind.
+
+    fill is called when it runs, and is part of the start: if it fails or is interrupted, the stack is taken down.
+    """
+    layout = choose(state)
+    with _alone(layout), _interruptible() as ignore_interrupts:
+        programs = _vacate(topology, layout)
+        try:
+            target = _begin(topology, layout, programs, on_phase, tied=False)
+            if fill:
+                on_phase("data")
+                fill(target)
+        except BaseException:
+            ignore_interrupts()
+            _end(layout)
+            raise
+        return target
+
+
+def stop(state: Path = STATE) -> bool:
+    """Take down whatever runs or was left; False when there was nothing."""
+    return _end(choose(state))
+
+
+def running(state: Path = STATE) -> Target | None:
+    """The stack that runs, whoever started it."""
+    layout = choose(state)
+    record = _read_record(layout)
+    if record is None or not processes.is_alive(record.pid, record.born):
+        return None
+    target = _target(layout, record)
+    return target if target.supervisor.answers() else None
+
+
+def seed(target: Target, *, users: int, photos_per_user: int, follows_per_user: int, seed: int) -> Path:
+    """Empty the stores, fill them with this data, and return the manifest of what is there.
+
+    The same numbers give the same data. StackError with the seeder's own complaint.
+    """
+    numbers = {
+        "--users": users,
+        "--photos-per-user": photos_per_user,
+        "--follows-per-user": follows_per_user,
+        "--seed": seed,
+    }
+    options = [text for name, number in numbers.items() for text in (name, str(number))]
+    boot.run_service(("seed", *options, "--cache", str(CACHE), "--manifest", str(manifest(target))), target.environment)
+    return manifest(target)
+
+
+def manifest(target: Target) -> Path:
+    """Where the list of what the stores were filled with is, once they were: users with sessions, photos, JPEGs."""
+    return target.run_dir / "manifest.json"
+
+
+def audit(target: Target, since: datetime) -> dict[str, list[str]]:
+    """What the stores hold that was made since then (aware of its time zone): likes, photos, objects, users."""
+    printed = boot.run_service(("audit", "--since", since.isoformat()), target.environment)
+    return msgspec.json.decode(printed, type=dict[str, list[str]])
+
+
+@contextlib.contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """Nobody else starts a stack from this state directory meanwhile."""
+    layout.state.mkdir(parents=True, exist_ok=True)
+    folder = os.open(layout.state, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StackError(f"somebody else is running or starting a stack from {layout.state}") from error
+        yield
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[Callable[[], None]]:
+    """SIGINT and SIGTERM raise KeyboardInterrupt until the function that is yielded is called, then do nothing.
+
+    Python delivers signals to the main thread; in another one this changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def set_both(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, handler)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    set_both(interrupt)
+    try:
+        yield lambda: set_both(signal.SIG_IGN)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _vacate(topology: Topology, layout: Layout) -> Mapping[str, str]:
+    """Make sure that a stack can start here, sweep up what a killed one left, and return where the programs are."""
+    programs = binaries.locate()
+    if running(layout.state):
+        raise StackError(f"a stack already runs from {layout.state} (make down)")
+    _end(layout)
+    boot.check_ports(topology)
+    return programs
+
+
+def _begin(topology: Topology, layout: Layout, programs: Mapping[str, str], on_phase: OnPhase, *, tied: bool) -> Target:
+    credentials = Credentials()
+    layout.make()
+    parts = list_parts(topology, layout, credentials, programs)
+    configuration.write(topology, layout, credentials, parts)
+    on_phase("supervisor and database")
+    pid = supervision.launch(layout, tied=tied)
+    record = _Record(topology, credentials, pid, processes.birth(pid))
+    _write_record(layout, record)
+    database.initialise(layout, programs)
+    target = _target(layout, record)
+    boot.await_supervisor(target.supervisor, layout, lambda: processes.is_alive(record.pid, record.born))
+    boot.bring_up(topology, layout, credentials, parts, target.supervisor, on_phase, target.environment)
+    return target
+
+
+def _target(layout: Layout, record: _Record) -> Target:
+    ports = record.topology.ports
+    return Target(
+        topology=record.topology,
+        url=f"http://{HOST}:{ports['nginx']}",
+        prometheus_url=f"http://{HOST}:{ports['prometheus']}",
+        store_url=f"http://{HOST}:{ports['store']}",
+        state_dir=layout.state,
+        run_dir=layout.run,
+        logs_dir=layout.logs,
+        environment=supervision.environment(layout) | service_environment(record.topology, record.credentials),
+        scrape_jobs=list_jobs(record.topology),
+        supervisor=Supervisor(ports["supervisor"], record.credentials.supervisor),
+        supervisor_pid=record.pid,
+    )
+
+
+def _write_record(layout: Layout, record: _Record) -> None:
+    layout.record.touch(mode=0o600)
+    layout.record.write_bytes(msgspec.json.encode(record))
+
+
+def _read_record(layout: Layout) -> _Record | None:
+    try:
+        return msgspec.json.decode(layout.record.read_bytes(), type=_Record)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _end(layout: Layout) -> bool:
+    """Take the stack down in good order if it answers, by force if not; False when there was nothing."""
+    record = _read_record(layout)
+    if record and processes.is_alive(record.pid, record.born):
+        with contextlib.suppress(StackError):
+            _stop_orderly(_target(layout, record))
+    left = processes.find(layout, record.pid if record else None)
+    processes.end(left)
+    anything = bool(record or left or layout.run.exists())
+    layout.clear()
+    return anything
+
+
+def _stop_orderly(target: Target) -> None:
+    """First whatever asks the stores, then the stores, then supervisord."""
+    deadline = time.monotonic() + _STOP_TIMEOUT_S
+    states = target.states()
+    for names in (states.keys() - STORES, states.keys() & STORES):
+        target.supervisor.stop(names)
+        while any(state.pid for name, state in target.states().items() if name in names):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_POLL_S)
+    target.supervisor.shut_down()
+    with contextlib.suppress(psutil.Error):
+        psutil.Process(target.supervisor_pid).wait(timeout=_POLL_S * 100)

@@ -1,0 +1,53 @@
+"""One whole stack for all tests of this folder, and what is needed to start smaller ones."""
+
+import contextlib
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from compose import local
+from compose.errors import StackError
+from compose.local import Target
+from compose.topology import Topology, named
+from tests.compose.stacks import check_free, is_listening, list_processes
+
+
+@pytest.fixture(scope="session")
+def base_port() -> int:
+    """A base port with nobody on any of its ports; below the range from which clients' own ports come."""
+    for _ in range(50):
+        candidate = random.randrange(11000, 30000, 100)
+        with contextlib.suppress(StackError):
+            check_free(candidate)
+            return candidate
+    raise AssertionError("no free range of ports")
+
+
+@pytest.fixture
+def topology(base_port: int) -> Topology:
+    """A topology for tests that start nothing, or parts on ports beside the whole stack's."""
+    return named("small", base_port + 50)
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A state directory that the servers' user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="likestorm-tests-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def stack(base_port: int) -> Iterator[Target]:
+    """The whole stack; when it has gone, nothing of it may be left."""
+    with tempfile.TemporaryDirectory(prefix="likestorm-tests-") as name:
+        Path(name).chmod(0o755)
+        with local.up(named("small", base_port), state=Path(name)) as target:
+            ports = target.topology.ports
+            yield target
+        assert [entry.name for entry in Path(name).iterdir()] == ["logs"]
+        assert list_processes(Path(name)) == []
+    assert not any(is_listening(port) for port in ports.values())

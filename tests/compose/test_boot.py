@@ -1,0 +1,70 @@
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from compose import binaries, boot, local
+from compose.errors import StackError
+from compose.topology import Topology
+from tests.compose.stacks import is_listening, list_processes
+
+
+def test_a_taken_port_is_named_with_its_part_and_the_way_out(topology: Topology, state: Path) -> None:
+    port = topology.ports["redis"]
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(StackError, match=rf"^port {port} \(redis\) is taken by .*pid \d+.*BASE_PORT="):
+            local.start(topology, state=state)
+    assert list_processes(state) == []
+
+
+def test_a_part_that_dies_at_start_is_named_at_once_with_what_it_said(
+    topology: Topology, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = binaries.locate()
+    # A real server that refuses: PgBouncer does not know memcached's options.
+    monkeypatch.setattr(binaries, "locate", lambda: programs | {"memcached": programs["pgbouncer"]})
+    began = time.monotonic()
+    with pytest.raises(StackError, match=r"^memcached died at start .*invalid option.*memcached\.log\)$"):
+        local.start(topology, state=state)
+    assert time.monotonic() - began < boot.READY_TIMEOUT_S / 2
+    assert list_processes(state) == []
+    assert not any(is_listening(port) for port in topology.ports.values())
+    assert [entry.name for entry in state.iterdir()] == ["logs"]
+
+
+def test_a_missing_program_is_named_before_anything_starts(
+    topology: Topology, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binaries, "PROGRAMS", binaries.PROGRAMS | {"prometheus": ("no-such-prometheus",)})
+    with pytest.raises(StackError, match=r"no-such-prometheus \(make setup\)"), local.up(topology, state=state):
+        pass
+    assert list(state.iterdir()) == []
+
+
+def test_the_last_lines_of_a_log_become_one(tmp_path: Path) -> None:
+    log = tmp_path / "part.log"
+    log.write_text("first\nsecond\n\nthird\nfourth\n")
+    assert boot.tail(log) == f"second | third | fourth ({log})"
+    assert boot.tail(tmp_path / "none.log").startswith("it logged nothing")
+
+
+def test_a_command_of_the_service_that_fails_says_why_in_one_line() -> None:
+    environment = {"LIKESTORM_DATABASE_URL": "nonsense", **{"PATH": "/usr/bin"}}
+    with pytest.raises(StackError, match=r"^python -m service migrate failed: .+") as raised:
+        boot.run_service(("migrate",), environment)
+    assert "\n" not in str(raised.value)
+
+
+def test_sigterm_while_it_starts_takes_everything_down(topology: Topology, state: Path) -> None:
+    def interrupt(phase: str) -> None:
+        if phase == "stores":
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), local.up(topology, on_phase=interrupt, state=state):
+        pass
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert list_processes(state) == []
+    assert [entry.name for entry in state.iterdir()] == ["logs"]

@@ -1,0 +1,162 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compose import local
+from compose.errors import StackError
+from compose.local import Target
+from tests.compose.stacks import await_true, is_listening
+
+pytestmark = pytest.mark.e2e
+
+
+def query(stack: Target, expression: str) -> list[tuple[dict[str, str], float]]:
+    url = f"{stack.prometheus_url}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+    return [(entry["metric"], float(entry["value"][1])) for entry in result]
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_every_part_runs_and_every_port_is_open(stack: Target) -> None:
+    await_true(lambda: {state.state for state in stack.states().values()} == {"RUNNING"})
+    assert all(is_listening(port) for port in stack.topology.ports.values())
+    assert stack.pids().keys() == {*stack.states(), "supervisor"}
+
+
+def test_the_front_reaches_the_service(stack: Target) -> None:
+    assert get(stack.topology.ports["nginx"], "/readyz")[0] == 200
+
+
+def test_prometheus_scrapes_every_job(stack: Target) -> None:
+    wanted = {(job.job, job.instance): 1.0 for job in stack.scrape_jobs}
+
+    def seen() -> bool:
+        ups = {(labels["job"], labels["instance"]): value for labels, value in query(stack, "up")}
+        return ups == wanted
+
+    await_true(seen)
+
+
+def test_each_part_is_one_group_of_processes(stack: Target) -> None:
+    def groups() -> set[str]:
+        # A group whose processes have all gone stays, with none.
+        return {labels["groupname"] for labels, _ in query(stack, "namedprocess_namegroup_num_procs > 0")}
+
+    await_true(lambda: groups() == set(stack.pids()))
+
+
+def test_every_backend_is_up_in_its_exporter_s_words(stack: Target) -> None:
+    backends = {"nginx", "postgres", "pgbouncer", "redis", "memcached", "rq", "store"}
+    names = "pg_up|nginx_up|pgbouncer_up|redis_up|memcached_up|rq_up|store_up"
+
+    def seen() -> bool:
+        return {(labels["job"], value) for labels, value in query(stack, f'{{__name__=~"{names}"}}')} == {
+            (name, 1.0) for name in backends
+        }
+
+    await_true(seen)
+
+
+def test_a_server_that_is_killed_comes_back_and_its_exporter_says_so(stack: Target) -> None:
+    port = stack.topology.ports["collectors"]
+    first = stack.pids()["memcached"]
+    os.kill(first, signal.SIGSTOP)
+    try:
+        assert "memcached_up 0.0" in get(port, "/memcached")[1]
+    finally:
+        os.kill(first, signal.SIGKILL)
+    await_true(lambda: stack.pids().get("memcached") not in (None, first))
+    await_true(lambda: "memcached_up 1.0" in get(port, "/memcached")[1])
+
+
+def test_a_dead_instance_is_not_scraped_as_if_it_lived(stack: Target) -> None:
+    port = stack.topology.ports["collectors"]
+    assert get(port, "/service/worker-thumbnails-1")[0] == 200
+    stack.supervisor.stop(["worker-thumbnails-1"])
+    await_true(lambda: get(port, "/service/worker-thumbnails-1")[0] == 503)
+    await_true(lambda: stack.states()["worker-thumbnails-1"].state == "STOPPED")
+    stack.supervisor.start(["worker-thumbnails-1"])
+    await_true(lambda: get(port, "/service/worker-thumbnails-1")[0] == 200)
+
+
+def test_seeded_data_is_served_and_not_part_of_the_audit(stack: Target) -> None:
+    manifest = local.seed(stack, users=50, photos_per_user=1, follows_per_user=2, seed=1)
+    told = json.loads(manifest.read_text())
+    assert len(told["photos"]) == 50
+    assert local.audit(stack, datetime.now(UTC)) == {"likes": [], "photos": [], "objects": [], "users": []}
+    user = told["users"][0]
+    connection = HTTPConnection("127.0.0.1", stack.topology.ports["nginx"], timeout=5)
+    began = datetime.now(UTC)
+    connection.request("PUT", f"/photos/{told['photos'][0]}/like", headers={"Authorization": f"Bearer {user['token']}"})
+    status = connection.getresponse().status
+    connection.close()
+    assert status in (200, 201)
+    likes = local.audit(stack, began)["likes"]
+    assert likes == ([f"{user['id']}:{told['photos'][0]}"] if status == 201 else [])
+
+
+def test_a_seed_that_cannot_be_done_says_why(stack: Target) -> None:
+    with pytest.raises(StackError, match=r"^python -m service seed failed: .+"):
+        local.seed(stack, users=-1, photos_per_user=1, follows_per_user=1, seed=1)
+
+
+def test_whoever_comes_later_finds_the_running_stack(stack: Target) -> None:
+    found = local.running(stack.state_dir)
+    assert found is not None
+    assert (found.url, found.environment, found.pids()) == (stack.url, stack.environment, stack.pids())
+
+
+def test_a_second_start_from_the_same_place_is_refused(stack: Target) -> None:
+    with pytest.raises(StackError, match="somebody else is running or starting a stack"):
+        local.start(stack.topology, state=stack.state_dir)
+    assert local.running(stack.state_dir)
+
+
+@pytest.fixture
+def status(stack: Target) -> Callable[[Path], "subprocess.CompletedProcess[str]"]:
+    def run(state: Path) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "compose", "status", "--state", str(state)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_status_tells_of_every_part(
+    stack: Target, status: Callable[[Path], "subprocess.CompletedProcess[str]"]
+) -> None:
+    await_true(lambda: {state.state for state in stack.states().values()} == {"RUNNING"})
+    said = status(stack.state_dir)
+    assert said.returncode == 0
+    assert [line.split()[0] for line in said.stdout.splitlines()] == ["part", *stack.states(), "all"]
+
+
+def test_status_without_a_stack_says_so(
+    tmp_path: Path, status: Callable[[Path], "subprocess.CompletedProcess[str]"]
+) -> None:
+    said = status(tmp_path)
+    assert (said.returncode, said.stdout) == (1, "not running\n")
+
+
+def test_taking_down_what_does_not_run_is_no_error(tmp_path: Path) -> None:
+    assert local.stop(tmp_path) is False

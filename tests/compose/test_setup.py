@@ -1,0 +1,86 @@
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from compose.layout import CLONE
+
+FILES = ("compose/setup.sh", "compose/install-packages.sh", "compose/packages.txt")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone that needs no Python package."""
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(CLONE / name, tmp_path / name)
+    (tmp_path / "requirements").mkdir()
+    for kind in ("run", "dev"):
+        (tmp_path / "requirements" / f"{kind}.txt").write_text("# nothing\n")
+    return tmp_path
+
+
+def run(clone: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = ["sh", str(clone / "compose" / "setup.sh"), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd="/", env=dict(os.environ) | environment
+    )
+
+
+def write_packages(clone: Path, *lines: str) -> str:
+    path = clone / "packages"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return str(path)
+
+
+def test_the_environment_is_made_once_and_again_when_it_was_broken(clone: Path) -> None:
+    # On another system, where all servers are there already.
+    (clone / "os-release").write_text("ID=arch\n")
+    first = run(clone, "run", OS_RELEASE=str(clone / "os-release"))
+    assert (first.returncode, first.stderr) == (0, "")
+    began = time.monotonic()
+    second = run(clone, "run")
+    assert time.monotonic() - began < 1
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    (clone / ".venv" / "bin" / "python").unlink()
+    assert run(clone, "run").returncode == 0
+    assert subprocess.run([clone / ".venv" / "bin" / "python", "-c", "import pip"], check=False).returncode == 0
+
+
+def test_another_system_is_told_in_one_line_what_is_missing(clone: Path) -> None:
+    packages = write_packages(
+        clone, "some-server no-such-server", "# a comment", "", "shell sh", "other nothing|nor-this"
+    )
+    release = clone / "os-release"
+    release.write_text('ID=fedora\nVERSION_ID="40"\n')
+    said = run(clone, "run", PACKAGES_FILE=packages, OS_RELEASE=str(release))
+    assert said.returncode == 2
+    assert "not installed: other some-server" in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+
+
+def test_an_unknown_kind_is_refused(clone: Path) -> None:
+    said = run(clone, "everything")
+    assert (said.returncode, said.stderr) == (2, "setup: unknown kind 'everything': run or dev\n")
+
+
+def test_the_list_of_packages_names_every_program_that_the_stack_starts() -> None:
+    from compose.binaries import PROGRAMS
+
+    listed = {
+        tuple(line.split()[1].split("|"))
+        for line in (CLONE / "compose" / "packages.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    }
+    assert set(PROGRAMS.values()) <= listed
+
+
+def test_help_tells_of_every_target() -> None:
+    said = subprocess.run(["make", "-s", "-C", str(CLONE), "help"], capture_output=True, text=True, check=True).stdout
+    for target in ("setup", "bench", "up", "down", "status", "test", "lint", "lock", "clean"):
+        assert f"  {target} " in said
+    assert "BASE_PORT" in said
+    assert "(8400)" in said
