@@ -14,9 +14,9 @@ Stage = Literal["stores", "pool", "service", "monitoring"]
 STAGES: tuple[Stage, ...] = ("stores", "pool", "service", "monitoring")
 STORES = frozenset({"postgres", "redis", "memcached", "store"})
 
-# What nobody waits for stands back, so that a request, or the load generator, is not kept waiting by a thumbnail or a
-# scrape.
-BACKGROUND = 10
+# The load generator, at 0, comes first: what it measures must not be its own wait for a core. What nobody waits for
+# comes last, so that no request is kept waiting by a thumbnail or a scrape.
+SERVING, BACKGROUND = 5, 15
 # Go runs as many collector threads as there are cores unless told otherwise; exporters need one.
 _ONE_CORE = {"GOMAXPROCS": "1"}
 # The exporter of the nodes reads everything it can; only these are ever looked at.
@@ -27,7 +27,8 @@ _NODE_COLLECTORS = ("cpu", "meminfo", "pressure", "loadavg", "diskstats", "netde
 class Part:
     """One process of the stack; its command line is unlike any other on the machine, by a path or a port in it.
 
-    user: as whom it runs, None is whoever starts the stack. niceness: how far it stands back when CPU is short. environment: on top of the service's, which all get.
+    user: as whom it runs, None is whoever starts the stack. niceness: how far it stands back when CPU is short.
+    environment: on top of the service's, which all get.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Part:
     user: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_signal: str = "TERM"
-    niceness: int = 0
+    niceness: int = SERVING
 
 
 def list_parts(

@@ -97,7 +97,9 @@ def _stack(options: Options, screen: Screen, out: Path) -> Iterator[Target]:
 def _data(target: Target, options: Options, screen: Screen) -> Path:
     """The manifest of what the stores hold: filled anew, unless the data of a running stack is to be kept."""
     if options.keep:
-        manifest = target.run_dir / "manifest.json"
+        manifest = local.manifest(target)
+        if not manifest.exists():
+            raise RunError("there is no data to keep: KEEP= wants a stack that is up and filled (make up)")
         screen.phase("keeping the data")
         return manifest
     data, seed = options.scenario.data, options.scenario.seed

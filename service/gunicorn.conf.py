@@ -4,6 +4,7 @@
 The address, the number of threads and the number of workers come from the command line.
 """
 
+from pathlib import Path
 from typing import Any
 
 from service.telemetry import slots
@@ -17,6 +18,9 @@ graceful_timeout = 10
 preload_app = False
 accesslog = None
 loglevel = "warning"
+# Each turn of a worker's loop touches its heartbeat file. On a disk that somebody else is syncing, this waits for the
+# journal, and every request that has just arrived with it. The file is unlinked as soon as it is open.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 # By default a socket under the user's home, on which several instances would collide.
 control_socket_disable = True
 

@@ -7,14 +7,16 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 COUNT = 24
-QUALITY = 85
-_SIZES = ((640, 640), (800, 600), (1080, 1080), (1080, 1350), (1280, 960))
+QUALITY = 80
+RECIPE = 2
+"""To be raised when the same numbers make another image, so that nobody is served an old one from the cache."""
+_SIZES = ((612, 612), (640, 640), (800, 600), (1080, 1080), (1280, 960))
 
 
 def load_jpegs(seed: int, directory: Path) -> list[Path]:
     """COUNT files in `directory`, about 30 to 300 kB each; made unless they are there."""
     directory.mkdir(parents=True, exist_ok=True)
-    files = [directory / f"{seed}-{number:02}.jpg" for number in range(COUNT)]
+    files = [directory / f"{RECIPE}-{seed}-{number:02}.jpg" for number in range(COUNT)]
     for number, file in enumerate(files):
         if not file.exists():
             partial = file.with_suffix(".partial")
@@ -52,6 +54,6 @@ def _draw_shapes(random: np.random.Generator, image: Image.Image) -> None:
 
 def _add_grain(random: np.random.Generator, image: Image.Image) -> Image.Image:
     """Noise as of a sensor; it decides how many bytes the JPEG takes."""
-    strength = random.uniform(1, 9)
+    strength = random.uniform(2, 10)
     noise = random.standard_normal((image.height, image.width, 1), dtype=np.float32) * strength
     return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
