@@ -50,8 +50,8 @@ def window(
         arrivals=outcome.arrivals,
         requests=outcome.requests,
         generator=outcome.generator,
-        scrapes=_scrapes(prometheus, expected, start, end),
-        panels=[_panel(prometheus, panel.id, panel.promql(RUN_WINDOW), start, end) for panel in PANELS],
+        scrapes=scrapes(prometheus, expected, start, end),
+        panels=[panel(prometheus, each.id, each.promql(RUN_WINDOW), start, end) for each in PANELS],
         ledger=entries,
         memory_mb=dict(memory_mb),
     )
@@ -77,8 +77,9 @@ def _sum(loads: Iterable[Load]) -> Load:
     return Load(*map(sum, zip(*rows, strict=True)))
 
 
-def _panel(prometheus: Prometheus, panel: str, query: str, start: float, end: float) -> PanelData:
-    return PanelData(panel, query, [_series(s, start) for s in prometheus.range(query, start, end)])
+def panel(prometheus: Prometheus, name: str, query: str, start: float, end: float) -> PanelData:
+    """What a panel's query gives between start and end (Unix time); NaN becomes None."""
+    return PanelData(name, query, [_series(s, start) for s in prometheus.range(query, start, end)])
 
 
 def _series(sampled: Sampled, start: float) -> Series:
@@ -89,7 +90,7 @@ def _series(sampled: Sampled, start: float) -> Series:
     )
 
 
-def _scrapes(prometheus: Prometheus, expected: Iterable[ScrapeJob], start: float, end: float) -> list[ScrapeTarget]:
+def scrapes(prometheus: Prometheus, expected: Iterable[ScrapeJob], start: float, end: float) -> list[ScrapeTarget]:
     """How completely each expected target was scraped; one that Prometheus does not know has one gap, the window."""
     seen = {(s.labels["job"], s.labels["instance"]): s.points for s in prometheus.samples("up", start=start, end=end)}
     return [_scrape(target, seen.get((target.job, target.instance), []), start, end) for target in expected]

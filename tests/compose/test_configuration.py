@@ -56,6 +56,6 @@ def test_supervisord_is_told_each_command_as_it_is(topology: Topology, tmp_path:
     config = configparser.RawConfigParser()
     config.read(layout.folder("supervisor") / "supervisord.conf")
     told = {part.name: config[f"program:{part.name}"]["command"].replace("%%", "%") for part in parts}
-    assert told == {part.name: shlex.join(part.command) for part in parts}
+    assert told == {part.name: shlex.join(("nice", "-n", str(part.niceness), *part.command)) for part in parts}
     assert config["program:store"]["directory"] == str(CLONE)
     assert parts[3].command[0] == sys.executable

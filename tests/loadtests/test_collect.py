@@ -1,0 +1,59 @@
+"""What is made of Prometheus's samples, against a source whose samples are known."""
+
+import math
+from dataclasses import dataclass, field
+
+from compose.scraping import ScrapeJob
+from dashboards.prometheus import Prometheus, Sampled
+from loadtests import collect
+
+
+@dataclass(frozen=True)
+class Known(Prometheus):
+    """Answers every question with the same series."""
+
+    series: list[Sampled] = field(default_factory=list)
+
+    def samples(self, selector: str, start: float, end: float) -> list[Sampled]:
+        return self.series
+
+    def range(self, promql: str, start: float, end: float, step: float = 1.0) -> list[Sampled]:
+        return self.series
+
+
+def _job(job: str, *, is_instrument: bool) -> ScrapeJob:
+    return ScrapeJob(job, job, 9, "/metrics", is_instrument)
+
+
+def _up(job: str, values: dict[int, float]) -> Sampled:
+    return Sampled({"job": job, "instance": job}, [(100.0 + at, value) for at, value in values.items()])
+
+
+def test_the_longest_gap_counts_from_the_windows_edges() -> None:
+    source = Known("", [_up("node", {1: 1, 2: 1, 9: 1, 10: 1})])
+    [scrape] = collect.scrapes(source, [_job("node", is_instrument=True)], 100.0, 112.0)
+    assert (scrape.samples, scrape.longest_gap_s, scrape.down_s) == (4, 7.0, 0.0)
+
+
+def test_an_instrument_that_is_down_leaves_a_gap() -> None:
+    source = Known("", [_up("redis", {at: 0.0 if 3 <= at < 8 else 1.0 for at in range(12)})])
+    [scrape] = collect.scrapes(source, [_job("redis", is_instrument=True)], 100.0, 112.0)
+    assert (scrape.longest_gap_s, scrape.down_s) == (6.0, 5.0)
+
+
+def test_a_part_that_is_down_is_the_targets_own_trouble_and_no_gap() -> None:
+    source = Known("", [_up("app", {at: 0.0 if 3 <= at < 8 else 1.0 for at in range(12)})])
+    [scrape] = collect.scrapes(source, [_job("app", is_instrument=False)], 100.0, 112.0)
+    assert (scrape.longest_gap_s, scrape.down_s) == (1.0, 5.0)
+
+
+def test_a_target_that_was_never_scraped_has_one_gap_as_long_as_the_window() -> None:
+    [scrape] = collect.scrapes(Known("", []), [_job("nginx", is_instrument=True)], 100.0, 160.0)
+    assert (scrape.samples, scrape.longest_gap_s) == (0, 60.0)
+
+
+def test_series_count_from_the_windows_start_and_have_no_nan() -> None:
+    source = Known("", [Sampled({"queue": "thumbnails"}, [(101.0, 2.5), (102.0, math.nan)])])
+    data = collect.panel(source, "queue-depth", "rq_jobs", 100.0, 103.0)
+    [series] = data.series
+    assert (series.labels, series.times, series.values) == ({"queue": "thumbnails"}, [1.0, 2.0], [2.5, None])
