@@ -204,6 +204,9 @@ class Arrivals(User):
     def _run_plan(self) -> None:
         """Warm up, measure, drain, write the outcome."""
         scenario = self.plan.scenario
+        missing = [name for name in scenario.arrivals if not hasattr(self.users, name)]
+        if missing:
+            raise LookupError(f"{scenario.users} has no task for the arrivals {', '.join(missing)}")
         recorder = Recorder(scenario.arrivals, scenario.warm_up_s, scenario.duration_s)
         journals: dict[str, Journal] = {}
         environment = self.environment

@@ -93,7 +93,8 @@ def _lost(record: Record) -> Figure:
         return Figure("lost", "not known", "nothing was audited", "open")
     lost = sum(entry.lost for entry in record.ledger)
     acknowledged = sum(entry.acknowledged for entry in record.ledger)
-    kinds = " and ".join(entry.name for entry in record.ledger)
+    *others, last = (entry.name for entry in record.ledger)
+    kinds = f"{', '.join(others)} and {last}" if others else last
     return Figure("lost", f"{lost:,}", f"of {acknowledged:,} acknowledged {kinds}", "bad" if lost else "good")
 
 

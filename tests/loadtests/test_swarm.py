@@ -150,3 +150,8 @@ def test_a_swarm_that_cannot_start_says_why(tmp_path: Path) -> None:
     )
     with pytest.raises(swarm.SwarmError, match="Nobody"):
         _drive(scenario, "http://127.0.0.1:9", tmp_path)
+
+
+def test_arrivals_without_a_task_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(swarm.SwarmError, match="Visitor has no task for the arrivals jump"):
+        _drive(_scenario({"jump": _steady(1, "jump")}), "http://127.0.0.1:9", tmp_path)
