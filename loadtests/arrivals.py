@@ -95,7 +95,7 @@ class OpenModelUser(FastHttpUser):
     def perform(self, arrival: Arrival, due: float) -> None:
         """Run the task that is named like the arrival's schedule; an exception that escapes it is a failed arrival."""
         self.clock.begin(arrival, due)
-        self.choices = choices(arrival.name, arrival.number, self.plan.scenario.seed)
+        self.choices = choices(arrival.name, arrival.number, self.plan.scenario.seed, self.plan.salt)
         self.number = arrival.number
         try:
             getattr(self, arrival.name)()

@@ -95,7 +95,7 @@ def _capacity(base_port: int, folder: Path) -> Table:
         rate = scenario.arrivals["like"].rate
         for step in range(STEPS_MAX):
             out = folder / f"step-{step}"
-            run.bench(run.Options(_at_rate(scenario, rate), topology, out, keep=step > 0))
+            run.bench(run.Options(_at_rate(scenario, rate), topology, out))
             saved = record.load(out / run.RECORD_FILE)
             like = saved.requests["like"]
             seen = intervals.of_percentile(decode(like.histogram, like.censored), 99)

@@ -13,10 +13,14 @@ PROGRESS_VARIABLE = "LIKESTORM_PROGRESS_FD"
 
 
 class Plan(Struct, frozen=True):
-    """The swarm's orders: what to drive, where to find accounts and photos, and where to leave the outcome."""
+    """The swarm's orders: what to drive, where to find accounts and photos, and where to leave the outcome.
+
+    run_id: part of every name that the run makes up. salt: what users choose depends on the seed and this.
+    """
 
     scenario: Scenario
     run_id: str
+    salt: str
     manifest: str
     outcome: str
     histograms: str

@@ -59,7 +59,7 @@ def bench(options: Options) -> int:
     with display.screen() as screen:
         with _stack(options, screen, out) as target:
             manifest = _data(target, options, screen)
-            record = _drive(scenario, target, manifest, out, screen)
+            record = _drive(scenario, target, manifest, out, screen, keep=options.keep)
         screen.phase("judging")
         verdict, page = conclude(record, scenario, out)
     display.show_verdict(record, verdict, page)
@@ -113,11 +113,14 @@ def _data(target: Target, options: Options, screen: Screen) -> Path:
     )
 
 
-def _drive(scenario: Scenario, target: Target, manifest: Path, out: Path, screen: Screen) -> Record:
+def _drive(scenario: Scenario, target: Target, manifest: Path, out: Path, screen: Screen, *, keep: bool) -> Record:
     """Load the target as the scenario says, and collect what came of it."""
     began = datetime.now(UTC)
     screen.phase(f"driving {target.url}: {scenario.warm_up_s:g} s of warm-up, {scenario.duration_s:g} s measured")
-    plan = Plan(scenario, f"r{began:%y%m%d%H%M%S}", str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr"))
+    run_id = f"r{began:%y%m%d%H%M%S}"
+    # On data that an earlier run has used, the same choices would like again what is liked already.
+    salt = run_id if keep else ""
+    plan = Plan(scenario, run_id, salt, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr"))
     pids = {"bench": os.getpid()}
     with MemoryWatch(lambda: target.pids() | pids) as memory:
         outcome = swarm.run(

@@ -38,9 +38,9 @@ def arrivals(rates: dict[str, tuple[float, Shape]], seed: int, end: float) -> It
     yield from heapq.merge(*streams, key=lambda arrival: arrival.due)
 
 
-def choices(name: str, number: int, seed: int) -> Random:
-    """The random source of one arrival, the same whoever runs it and whenever."""
-    return Random(f"{seed}/{name}/{number}")
+def choices(name: str, number: int, seed: int, salt: str = "") -> Random:
+    """The random source of one arrival, the same whoever runs it and whenever; another `salt` gives another one."""
+    return Random(f"{seed}/{name}/{number}/{salt}")
 
 
 def _stream(name: str, rate: float, shape: Shape, seed: int, end: float) -> Iterator[Arrival]:

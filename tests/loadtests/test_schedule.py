@@ -41,3 +41,4 @@ def test_numbers_count_up_within_a_schedule_and_end_before_the_end() -> None:
 def test_the_choices_of_an_arrival_are_its_own() -> None:
     assert schedule.choices("like", 5, seed=1).random() == schedule.choices("like", 5, seed=1).random()
     assert schedule.choices("like", 5, seed=1).random() != schedule.choices("like", 6, seed=1).random()
+    assert schedule.choices("like", 5, seed=1).random() != schedule.choices("like", 5, seed=1, salt="x").random()
