@@ -55,8 +55,8 @@ def bench(options: Options) -> int:
     """
     scenario = options.scenario
     started = datetime.now(UTC)
-    out = _make_folder(options.out or RUNS / f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}")
-    with display.screen() as screen:
+    folder = options.out or RUNS / f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}"
+    with _results(folder) as out, display.screen() as screen:
         with _stack(options, screen, out) as target:
             manifest = _data(target, options, screen)
             record = _drive(scenario, target, manifest, out, screen, keep=options.keep)
@@ -75,11 +75,19 @@ def conclude(record: Record, scenario: Scenario, out: Path) -> tuple[Verdict, Pa
     return verdict, report.write(record, out)
 
 
-def _make_folder(out: Path) -> Path:
-    if (out / RECORD_FILE).exists():
-        raise RunError(f"{out} already holds a run; OUT= takes a new folder")
-    (out / "logs").mkdir(parents=True, exist_ok=True)
-    return out.resolve()
+@contextmanager
+def _results(folder: Path) -> Iterator[Path]:
+    """The folder that the run fills; where the run fails before anything is in it, it does not stay."""
+    if (folder / RECORD_FILE).exists():
+        raise RunError(f"{folder} already holds a run; OUT= takes a new folder")
+    is_new = not folder.exists()
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder.resolve()
+    except BaseException:
+        if is_new and not any(path.is_file() for path in folder.rglob("*")):
+            shutil.rmtree(folder)
+        raise
 
 
 @contextmanager

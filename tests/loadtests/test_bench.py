@@ -239,7 +239,17 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
 def test_a_part_that_cannot_start_is_1_and_named(tmp_path: Path) -> None:
     topology, state = _free_topology(), tmp_path / "state"
     with socket.create_server(("127.0.0.1", topology.ports["pgbouncer"])):
-        done = _bench("likes", "--base-port", str(topology.base_port), "--state", state, folder=tmp_path)
+        done = _bench(
+            "likes",
+            "--base-port",
+            str(topology.base_port),
+            "--state",
+            state,
+            "--out",
+            tmp_path / "out",
+            folder=tmp_path,
+        )
     assert done.returncode == 1
+    assert not (tmp_path / "out").exists()
     assert f"port {topology.ports['pgbouncer']} (pgbouncer) is taken" in done.stderr
     assert list_processes(state) == []
