@@ -113,6 +113,11 @@ if venv_ready; then python=ready; else python=$(find_python); fi
 # shellcheck disable=SC2086  # lists of words, here and below
 [ -z "$missing$wanted" ] || prepare_to_install $wanted $missing
 
+what=
+[ -z "$missing$wanted" ] || what='server packages'
+[ "$python" = ready ] || what="${what:+$what and }Python packages"
+[ -z "$what" ] || echo "setup: installing $what, up to a minute (logs in $logs)"
+
 if [ -z "$python" ]; then
     # shellcheck disable=SC2086
     install $wanted
