@@ -48,6 +48,11 @@ def test_the_front_reaches_the_service(stack: Target) -> None:
     assert get(stack.topology.ports["nginx"], "/readyz")[0] == 200
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/stub_status", "/service/app-1"])
+def test_the_front_shows_no_metrics(stack: Target, path: str) -> None:
+    assert get(stack.topology.ports["nginx"], path)[0] == 404
+
+
 def test_prometheus_scrapes_every_job(stack: Target) -> None:
     wanted = {(job.job, job.instance): 1.0 for job in stack.scrape_jobs}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from compose import boot, local
+from compose import binaries, boot, local
 from compose.errors import StackError
 from compose.topology import Topology, named
 from dashboards.panels import BY_ID
@@ -28,10 +28,10 @@ BRIEF = ROOT / "tests/loadtests/scenarios/brief.toml"
 pytestmark = pytest.mark.e2e
 
 
-def _bench(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def _bench(*arguments: str | Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """`python -m loadtests run …`, started from a folder that is not the clone."""
     command = [sys.executable, "-m", "loadtests", "run", *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | variables
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
@@ -236,7 +236,23 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
     assert "already holds a run" in done.stderr
 
 
-def test_a_part_that_cannot_start_is_1_and_named(tmp_path: Path) -> None:
+def test_a_part_that_dies_at_start_is_1_with_its_name_and_last_words(tmp_path: Path) -> None:
+    topology, state = _free_topology(), tmp_path / "state"
+    # A real server that refuses: PgBouncer does not know memcached's options.
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "memcached").symlink_to(binaries.locate()["pgbouncer"])
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    arguments = ("likes", "--base-port", str(topology.base_port), "--state", state, "--out", tmp_path / "out")
+    done = _bench(*arguments, folder=tmp_path, PATH=path)
+    assert done.returncode == 1
+    [complaint] = done.stderr.splitlines()
+    assert complaint.startswith("likestorm: memcached died at start")
+    assert "invalid option" in complaint
+    assert list_processes(state) == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_port_that_is_taken_is_1_and_named(tmp_path: Path) -> None:
     topology, state = _free_topology(), tmp_path / "state"
     with socket.create_server(("127.0.0.1", topology.ports["pgbouncer"])):
         done = _bench(
