@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--keep", action="store_true", help="of a stack that is up: drive the data that it holds")
     verb.add_argument("--topology", default=SMALL.name, help=f"one of: {', '.join(TOPOLOGIES)} (%(default)s)")
     verb.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first port of the stack (%(default)s)")
+    verb.add_argument("--no-realtime", action="store_true", help="leave the generator at ordinary priority")
     verb.add_argument("--state", type=Path, default=STATE, help="folder of the stack (%(default)s)")
     verb.set_defaults(act=_run)
     for name, act, text in (
@@ -81,7 +82,8 @@ _positive.__name__ = "positive number"  # argparse says "invalid positive number
 def _run(options: argparse.Namespace) -> int:
     chosen = scenario.load(options.scenario).scaled(options.rate, options.duration)
     topology = named(options.topology, options.base_port)
-    return run.bench(run.Options(chosen, topology, options.out, options.keep, options.state.resolve()))
+    state, realtime = options.state.resolve(), not options.no_realtime
+    return run.bench(run.Options(chosen, topology, options.out, options.keep, state, realtime))
 
 
 def _judge(options: argparse.Namespace) -> int:

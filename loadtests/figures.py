@@ -1,4 +1,4 @@
-"""The figures that the README quotes, measured anew: start-up, a whole bench, memory, and a first capacity.
+"""The figures that the READMEs quote, measured anew: start-up, a whole bench, capacity, and what priority does to lag.
 
 `python -m loadtests.figures` (or `make figures`) takes about ten minutes on two cores; nothing else should run on
 the machine meanwhile.
@@ -30,13 +30,14 @@ STEP_FACTOR = 1.25
 STEP_WARM_UP_S = 4.0
 STEP_S = 15.0
 STEPS_MAX = 14
+PAIRS = 3
 
 
 def main(arguments: list[str]) -> int:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.figures", description=__doc__)
     parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT)
-    parser.add_argument("--only", choices=("start", "bench", "capacity"), help="one of the three parts")
+    parser.add_argument("--only", choices=("start", "bench", "capacity", "lag"), help="one of the four parts")
     options = parser.parse_args(arguments)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="likestorm-figures-") as folder:
@@ -46,6 +47,8 @@ def main(arguments: list[str]) -> int:
             console.print(_bench(options.base_port, Path(folder) / "bench"))
         if options.only in (None, "capacity"):
             console.print(_capacity(options.base_port, Path(folder)))
+        if options.only in (None, "lag"):
+            console.print(_lag(options.base_port, Path(folder)))
     return 0
 
 
@@ -109,6 +112,27 @@ def _capacity(base_port: int, folder: Path) -> Table:
             if seen.low is not None and seen.low > LIMIT_MS:
                 break
             rate *= STEP_FACTOR
+    return table
+
+
+def _lag(base_port: int, folder: Path) -> Table:
+    """Dispatch lag with the generator at real-time and at ordinary priority, in turn on the same stack."""
+    title = f"dispatch lag p99, ms, {PAIRS} pairs of runs in turn"
+    table = Table("priority", "median", "all", title=title, title_justify="left")
+    scenario = load("likes").scaled(duration_s=STEP_S)
+    topology = named("small", base_port)
+    lags: dict[bool, list[float]] = {True: [], False: []}
+    with local.up(topology):
+        for pair in range(PAIRS):
+            for realtime in (True, False):
+                out = folder / f"lag-{pair}-{realtime}"
+                run.bench(run.Options(scenario, topology, out, realtime=realtime))
+                generator = record.load(out / run.RECORD_FILE).generator
+                if generator.dispatch_lag_ms.p99 is not None and generator.realtime is realtime:
+                    lags[realtime].append(generator.dispatch_lag_ms.p99)
+    for name, values in (("real-time", lags[True]), ("ordinary", lags[False])):
+        median = f"{statistics.median(values):.2f}" if values else "not to be had by this user"
+        table.add_row(name, median, ", ".join(f"{value:.2f}" for value in sorted(values)))
     return table
 
 

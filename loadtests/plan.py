@@ -16,11 +16,13 @@ class Plan(Struct, frozen=True):
     """The swarm's orders: what to drive, where to find accounts and photos, and where to leave the outcome.
 
     run_id: part of every name that the run makes up. salt: what users choose depends on the seed and this.
+    realtime: whether to ask the kernel to run the swarm before everything else.
     """
 
     scenario: Scenario
     run_id: str
     salt: str
+    realtime: bool
     manifest: str
     outcome: str
     histograms: str

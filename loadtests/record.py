@@ -101,6 +101,8 @@ class Generator:
     """Of one core, one value a second of the window."""
     users_max: int
     """Most virtual users that were busy at once."""
+    realtime: bool
+    """Whether the kernel ran the generator before everything else on the machine."""
 
 
 @dataclass(frozen=True)

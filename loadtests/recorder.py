@@ -124,9 +124,9 @@ class Recorder:
         """The window's requests by name."""
         return {name: _summary(tally) for name, tally in sorted(self._requests.items())}
 
-    def generator(self, cpu_percent: list[float], users_max: int) -> Generator:
+    def generator(self, cpu_percent: list[float], users_max: int, *, realtime: bool) -> Generator:
         """How the generator kept up."""
-        return Generator(self._lag.percentiles(), cpu_percent, users_max)
+        return Generator(self._lag.percentiles(), cpu_percent, users_max, realtime)
 
     def write_logs(self, folder: Path, epoch: Callable[[float], float]) -> None:
         """One HDR log a schedule, an interval a second, response times in µs; `epoch` turns run time into Unix time."""

@@ -39,6 +39,7 @@ class Options:
     """How to run a scenario.
 
     out: the folder to fill. keep: drive the data that a running stack already holds. state: the stack's own folder.
+    realtime: ask for real-time priority for the generator.
     """
 
     scenario: Scenario
@@ -46,6 +47,7 @@ class Options:
     out: Path | None = None
     keep: bool = False
     state: Path = STATE
+    realtime: bool = True
 
 
 def bench(options: Options) -> int:
@@ -59,7 +61,7 @@ def bench(options: Options) -> int:
     with _results(folder) as out, display.screen() as screen:
         with _stack(options, screen, out) as target:
             manifest = _data(target, options, screen)
-            record = _drive(scenario, target, manifest, out, screen, keep=options.keep)
+            record = _drive(options, target, manifest, out, screen)
         screen.phase("judging")
         verdict, page = conclude(record, scenario, out)
     display.show_verdict(record, verdict, page)
@@ -121,14 +123,17 @@ def _data(target: Target, options: Options, screen: Screen) -> Path:
     )
 
 
-def _drive(scenario: Scenario, target: Target, manifest: Path, out: Path, screen: Screen, *, keep: bool) -> Record:
+def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: Screen) -> Record:
     """Load the target as the scenario says, and collect what came of it."""
+    scenario = options.scenario
     began = datetime.now(UTC)
     screen.phase(f"driving {target.url}: {scenario.warm_up_s:g} s of warm-up, {scenario.duration_s:g} s measured")
     run_id = f"r{began:%y%m%d%H%M%S}"
     # On data that an earlier run has used, the same choices would like again what is liked already.
-    salt = run_id if keep else ""
-    plan = Plan(scenario, run_id, salt, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr"))
+    salt = run_id if options.keep else ""
+    plan = Plan(
+        scenario, run_id, salt, options.realtime, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr")
+    )
     pids = {"bench": os.getpid()}
     with MemoryWatch(lambda: target.pids() | pids) as memory:
         outcome = swarm.run(

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -238,12 +239,13 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_a_part_that_dies_at_start_is_1_with_its_name_and_last_words(tmp_path: Path) -> None:
     topology, state = _free_topology(), tmp_path / "state"
-    # A real server that refuses: PgBouncer does not know memcached's options.
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "memcached").symlink_to(binaries.locate()["pgbouncer"])
-    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     arguments = ("likes", "--base-port", str(topology.base_port), "--state", state, "--out", tmp_path / "out")
-    done = _bench(*arguments, folder=tmp_path, PATH=path)
+    # Not under pytest's own directory: the user that memcached runs as may not enter it.
+    with tempfile.TemporaryDirectory(prefix="likestorm-tests-") as folder:
+        Path(folder).chmod(0o755)
+        # A real server that refuses: PgBouncer does not know memcached's options.
+        (Path(folder) / "memcached").symlink_to(binaries.locate()["pgbouncer"])
+        done = _bench(*arguments, folder=tmp_path, PATH=f"{folder}:{os.environ['PATH']}")
     assert done.returncode == 1
     [complaint] = done.stderr.splitlines()
     assert complaint.startswith("likestorm: memcached died at start")

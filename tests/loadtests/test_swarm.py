@@ -26,7 +26,7 @@ def _scenario(arrivals: dict[str, ArrivalPlan], duration_s: float = 2.0, **optio
 
 
 def _drive(scenario: Scenario, url: str, folder: Path) -> tuple[Outcome, list[Progress]]:
-    plan = Plan(scenario, "run", "", "", str(folder / "outcome.json"), str(folder / "hdr"))
+    plan = Plan(scenario, "run", "", False, "", str(folder / "outcome.json"), str(folder / "hdr"))
     seen: list[Progress] = []
     pids: list[int] = []
     outcome = swarm.run(plan, url, folder / "swarm.log", pids.append, seen.append)
