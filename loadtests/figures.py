@@ -89,13 +89,16 @@ def _bench(base_port: int, out: Path) -> Table:
 
 
 def _capacity(base_port: int, folder: Path) -> Table:
-    """Likes a second in growing steps, beside the scenario's uploads and signups, until p99 leaves its limit."""
-    title = f"capacity: likes/s, each for {STEP_S:g} s, until p99 > {LIMIT_MS:g} ms"
+    """Likes a second in growing steps, beside the scenario's uploads and signups, until p99 leaves its limit.
+
+    A step that breaks the limit is tried once more: on a shared machine, a neighbour can break one as well.
+    """
+    title = f"capacity: likes/s, each for {STEP_S:g} s, until p99 > {LIMIT_MS:g} ms twice"
     table = Table("likes/s offered", "completed", "p50 ms", "p99 ms (95 % interval)", title=title, title_justify="left")
     scenario = load("likes")
     topology = named("small", base_port)
+    rate, broken = scenario.arrivals["like"].rate, False
     with local.up(topology):
-        rate = scenario.arrivals["like"].rate
         for step in range(STEPS_MAX):
             out = folder / f"step-{step}"
             run.bench(run.Options(_at_rate(scenario, rate), topology, out))
@@ -109,9 +112,11 @@ def _capacity(base_port: int, folder: Path) -> Table:
                 f"{like.response_time_ms.p50}",
                 f"{like.response_time_ms.p99} ({seen.low} to {seen.high})",
             )
-            if seen.low is not None and seen.low > LIMIT_MS:
+            breaks = seen.low is not None and seen.low > LIMIT_MS
+            if breaks and broken:
                 break
-            rate *= STEP_FACTOR
+            broken = breaks
+            rate *= 1 if breaks else STEP_FACTOR
     return table
 
 
