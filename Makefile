@@ -1,12 +1,12 @@
 # The front door: `make help`.
 
-SCENARIO ?= likes## what a bench runs: a name of loadtests/scenarios/
+SCENARIO ?= likes## what a bench runs: a name of loadtests/scenarios/, or a TOML file
 DURATION ?=## seconds that a bench measures, in place of the scenario's own
 RATE ?=## factor on the scenario's rates
 OUT ?=## folder for the bench's results, in place of runs/TIME-SCENARIO
 KEEP ?=## 1 drives the data that a stack which is up holds, instead of filling it anew
 BASE_PORT ?= 8400## first of the stack's ports, all on loopback; two clones need two
-TOPOLOGY ?= small## shape of the stack that `make up` starts
+TOPOLOGY ?= small## shape of the stack
 
 PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
@@ -30,8 +30,8 @@ setup-dev: ## the same, and what lint and tests need
 	@sh compose/setup.sh dev
 
 bench: setup ## boot the stack, run SCENARIO against it, judge it, write a report, take the stack down
-	@$(PYTHON) -m loadtests run $(SCENARIO) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
-		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(KEEP),--keep)
+	@$(PYTHON) -m loadtests run $(SCENARIO) --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
+		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep)
 
 up: setup ## start the stack with seeded data, to stay until `make down`
 	@$(PYTHON) -m compose up --topology $(TOPOLOGY) --base-port $(BASE_PORT)
