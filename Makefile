@@ -7,6 +7,7 @@ OUT ?=## folder for the bench's results, in place of runs/TIME-SCENARIO
 KEEP ?=## 1 drives the data that a stack which is up holds, instead of filling it anew
 BASE_PORT ?= 8400## first of the stack's ports, all on loopback; two clones need two
 TOPOLOGY ?= small## shape of the stack
+STORAGE ?=## memory or disk: where the stack keeps its data; memory where there is room, unless told
 
 PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
@@ -31,10 +32,10 @@ setup-dev: ## the same, and what lint and tests need
 
 bench: setup ## boot the stack, run SCENARIO against it, judge it, write a report, take the stack down
 	@$(PYTHON) -m loadtests run $(SCENARIO) --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
-		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep)
+		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep) $(if $(STORAGE),--storage $(STORAGE))
 
 up: setup ## start the stack with seeded data, to stay until `make down`
-	@$(PYTHON) -m compose up --topology $(TOPOLOGY) --base-port $(BASE_PORT)
+	@$(PYTHON) -m compose up --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(STORAGE),--storage $(STORAGE))
 
 down: ## stop the stack; only .stack/logs is left
 	@test ! -x $(PYTHON) || $(PYTHON) -m compose down
@@ -62,7 +63,7 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		requirements/dev.in --output-file requirements/dev.txt
 
-figures: setup ## measure what the README quotes: start-up, bench, memory, capacity (ten minutes, nothing else running)
+figures: setup ## measure what the README quotes: start-up, bench, memory, capacity (half an hour, nothing else running)
 	@$(PYTHON) -m loadtests.figures --base-port $(BASE_PORT)
 
 clean: down ## remove caches and logs; results in runs/ stay

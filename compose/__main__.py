@@ -7,9 +7,9 @@ from pathlib import Path
 
 from compose import local
 from compose.errors import StackError, UsageError
-from compose.layout import STATE
+from compose.layout import STATE, STORAGES, Storage
 from compose.memory import measure
-from compose.topology import DEFAULT_BASE_PORT, SMALL, TOPOLOGIES, named
+from compose.topology import DEFAULT_BASE_PORT, SMALL, TOPOLOGIES, Topology, named
 
 # What `up` fills the stores with: the same data as the scenario `likes`.
 SEED = {"users": 4000, "photos_per_user": 3, "follows_per_user": 20, "seed": 2011}
@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> int:
     verb = verbs.add_parser("up", help="start the stack, make the schema, fill it with seeded data")
     verb.add_argument("--topology", default=SMALL.name, help=f"one of: {', '.join(TOPOLOGIES)} (%(default)s)")
     verb.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first of its ports (%(default)s)")
+    verb.add_argument("--storage", choices=STORAGES, help="where data lies (memory if it has room, or else disk)")
     verbs.add_parser("down", help="take it down; only logs are left")
     verbs.add_parser("status", help="what runs; exit status 0 when all parts are up, 1 when not")
     for verb in verbs.choices.values():
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.verb == "up":
-            return _up(options.topology, options.base_port, options.state.resolve())
+            return _up(named(options.topology, options.base_port), options.state.resolve(), options.storage)
         return _down(options.state.resolve()) if options.verb == "down" else _status(options.state.resolve())
     except UsageError as error:
         print(error, file=sys.stderr)
@@ -41,15 +42,17 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def _up(topology: str, base_port: int, state: Path) -> int:
+def _up(topology: Topology, state: Path, storage: Storage | None) -> int:
     began = time.monotonic()
     target = local.start(
-        named(topology, base_port),
+        topology,
         on_phase=lambda phase: print(f"{phase} …", flush=True),
         state=state,
+        storage=storage,
         fill=lambda target: local.seed(target, **SEED),
     )
     print(f"up in {time.monotonic() - began:.1f} s: {target.url} (Prometheus {target.prometheus_url})")
+    print(f"its data is in {target.storage}: {target.run_dir}")
     return 0
 
 

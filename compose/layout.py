@@ -6,8 +6,12 @@ import pwd
 import shutil
 import stat
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
+
+import psutil
 
 from compose.errors import StackError
 
@@ -16,6 +20,12 @@ STATE = CLONE / ".stack"
 # PostgreSQL and PgBouncer refuse to run as root; Debian's packages bring this user along.
 UNPRIVILEGED = "postgres"
 FALLBACK = Path("/var/tmp")  # noqa: S108 - made safely below
+MEMORY = Path("/dev/shm")  # noqa: S108 - made safely below
+
+Storage = Literal["memory", "disk"]
+STORAGES: tuple[Storage, ...] = get_args(Storage)
+# What the reference stack's files may come to in a long run; less room than this in memory, and they go to disk.
+ROOM_BYTES = 3 << 30
 
 
 @dataclass(frozen=True)
@@ -23,13 +33,19 @@ class Layout:
     """The folders of one stack.
 
     state: logs, and while the stack runs stack.json and supervisord's files. run: one folder a part with its
-    configuration and data, gone after `down`; inside state wherever the servers' user can get there.
+    configuration and data, gone after `down`; in memory (tmpfs), or on disk: inside state wherever the servers' user
+    can get there.
     user: as whom the servers run; None is whoever started them.
     """
 
     state: Path
     run: Path
     user: str | None
+
+    @property
+    def storage(self) -> Storage:
+        """What the parts' data lies on."""
+        return "memory" if MEMORY in self.run.parents else "disk"
 
     @property
     def logs(self) -> Path:
@@ -75,23 +91,54 @@ class Layout:
         return folder
 
 
-def choose(state: Path = STATE) -> Layout:
-    """The layout for this user and this machine; StackError when root has no unprivileged user to run servers as."""
+def choose(state: Path, storage: Storage | None) -> Layout:
+    """The layout of a new stack; storage None means memory where there is room for it, disk where not.
+
+    StackError where memory is asked for and has no room, and when root has no unprivileged user to run servers as.
+    """
+    user = _user()
+    places = _places(state, user)
+    if storage is None:
+        storage = "memory" if _has_room() else "disk"
+    elif storage == "memory" and not _has_room():
+        raise StackError(f"{MEMORY} has no room for a stack ({ROOM_BYTES >> 30} GiB); STORAGE=disk needs none")
+    return Layout(state, places[storage], user)
+
+
+def find(state: Path) -> Layout:
+    """The layout of the stack that is there, or was left there."""
+    user = _user()
+    places = _places(state, user)
+    return Layout(state, places["memory" if places["memory"].exists() else "disk"], user)
+
+
+def _user() -> str | None:
     if os.geteuid() != 0:
-        return Layout(state, state / "run", None)
+        return None
     try:
         pwd.getpwnam(UNPRIVILEGED)
     except KeyError as error:
         raise StackError(f"root needs the user {UNPRIVILEGED} to run PostgreSQL as (make setup)") from error
+    return UNPRIVILEGED
+
+
+def _places(state: Path, user: str | None) -> Mapping[Storage, Path]:
+    """Where the run folder of this state directory is on each kind of storage."""
     state.mkdir(parents=True, exist_ok=True)
-    if _may_enter(state):
-        return Layout(state, state / "run", UNPRIVILEGED)
-    key = hashlib.sha256(str(state).encode()).hexdigest()[:12]
-    return Layout(state, FALLBACK / f"likestorm-{key}" / "run", UNPRIVILEGED)
+    name = f"likestorm-{hashlib.sha256(str(state).encode()).hexdigest()[:12]}"
+    reachable = user is None or _may_enter(state, user)
+    return {"memory": MEMORY / name / "run", "disk": state / "run" if reachable else FALLBACK / name / "run"}
 
 
-def _may_enter(folder: Path) -> bool:
-    return subprocess.run(["test", "-x", folder], user=UNPRIVILEGED, group=UNPRIVILEGED, check=False).returncode == 0
+def _has_room() -> bool:
+    try:
+        return min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) >= ROOM_BYTES
+    except OSError:
+        return False
+
+
+def _may_enter(folder: Path, user: str) -> bool:
+    return subprocess.run(["test", "-x", folder], user=user, group=user, check=False).returncode == 0
 
 
 def _make_private(folder: Path) -> None:

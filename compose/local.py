@@ -19,7 +19,7 @@ from compose import binaries, boot, configuration, database, processes, supervis
 from compose.boot import OnPhase
 from compose.credentials import HOST, Credentials, service_environment
 from compose.errors import StackError
-from compose.layout import CLONE, STATE, Layout, choose
+from compose.layout import CLONE, STATE, Layout, Storage, choose, find
 from compose.parts import STORES, list_parts
 from compose.scraping import ScrapeJob, list_jobs
 from compose.supervision import State, Supervisor
@@ -45,7 +45,7 @@ class Target:
     """A running stack as its users see it.
 
     environment: for `python -m service …`, with secrets. scrape_jobs: every target of its Prometheus. run_dir: gone
-    when the stack is; state_dir and logs_dir stay.
+    when the stack is; state_dir and logs_dir stay. storage: what run_dir, and with it all data, lies on.
     """
 
     topology: Topology
@@ -55,6 +55,7 @@ class Target:
     state_dir: Path
     run_dir: Path
     logs_dir: Path
+    storage: Storage
     environment: Mapping[str, str]
     scrape_jobs: tuple[ScrapeJob, ...]
     supervisor: Supervisor
@@ -75,15 +76,18 @@ def _ignore_phase(_phase: str) -> None:
 
 
 @contextlib.contextmanager
-def up(topology: Topology, *, on_phase: OnPhase = _ignore_phase, state: Path = STATE) -> Iterator[Target]:
+def up(
+    topology: Topology, *, on_phase: OnPhase = _ignore_phase, state: Path = STATE, storage: Storage | None = None
+) -> Iterator[Target]:
     """A stack that lives as long as the block, and ends with the caller even when that is killed.
 
     SIGTERM becomes a KeyboardInterrupt within the block, as Ctrl-C is; while the stack is taken down both are ignored.
-    on_phase is told what happens next. StackError when the stack cannot start, with nothing left behind.
+    on_phase is told what happens next; storage as choose() takes it. StackError when the stack cannot start, with
+    nothing left behind.
     """
-    layout = choose(state)
-    with _alone(layout), _interruptible() as ignore_interrupts:
-        programs = _vacate(topology, layout)
+    with _alone(state), _interruptible() as ignore_interrupts:
+        programs = _vacate(topology, state)
+        layout = choose(state, storage)
         try:
             yield _begin(topology, layout, programs, on_phase, tied=True)
         finally:
@@ -96,15 +100,16 @@ def start(
     *,
     on_phase: OnPhase = _ignore_phase,
     state: Path = STATE,
+    storage: Storage | None = None,
     fill: Callable[[Target], object] | None = None,
 ) -> Target:
     """A stack that outlives the caller, until stop(); StackError when it cannot start, with nothing left behind.
 
     fill is called when it runs, and is part of the start: if it fails or is interrupted, the stack is taken down.
     """
-    layout = choose(state)
-    with _alone(layout), _interruptible() as ignore_interrupts:
-        programs = _vacate(topology, layout)
+    with _alone(state), _interruptible() as ignore_interrupts:
+        programs = _vacate(topology, state)
+        layout = choose(state, storage)
         try:
             target = _begin(topology, layout, programs, on_phase, tied=False)
             if fill:
@@ -119,12 +124,12 @@ def start(
 
 def stop(state: Path = STATE) -> bool:
     """Take down whatever runs or was left; False when there was nothing."""
-    return _end(choose(state))
+    return _end(find(state))
 
 
 def running(state: Path = STATE) -> Target | None:
     """The stack that runs, whoever started it."""
-    layout = choose(state)
+    layout = find(state)
     record = _read_record(layout)
     if record is None or not processes.is_alive(record.pid, record.born):
         return None
@@ -160,15 +165,15 @@ def audit(target: Target, since: datetime) -> dict[str, list[str]]:
 
 
 @contextlib.contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
+def _alone(state: Path) -> Iterator[None]:
     """Nobody else starts a stack from this state directory meanwhile."""
-    layout.state.mkdir(parents=True, exist_ok=True)
-    folder = os.open(layout.state, os.O_RDONLY)
+    state.mkdir(parents=True, exist_ok=True)
+    folder = os.open(state, os.O_RDONLY)
     try:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StackError(f"somebody else is running or starting a stack from {layout.state}") from error
+            raise StackError(f"somebody else is running or starting a stack from {state}") from error
         yield
     finally:
         os.close(folder)
@@ -200,12 +205,12 @@ def _interruptible() -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
-def _vacate(topology: Topology, layout: Layout) -> Mapping[str, str]:
+def _vacate(topology: Topology, state: Path) -> Mapping[str, str]:
     """Make sure that a stack can start here, sweep up what a killed one left, and return where the programs are."""
     programs = binaries.locate()
-    if running(layout.state):
-        raise StackError(f"a stack already runs from {layout.state} (make down)")
-    _end(layout)
+    if running(state):
+        raise StackError(f"a stack already runs from {state} (make down)")
+    stop(state)
     boot.check_ports(topology)
     return programs
 
@@ -236,6 +241,7 @@ def _target(layout: Layout, record: _Record) -> Target:
         state_dir=layout.state,
         run_dir=layout.run,
         logs_dir=layout.logs,
+        storage=layout.storage,
         environment=supervision.environment(layout) | service_environment(record.topology, record.credentials),
         scrape_jobs=list_jobs(record.topology),
         supervisor=Supervisor(ports["supervisor"], record.credentials.supervisor),

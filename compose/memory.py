@@ -1,6 +1,7 @@
 """How much memory each part takes."""
 
 from collections.abc import Iterator, Mapping, Set
+from pathlib import Path
 
 import psutil
 
@@ -12,6 +13,18 @@ def measure(pids: Mapping[str, int]) -> dict[str, float]:
     """
     parts = set(pids.values())
     return {name: sum(_proportional(each) for each in _family(pid, parts)) / 1e6 for name, pid in pids.items()}
+
+
+def measure_files(folder: Path) -> float:
+    """MB that the files below a folder occupy."""
+    return sum(_occupied(path) for path in folder.rglob("*")) / 1e6
+
+
+def _occupied(path: Path) -> int:
+    try:
+        return path.lstat().st_blocks * 512
+    except FileNotFoundError:
+        return 0
 
 
 def _family(pid: int, parts: Set[int]) -> Iterator[psutil.Process]:

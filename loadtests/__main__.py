@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from compose.errors import StackError, UsageError
-from compose.layout import STATE
+from compose.layout import STATE, STORAGES
 from compose.topology import DEFAULT_BASE_PORT, SMALL, TOPOLOGIES, named
 from dashboards import DashboardsError
 from loadtests import display, record, report, run, scenario
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--keep", action="store_true", help="of a stack that is up: drive the data that it holds")
     verb.add_argument("--topology", default=SMALL.name, help=f"one of: {', '.join(TOPOLOGIES)} (%(default)s)")
     verb.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first port of the stack (%(default)s)")
+    verb.add_argument("--storage", choices=STORAGES, help="where data lies (memory if it has room, or else disk)")
     verb.add_argument("--no-realtime", action="store_true", help="leave the generator at ordinary priority")
     verb.add_argument("--state", type=Path, default=STATE, help="folder of the stack (%(default)s)")
     verb.set_defaults(act=_run)
@@ -83,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
     chosen = scenario.load(options.scenario).scaled(options.rate, options.duration)
     topology = named(options.topology, options.base_port)
     state, realtime = options.state.resolve(), not options.no_realtime
-    return run.bench(run.Options(chosen, topology, options.out, options.keep, state, realtime))
+    return run.bench(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime))
 
 
 def _judge(options: argparse.Namespace) -> int:

@@ -28,10 +28,12 @@ def window(
     expected: Iterable[ScrapeJob],
     stored: Mapping[str, Iterable[str]],
     memory_mb: Mapping[str, float],
+    facts: Mapping[str, str],
 ) -> Record:
     """The record of a run, without a verdict.
 
     expected: what the topology says is scraped. stored: the target's audit, ids stored since the run began by set.
+    facts: on the environment, beside those that can be found out.
     Raises CollectError where the audit lacks a set, dashboards' error where Prometheus is away.
     """
     start, end = outcome.window_start, outcome.window_end
@@ -45,7 +47,7 @@ def window(
         target=target_url,
         started_at=_iso(start),
         finished_at=_iso(end),
-        environment=environment.describe(),
+        environment=environment.describe() | dict(facts),
         load=_sum(a.load for a in outcome.arrivals.values()),
         arrivals=outcome.arrivals,
         requests=outcome.requests,

@@ -1,6 +1,7 @@
-"""The figures that the READMEs quote, measured anew: start-up, a whole bench, capacity, and what priority does to lag.
+"""The figures that the READMEs quote, measured anew: start-up, whole benches, capacity, and what storage and
+priority do.
 
-`python -m loadtests.figures` (or `make figures`) takes about ten minutes on two cores; nothing else should run on
+`python -m loadtests.figures` (or `make figures`) takes about half an hour on two cores; nothing else should run on
 the machine meanwhile.
 """
 
@@ -12,47 +13,33 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from compose import local
+from compose.layout import STORAGES, Storage
 from compose.topology import DEFAULT_BASE_PORT, named
 from loadtests import intervals, record, run
 from loadtests.histogram import decode
 from loadtests.scenario import Scenario, load
 
 STARTS = 3
+BENCHES = 3
 LIMIT_MS = 50.0
 STEP_FACTOR = 1.25
 STEP_WARM_UP_S = 4.0
 STEP_S = 15.0
 STEPS_MAX = 14
 PAIRS = 3
+STORAGE_PAIRS = 8
+STORAGE_S = 30.0
 
 
-def main(arguments: list[str]) -> int:
-    """Measure everything and print it."""
-    parser = argparse.ArgumentParser(prog="python -m loadtests.figures", description=__doc__)
-    parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT)
-    parser.add_argument("--only", choices=("start", "bench", "capacity", "lag"), help="one of the four parts")
-    options = parser.parse_args(arguments)
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="likestorm-figures-") as folder:
-        if options.only in (None, "start"):
-            console.print(_start_up(options.base_port))
-        if options.only in (None, "bench"):
-            console.print(_bench(options.base_port, Path(folder) / "bench"))
-        if options.only in (None, "capacity"):
-            console.print(_capacity(options.base_port, Path(folder)))
-        if options.only in (None, "lag"):
-            console.print(_lag(options.base_port, Path(folder)))
-    return 0
-
-
-def _start_up(base_port: int) -> str:
+def _start_up(base_port: int, _folder: Path) -> str:
     """Seconds from `python -m compose up` to a seeded stack that answers, warm."""
     seconds = []
     for _ in range(STARTS):
@@ -65,26 +52,48 @@ def _start_up(base_port: int) -> str:
     )
 
 
-def _bench(base_port: int, out: Path) -> Table:
-    """One bench as a person starts it."""
-    began = time.monotonic()
-    status = _call("loadtests", "run", "likes", "--base-port", str(base_port), "--out", str(out), check=False)
-    seconds = time.monotonic() - began
-    saved = record.load(out / run.RECORD_FILE)
-    like, confirm = saved.requests["like"], saved.requests["upload-confirm"]
-    table = Table("figure", "value", title="bench, scenario likes", title_justify="left")
-    for name, value in (
-        ("whole run", f"{seconds:.0f} s, exit status {status}"),
-        ("likes completed", f"{saved.arrivals['like'].load.completed / saved.scenario.duration_s:.1f} /s"),
-        ("photos completed", f"{saved.arrivals['upload'].load.completed / saved.scenario.duration_s:.1f} /s"),
-        ("like p50, p99", f"{like.response_time_ms.p50} ms, {like.response_time_ms.p99} ms"),
-        ("confirm p50, p99", f"{confirm.response_time_ms.p50} ms, {confirm.response_time_ms.p99} ms"),
-        ("failed requests", str(sum(r.failures for r in saved.requests.values()))),
-        ("ledger residual", str(sum(entry.residual for entry in saved.ledger))),
-        ("dispatch lag p99", f"{saved.generator.dispatch_lag_ms.p99} ms"),
-        ("memory, stack and generator", f"{sum(saved.memory_mb.values()):.0f} MB (PSS)"),
-    ):
-        table.add_row(name, value)
+def _benches(base_port: int, folder: Path) -> Table:
+    """Whole benches in a row, as a person starts them; every one counts."""
+    title = f"{BENCHES} benches in a row, scenario likes"
+    columns = ("bench, s", "exit", "likes/s", "photos/s", "like p99 ms", "confirm p99 ms", "failed", "residual")
+    table = Table(*columns, "lag p99 ms", "memory, MB", title=title, title_justify="left")
+    for number in range(BENCHES):
+        out = folder / f"bench-{number}"
+        began = time.monotonic()
+        status = _call("loadtests", "run", "likes", "--base-port", str(base_port), "--out", str(out), check=False)
+        seconds = time.monotonic() - began
+        saved = record.load(out / run.RECORD_FILE)
+        table.add_row(
+            f"{seconds:.0f}",
+            f"{status}",
+            f"{saved.arrivals['like'].load.completed / saved.scenario.duration_s:.1f}",
+            f"{saved.arrivals['upload'].load.completed / saved.scenario.duration_s:.1f}",
+            f"{saved.requests['like'].response_time_ms.p99}",
+            f"{saved.requests['upload-confirm'].response_time_ms.p99}",
+            f"{sum(request.failures for request in saved.requests.values())}",
+            f"{sum(entry.residual for entry in saved.ledger)}",
+            f"{saved.generator.dispatch_lag_ms.p99}",
+            f"{sum(saved.memory_mb.values()):.0f}",
+        )
+    return table
+
+
+def _storage(base_port: int, folder: Path) -> Table:
+    """Like p99 with the stack's data in memory and on disk, a new stack each time, in turn (ABBA)."""
+    title = f"like p99, ms, {STORAGE_PAIRS} pairs of {STORAGE_S:g} s in turn"
+    table = Table("data in", "median", "all", title=title, title_justify="left")
+    scenario = load("likes").scaled(duration_s=STORAGE_S)
+    found: dict[Storage, list[float]] = {storage: [] for storage in STORAGES}
+    for pair in range(STORAGE_PAIRS):
+        for storage in STORAGES if pair % 2 else reversed(STORAGES):
+            out = folder / f"storage-{pair}-{storage}"
+            run.bench(run.Options(scenario, named("small", base_port), out, storage=storage))
+            p99 = record.load(out / run.RECORD_FILE).requests["like"].response_time_ms.p99
+            if p99 is None:
+                raise run.RunError(f"no like was answered: {out}")
+            found[storage].append(p99)
+    for storage, values in found.items():
+        table.add_row(storage, f"{statistics.median(values):.1f}", ", ".join(f"{value:.1f}" for value in values))
     return table
 
 
@@ -154,6 +163,29 @@ def _at_rate(scenario: Scenario, rate: float) -> Scenario:
 def _call(*arguments: str, check: bool = True) -> int:
     command = [sys.executable, "-m", *arguments]
     return subprocess.run(command, check=check, stdout=subprocess.DEVNULL).returncode
+
+
+PARTS: Mapping[str, Callable[[int, Path], RenderableType]] = {
+    "start": _start_up,
+    "bench": _benches,
+    "capacity": _capacity,
+    "lag": _lag,
+    "storage": _storage,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests.figures", description=__doc__)
+    parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT)
+    parser.add_argument("--only", choices=PARTS, help="one of the parts")
+    options = parser.parse_args(arguments)
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="likestorm-figures-") as folder:
+        for name, part in PARTS.items():
+            if options.only in (None, name):
+                console.print(part(options.base_port, Path(folder)))
+    return 0
 
 
 if __name__ == "__main__":

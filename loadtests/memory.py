@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from compose.memory import measure
+from compose.memory import measure, measure_files
 
 FIRST_S, PERIOD_S = 5.0, 15.0
 LOWEST_PRIORITY = 19
+FILES = "data in memory"
 
 
 class MemoryWatch:
     """Looks at process trees after FIRST_S and then every PERIOD_S, in a thread of its own, and keeps each tree's peak.
 
-    `pids` names the root process of each part; a part's memory is the proportional set size (PSS) of the whole tree.
+    pids: the root process of each part; a part's memory is the proportional set size (PSS) of the whole tree. files: a
+    folder in memory, whose files count as the part `FILES`.
     """
 
-    def __init__(self, pids: Callable[[], Mapping[str, int]]) -> None:
-        self._pids = pids
+    def __init__(self, pids: Callable[[], Mapping[str, int]], files: Path | None = None) -> None:
+        self._pids, self._files = pids, files
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="memory", daemon=True)
         self.peak_mb: dict[str, float] = {}
@@ -38,5 +41,6 @@ class MemoryWatch:
         wait = FIRST_S
         while not self._stop.wait(wait):
             wait = PERIOD_S
-            for part, megabytes in measure(self._pids()).items():
+            files = {FILES: measure_files(self._files)} if self._files else {}
+            for part, megabytes in (measure(self._pids()) | files).items():
                 self.peak_mb[part] = max(self.peak_mb.get(part, 0.0), round(megabytes, 1))

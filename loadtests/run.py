@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from compose import local
-from compose.layout import STATE
+from compose.layout import STATE, Storage
 from compose.local import Target
 from compose.topology import Topology
 from dashboards.prometheus import Prometheus
@@ -27,6 +27,10 @@ from loadtests.scenario import Scenario
 from service import objectives
 
 RUNS = Path(__file__).parent.parent / "runs"
+STORAGE_FACTS: Mapping[Storage, str] = {
+    "memory": "memory (tmpfs): a sync costs nothing",
+    "disk": "disk: commits wait for it",
+}
 RECORD_FILE, SCENARIO_FILE = "record.json", "scenario.json"
 
 
@@ -39,7 +43,8 @@ class Options:
     """How to run a scenario.
 
     out: the folder to fill. keep: drive the data that a running stack already holds. state: the stack's own folder.
-    realtime: ask for real-time priority for the generator.
+    storage: where a stack of the run's own keeps its data, None as compose chooses. realtime: ask for real-time
+    priority for the generator.
     """
 
     scenario: Scenario
@@ -47,6 +52,7 @@ class Options:
     out: Path | None = None
     keep: bool = False
     state: Path = STATE
+    storage: Storage | None = None
     realtime: bool = True
 
 
@@ -96,7 +102,7 @@ def _results(folder: Path) -> Iterator[Path]:
 def _stack(options: Options, screen: Screen, out: Path) -> Iterator[Target]:
     """The stack that is up already, or one of our own; either way the parts' logs are kept with the run."""
     running = local.running(options.state)
-    own = local.up(options.topology, on_phase=screen.phase, state=options.state)
+    own = local.up(options.topology, on_phase=screen.phase, state=options.state, storage=options.storage)
     with nullcontext(running) if running else own as target:
         try:
             yield target
@@ -135,7 +141,8 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
         scenario, run_id, salt, options.realtime, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr")
     )
     pids = {"bench": os.getpid()}
-    with MemoryWatch(lambda: target.pids() | pids) as memory:
+    files = target.run_dir if target.storage == "memory" else None
+    with MemoryWatch(lambda: target.pids() | pids, files) as memory:
         outcome = swarm.run(
             plan, target.url, out / "logs" / "swarm.log", lambda pid: pids.update(swarm=pid), screen.progress
         )
@@ -149,4 +156,5 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
         target.scrape_jobs,
         local.audit(target, began),
         memory.peak_mb,
+        {"storage": STORAGE_FACTS[target.storage]},
     )

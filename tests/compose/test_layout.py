@@ -12,13 +12,13 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts serve
 
 @root_only
 def test_the_servers_files_lie_in_the_state_directory_where_their_user_gets_in(state: Path) -> None:
-    assert layout.choose(state) == Layout(state, state / "run", "postgres")
+    assert layout.choose(state, "disk") == Layout(state, state / "run", "postgres")
 
 
 @root_only
 def test_they_lie_elsewhere_when_the_state_directory_is_closed_to_their_user(state: Path) -> None:
     state.chmod(0o700)
-    chosen = layout.choose(state / "clone" / ".stack")
+    chosen = layout.choose(state / "clone" / ".stack", "disk")
     assert chosen.run.parent.parent == Path("/var/tmp")
     assert chosen.logs == state / "clone" / ".stack" / "logs"
     chosen.make()
@@ -34,6 +34,24 @@ def test_a_folder_of_somebody_else_is_not_used(state: Path) -> None:
     os.chown(foreign, 12345, 12345)
     with pytest.raises(StackError, match="belongs to somebody else"):
         Layout(state / "stack", foreign / "run", None).make()
+
+
+def test_data_is_in_memory_where_it_has_room(state: Path) -> None:
+    chosen = layout.choose(state, None)
+    assert chosen.storage == "memory"
+    chosen.make()
+    assert layout.find(state) == chosen
+    assert chosen.run.parent.stat().st_mode & 0o777 == 0o711
+    chosen.clear()
+    assert not chosen.run.parent.exists()
+    assert layout.find(state).storage == "disk"
+
+
+def test_data_is_on_disk_where_memory_has_no_room(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "ROOM_BYTES", 1 << 60)
+    assert layout.choose(state, None).storage == "disk"
+    with pytest.raises(StackError, match="STORAGE=disk"):
+        layout.choose(state, "memory")
 
 
 def test_clearing_leaves_the_logs_and_nothing_else(tmp_path: Path) -> None:
