@@ -1,4 +1,4 @@
-"""The service's commands: python -m service migrate | seed | audit."""
+"""The service's commands: python -m service migrate | seed | audit | move-shard | dead-letters."""
 
 import argparse
 import json
@@ -6,9 +6,14 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from service.catalog import QUEUES
 from service.config import Config, ConfigError
 from service.domain.errors import ServiceError
+
+if TYPE_CHECKING:
+    from service.admin.dead_letters import DeadLetters
 
 Command = Callable[[Config, argparse.Namespace], None]
 
@@ -18,7 +23,11 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     command: Command = options.command
     try:
-        command(Config.from_env(), options)
+        if options.verb == "measure-media-map":
+            # The one command that needs no stack, so no settings either.
+            _measure_media_map(options.entries)
+        else:
+            command(Config.from_env(), options)
     except ConfigError as error:
         print(f"service: {error}", file=sys.stderr)
         return 2
@@ -39,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     seed.add_argument("--users", type=_count, required=True)
     seed.add_argument("--photos-per-user", type=_count, required=True)
     seed.add_argument("--follows-per-user", type=_count_or_none, required=True)
+    seed.add_argument("--likes-per-photo", type=_count_or_none, default=2, help="on average (2)")
     seed.add_argument("--seed", type=_count_or_none, required=True, help="the same number gives the same population")
     seed.add_argument("--cache", type=Path, required=True, help="where the JPEGs are kept between runs")
     seed.add_argument("--manifest", type=Path, required=True, help="file to write: tokens, photo ids, JPEGs")
@@ -48,28 +58,122 @@ def _parser() -> argparse.ArgumentParser:
     audit = verbs.add_parser("audit", help="print as JSON what was stored since a moment")
     audit.add_argument("--since", type=_moment, required=True, help="ISO 8601; UTC unless it says otherwise")
     audit.set_defaults(command=_audit)
+
+    move = verbs.add_parser("move-shard", help="move a logical shard to another primary; its writers wait meanwhile")
+    move.add_argument("shard", type=_count_or_none)
+    move.add_argument("server", help="the primary's name in the shard map")
+    move.set_defaults(command=_move_shard)
+
+    rebuild = verbs.add_parser("rebuild", help="fill Redis's media map from PostgreSQL")
+    rebuild.set_defaults(command=_rebuild)
+
+    measure = verbs.add_parser("measure-media-map", help="print what an entry of the media map costs, by layout")
+    measure.add_argument("--entries", type=_count, default=1_000_000, help="how many to store (1000000)")
+    measure.set_defaults(command=None)
+
+    letters = verbs.add_parser("dead-letters", help="jobs that failed for good").add_subparsers(required=True)
+    listing = letters.add_parser("list", help="show them, of one queue or of all")
+    listing.add_argument("queue", nargs="?", choices=QUEUES)
+    listing.set_defaults(command=_list_dead_letters)
+    requeue = letters.add_parser("requeue", help="try some again, or --all of a queue")
+    requeue.add_argument("queue", choices=QUEUES)
+    chosen = requeue.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("jobs", nargs="*", default=[], metavar="JOB")
+    chosen.add_argument("--all", action="store_true")
+    requeue.set_defaults(command=_requeue_dead_letters)
     return parser
 
 
 def _migrate(config: Config, _options: argparse.Namespace) -> None:
     from service.admin.migration import migrate
 
-    for name in migrate(config.database_url):
-        print(f"applied {name}")
+    for name, shards in migrate(config.shards).items():
+        print(f"applied {name} to {shards} shards")
 
 
 def _seed(config: Config, options: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     from service.admin.population import Size
     from service.admin.seeding import seed
 
-    size = Size(options.users, options.photos_per_user, options.follows_per_user)
-    seed(config, size, options.seed, options.active_users, options.cache, options.manifest)
+    size = Size(options.users, options.photos_per_user, options.follows_per_user, options.likes_per_photo)
+    console = Console(stderr=True)
+    columns = (TextColumn("seeding users"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=size.users)
+        loaded = seed(
+            config, size, options.seed, options.active_users, options.cache, options.manifest,
+            lambda users: bar.advance(task, users),
+        )  # fmt: skip
+    tables = ", ".join(f"{count:,} {table}" for table, count in loaded.rows.items())
+    rows = loaded.rows.total()
+    print(f"{tables}: {rows:,} rows in {loaded.seconds:.1f} s, {rows / loaded.seconds:,.0f} rows/s")
 
 
 def _audit(config: Config, options: argparse.Namespace) -> None:
     from service.admin.auditing import audit
 
     print(json.dumps(audit(config, options.since)))
+
+
+def _rebuild(config: Config, _options: argparse.Namespace) -> None:
+    from service.admin.rebuilding import rebuild
+
+    def show(entries: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{entries:,} owners", end="", file=sys.stderr, flush=True)
+
+    rebuilt = rebuild(config, show)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    rate = rebuilt.entries / rebuilt.seconds
+    print(f"media map: {rebuilt.entries:,} owners in {rebuilt.seconds:.1f} s, {rate:,.0f}/s")
+    if rebuilt.too_small:
+        print("the map is laid out for fewer: raise LIKESTORM_MEDIA_MAP_BUCKETS (media_map_entries of the topology)")
+
+
+def _list_dead_letters(config: Config, options: argparse.Namespace) -> None:
+    found = _dead_letters(config).find(options.queue)
+    if not found:
+        print("no dead letters")
+    for letter in found:
+        moment = f"{letter.failed_at:%Y-%m-%dT%H:%M:%SZ}" if letter.failed_at else "-"
+        print(f"{letter.queue:11}{letter.job_id:32} {moment:21} {letter.call}\n{'':11}{letter.error}")
+
+
+def _requeue_dead_letters(config: Config, options: argparse.Namespace) -> None:
+    for job_id in _dead_letters(config).requeue(options.queue, None if options.all else options.jobs):
+        print(f"requeued {job_id}")
+
+
+def _dead_letters(config: Config) -> "DeadLetters":
+    from service.admin.dead_letters import DeadLetters
+    from service.stores.redis import connect_redis
+
+    return DeadLetters(connect_redis(config.redis_url, config.backend_timeout_s))
+
+
+def _measure_media_map(entries: int) -> None:
+    from service.admin.media_map import measure
+
+    print(f"{entries:,} entries, Redis's used_memory{'bytes an entry':>25}{'written a second':>20}")
+    for cost in measure(entries):
+        print(f"{cost.name:40}{cost.bytes_an_entry:24.2f}{cost.entries_a_second:20,.0f}", flush=True)
+
+
+def _move_shard(config: Config, options: argparse.Namespace) -> None:
+    from service.admin.moving import move
+
+    moved = move(config.shards, options.shard, options.server, lambda step: print(step, flush=True))
+    if moved is None:
+        print(f"shard {options.shard} is on {options.server} already")
+    else:
+        print(
+            f"moved shard {options.shard} from {moved.source} to {options.server}: {moved.rows:,} rows; "
+            f"writers waited for up to {moved.locked_s:.2f} s"
+        )
 
 
 def _count(text: str) -> int:

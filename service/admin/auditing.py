@@ -1,31 +1,43 @@
 """What the service has stored since a moment, read from the stores themselves."""
 
 from datetime import datetime
+from typing import LiteralString
 
 import psycopg
+from psycopg import sql
 
 from service.backends import bucket
 from service.config import Config
 from service.domain.errors import UnavailableError
+from service.stores import shard_map
+from service.stores.connections import DeadlineConnection
 from service.stores.objects import Objects
+from service.stores.shards import schema
 
-_ROWS = {
-    "likes": "SELECT user_id || ':' || photo_id FROM likes WHERE created_at >= %s",
-    "photos": "SELECT photo_id::text FROM photos WHERE created_at >= %s",
-    "users": "SELECT username FROM users WHERE created_at >= %s",
+_PATIENCE_S = 60.0
+"""For how long a server may be at it: millions of rows are looked through."""
+
+_ROWS: dict[str, LiteralString] = {
+    "likes": "SELECT user_id || ':' || photo_id FROM {}.likes WHERE created_at >= $1",
+    "photos": "SELECT photo_id::text FROM {}.photos WHERE created_at >= $1",
+    "users": "SELECT username FROM {}.users WHERE created_at >= $1",
 }
 
 
 def audit(config: Config, since: datetime) -> dict[str, list[str]]:
     """What was created at `since` or later: likes as USER:PHOTO, photos, users, and the keys of photo objects.
 
-    Object stores keep whole seconds: of objects, those of the second in which `since` lies count too.
+    Read from all primaries, one after the other. Object stores keep whole seconds: of objects, those of the second in
+    which `since` lies count too.
     """
-    stored: dict[str, list[str]] = {}
+    known = shard_map.read(config.shards)
+    stored: dict[str, list[str]] = {name: [] for name in _ROWS}
     try:
-        with psycopg.connect(config.database_url, prepare_threshold=None) as connection:
-            for name, query in _ROWS.items():
-                stored[name] = [text for (text,) in connection.execute(query, (since,))]
+        for name, server in known.servers.items():
+            if shards := known.shards_of(name):
+                with DeadlineConnection.to(server.primary, _PATIENCE_S) as connection:
+                    for kind, query in _ROWS.items():
+                        stored[kind] += [text for (text,) in connection.execute(_over(query, shards), (since,))]
     except psycopg.Error as error:
         raise UnavailableError("postgres", error) from error
     objects = Objects(bucket(config, config.s3_endpoint), config.backend_timeout_s * 5)
@@ -36,3 +48,8 @@ def audit(config: Config, since: datetime) -> dict[str, list[str]]:
     first_second = since.replace(microsecond=0)
     stored["objects"] = [entry.key for entry in found if entry.last_modified >= first_second]
     return stored
+
+
+def _over(query: LiteralString, shards: list[int]) -> sql.Composed:
+    """One statement for all of a server's shards."""
+    return sql.SQL(" UNION ALL ").join(sql.SQL(query).format(sql.Identifier(schema(shard))) for shard in shards)

@@ -1,5 +1,6 @@
 """Photographs made from a number: smooth light, shapes and grain, so that their JPEGs vary in size as real ones do."""
 
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def load_jpegs(seed: int, directory: Path) -> list[Path]:
     files = [directory / f"{RECIPE}-{seed}-{number:02}.jpg" for number in range(COUNT)]
     for number, file in enumerate(files):
         if not file.exists():
-            partial = file.with_suffix(".partial")
+            partial = file.with_suffix(f".{os.getpid()}.partial")
             partial.write_bytes(make_jpeg(seed, number))
             partial.replace(file)
     return files

@@ -1,62 +1,99 @@
-"""Seeding: empties every store and loads a population of users, photos, likes and sessions."""
+"""Seeding: empties every store and loads a population of users, photos, likes, follows and sessions."""
 
+import heapq
 import json
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import LiteralString
+from threading import Lock
+from time import perf_counter
 
+import numpy as np
 import psycopg
 import redis
+from psycopg import sql
 
 from service.admin.jpegs import load_jpegs
-from service.admin.population import Population, Size, populate
+from service.admin.migration import SHARD_LOCK, take_time
+from service.admin.population import Batch, Population, PopulationError, Size
+from service.admin.rows import Rows, rows_of_follows, rows_of_users
 from service.backends import bucket
 from service.config import Config
-from service.domain.errors import ServiceError, UnavailableError
+from service.domain.errors import UnavailableError
 from service.domain.photos import CONTENT_TYPE, thumbnail_key
 from service.jobs.thumbnails import shrink
+from service.stores import shard_map
 from service.stores.memcached import PhotoCache
 from service.stores.objects import Objects
 from service.stores.passwords import Passwords
-from service.stores.redis import Sessions, connect_redis
+from service.stores.redis import connect_redis
+from service.stores.sessions import Sessions
+from service.stores.shards import schema
 
 PASSWORD = "likestorm"  # noqa: S105 (no secret: seeded users are made up)
 """Of every seeded user."""
+MOST_POPULAR = 100_000
+"""How many photos the manifest names."""
 
-# Fixed, and before any run: the same number gives the same rows, and an audit never finds them.
-_FIRST_MOMENT = datetime(2010, 10, 6, tzinfo=UTC)
 _KEPT_IN_REDIS = b"rq:worker"
 
+Progress = Callable[[int], None]
+"""Gets the number of users that were loaded since it was called last."""
 
-class SeedError(ServiceError):
-    """A population that cannot be made."""
+
+@dataclass
+class Loaded:
+    """What has been loaded so far: rows by table, seconds, and the most popular photos with their ranks."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    popular: list[tuple[float, int]] = field(default_factory=list)
+    seconds: float = 0.0
+    lock: Lock = field(default_factory=Lock)
+
+    def note(self, rows: Rows) -> None:
+        """Count some rows."""
+        with self.lock:
+            self.rows[rows.table] += rows.count
+
+    def rank(self, batch: Batch) -> None:
+        """Keep the most popular of some photos."""
+        likely = np.flatnonzero(batch.ranks < 2 * MOST_POPULAR)
+        with self.lock:
+            self.popular += zip(batch.ranks[likely].tolist(), batch.photos[likely].tolist(), strict=True)
+
+    def most_popular(self) -> list[int]:
+        """At most MOST_POPULAR photos, the most popular first."""
+        return [photo for _, photo in heapq.nsmallest(MOST_POPULAR, self.popular)]
 
 
-def seed(config: Config, size: Size, number: int, active_users: int, cache: Path, manifest: Path) -> None:
+def seed(
+    config: Config, size: Size, number: int, active_users: int, cache: Path, manifest: Path, progress: Progress
+) -> Loaded:
     """Reset everything and load the population of `number`; what a load generator needs is written to `manifest`."""
-    if size.users < 1 or size.photos_per_user < 1 or active_users < 1:
-        raise SeedError("there must be at least one user, one photo a user and one active user")
-    if not 0 <= size.follows_per_user * 2 <= size.users:
-        raise SeedError("a user can follow at most half of the users")
+    if active_users < 1:
+        raise PopulationError("there must be at least one active user")
     jpegs = load_jpegs(number, cache)
     keys = [f"seed/{index:02}.jpg" for index in range(len(jpegs))]
     with ThreadPoolExecutor(max_workers=1) as beside:
         stored = beside.submit(_reset_objects, config, dict(zip(keys, jpegs, strict=True)))
-        population = populate(size, number)
-        _reset_rows(config, population, keys)
+        known = shard_map.read(config.shards)
+        population = Population(size, number, len(known.shards))
+        loaded = _reset_rows(config, known, population, keys, progress)
         stored.result()
     PhotoCache(config.memcached, config.backend_timeout_s).flush()
-    sessions = _reset_redis(config, min(active_users, size.users))
+    active = population.user_ids(np.arange(1, min(active_users, size.users) + 1))
+    sessions = _reset_redis(config, active.tolist())
     content = {
         "seed": number,
         "users": [{"id": str(user), "token": token} for user, token in sessions.items()],
-        "photos": [str(photo) for photo in population.popular.tolist()],
+        "photos": [str(photo) for photo in loaded.most_popular()],
         "jpegs": [str(jpeg.resolve()) for jpeg in jpegs],
     }
     _write_private(manifest, json.dumps(content))
+    return loaded
 
 
 def _reset_objects(config: Config, seeded: dict[str, Path]) -> None:
@@ -72,50 +109,73 @@ def _reset_objects(config: Config, seeded: dict[str, Path]) -> None:
     objects.close()
 
 
-def _reset_rows(config: Config, population: Population, keys: list[str]) -> None:
-    """Replace the content of all tables, in one transaction."""
+def _reset_rows(
+    config: Config, known: shard_map.ShardMap, population: Population, keys: list[str], progress: Progress
+) -> Loaded:
+    """Replace the content of all tables, each shard in one transaction, the servers side by side."""
     password_hash = Passwords(config.password_memory_kib, config.password_time_cost).hash(PASSWORD)
-    moments = [_FIRST_MOMENT + timedelta(seconds=index) for index in range(len(population.owners))]
-    photos = zip(population.owners.tolist(), population.like_counts().tolist(), moments, strict=True)
+    loaded = Loaded()
+    started = perf_counter()
+
+    def load(name: str) -> None:
+        with psycopg.connect(known.servers[name].primary, autocommit=True, prepare_threshold=None) as connection:
+            for shard in known.shards_of(name):
+                with connection.transaction():
+                    take_time(connection)
+                    connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (SHARD_LOCK, shard))
+                    _empty(connection, shard)
+                    _fill(connection, shard, population, password_hash, keys, loaded, progress)
+
     try:
-        with psycopg.connect(config.database_url, prepare_threshold=None) as connection:
-            connection.execute("TRUNCATE users, photos, likes, follows RESTART IDENTITY")
-            _copy(
-                connection,
-                "COPY users (user_id, username, password_hash, created_at) FROM STDIN",
-                (f"{user}\tseed{user}\t{password_hash}\t{_FIRST_MOMENT}" for user in range(1, population.users + 1)),
-            )
-            _copy(
-                connection,
-                "COPY photos (photo_id, owner_id, object_key, caption, thumbnail, like_count, created_at) FROM STDIN",
-                (
-                    f"{photo}\t{owner}\t{keys[photo % len(keys)]}\tPhoto {photo}\tt\t{likes}\t{moment}"
-                    for photo, (owner, likes, moment) in enumerate(photos, start=1)
-                ),
-            )
-            _copy(
-                connection,
-                "COPY likes (photo_id, user_id, created_at) FROM STDIN",
-                (f"{photo}\t{user}\t{_FIRST_MOMENT}" for photo, user in population.likes.tolist()),
-            )
-            _copy(
-                connection,
-                "COPY follows (follower_id, followee_id) FROM STDIN",
-                (f"{follower}\t{followee}" for follower, followee in population.follows.tolist()),
-            )
-            connection.execute("SELECT setval('users_user_id_seq', %s)", (population.users,))
-            connection.execute("SELECT setval('photos_photo_id_seq', %s)", (len(population.owners),))
+        with ThreadPoolExecutor(len(known.servers)) as threads:
+            list(threads.map(load, known.servers))
     except psycopg.Error as error:
         raise UnavailableError("postgres", error) from error
+    loaded.seconds = perf_counter() - started
+    return loaded
 
 
-def _copy(connection: psycopg.Connection, statement: LiteralString, lines: Iterable[str]) -> None:
+def _empty(connection: psycopg.Connection, shard: int) -> None:
+    found = connection.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'schema_migrations'", (schema(shard),)
+    )
+    tables = [sql.Identifier(schema(shard), name) for (name,) in found]
+    if not tables:
+        raise PopulationError(f"shard {shard} has no tables: python -m service migrate")
+    connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(tables)))
+
+
+def _fill(
+    connection: psycopg.Connection,
+    shard: int,
+    population: Population,
+    password_hash: str,
+    keys: list[str],
+    loaded: Loaded,
+    progress: Progress,
+) -> None:
+    for batch in population.batches(shard):
+        for rows in rows_of_users(population, batch, password_hash, keys):
+            _copy(connection, shard, rows)
+            loaded.note(rows)
+        loaded.rank(batch)
+        progress(len(batch.users))
+    for rows in rows_of_follows(population, shard):
+        _copy(connection, shard, rows)
+        loaded.note(rows)
+
+
+def _copy(connection: psycopg.Connection, shard: int, rows: Rows) -> None:
+    # FREEZE, as these tables were emptied in the same transaction: nobody needs to vacuum the rows later.
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary, FREEZE)").format(
+        sql.Identifier(schema(shard), rows.table), sql.SQL(", ").join(map(sql.Identifier, rows.columns))
+    )
     with connection.cursor().copy(statement) as copy:
-        copy.write("\n".join(lines) + "\n")
+        copy.write(rows.data)
 
 
-def _reset_redis(config: Config, active_users: int) -> dict[int, str]:
-    """Empty the database and log the first users in; their tokens by their ids.
+def _reset_redis(config: Config, users: list[int]) -> dict[int, str]:
+    """Empty the database and log users in; their tokens by their ids.
 
     What running workers have registered stays: they do it once, when they start.
     """
@@ -124,7 +184,6 @@ def _reset_redis(config: Config, active_users: int) -> dict[int, str]:
         stale = [key for key in client.scan_iter(count=1000) if not key.startswith(_KEPT_IN_REDIS)]
         if stale:
             client.unlink(*stale)
-        users = list(range(1, active_users + 1))
         tokens = Sessions(client, config.session_ttl_s).open_sessions(users)
     except redis.RedisError as error:
         raise UnavailableError("redis", error) from error

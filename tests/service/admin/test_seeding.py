@@ -2,24 +2,29 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from PIL import Image
 
 from service.admin.jpegs import load_jpegs, make_jpeg
 from service.admin.seeding import PASSWORD
 from service.app import create_app
+from service.backends import bucket
 from service.config import Config
+from service.domain.ids import created_at, split
+from service.stores.objects import Objects
 from service.stores.redis import connect_redis
+from service.stores.shards import Shards
 from service.telemetry.metrics import Metrics
 from tests.servers import Servers
 from tests.service.conftest import Member, ask, jpeg, sign_up
@@ -62,16 +67,26 @@ def seed(command: Any, directory: Path, *more: str) -> dict[str, Any]:
 
 def rows(config: Config) -> list[Any]:
     tables = {
-        "users": "user_id, username, created_at",
+        "users": "user_id, username, photos, followers, following, created_at",
         "photos": "photo_id, owner_id, object_key, caption, thumbnail, like_count, created_at",
         "likes": "photo_id, user_id, created_at",
-        "follows": "follower_id, followee_id",
+        "devices": "user_id, token, added_at",
+        "following": "follower_id, followee_id",
+        "followers": "followee_id, follower_id",
+        "comments": "photo_id, comment_id",
+        "tags": "tag, photo_id",
     }
-    with psycopg.connect(config.database_url, prepare_threshold=None) as connection:
-        return [
-            connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2").fetchall()
-            for table, columns in tables.items()
-        ]
+    shards = Shards(config.shards, 1, 5.0, lambda seconds: None)
+    found = [
+        sorted(row for shard in range(shards.count) for row in shards.rows(shard, select(columns, table)))
+        for table, columns in tables.items()
+    ]
+    shards.close()
+    return found
+
+
+def select(columns: str, table: str) -> Any:
+    return f"SELECT {columns} FROM {{shard}}.{table}"
 
 
 @pytest.fixture
@@ -85,21 +100,53 @@ def test_a_seeded_service_is_as_the_manifest_says(command: Any, directory: Path,
     manifest = seed(command, directory, "--active-users", "10")
     assert stat.S_IMODE((directory / "manifest.json").stat().st_mode) == 0o600
     assert manifest["seed"] == 3
-    assert [user["id"] for user in manifest["users"]] == [str(number) for number in range(1, 11)]
-    assert sorted(map(int, manifest["photos"])) == list(range(1, 121))
+    users, photos, likes, devices, following, followers, *empty = rows(config)
+    assert empty == [[], []]
+    assert [user["id"] for user in manifest["users"]] == [str(user_id) for user_id, *_ in users[:10]]
+    assert [split(user_id).milliseconds for user_id, *_ in users] == list(range(1, 61))
+    assert sorted(map(int, manifest["photos"])) == [photo_id for photo_id, *_ in photos]
+    assert len(devices) == 60
+    assert len(following) == len(followers) == 300
     assert len(manifest["jpegs"]) == 24
+    assert all(created_at(user_id) == moment for user_id, *_, moment in users)
+    counts = Counter(owner_id for _, owner_id, *_ in photos)
+    followed = Counter(followee_id for followee_id, _ in followers)
+    assert [user[2:5] for user in users] == [(counts[user[0]], followed[user[0]], 5) for user in users]
+    liked = Counter(photo_id for photo_id, *_ in likes)
+    assert [liked[photo_id] for photo_id, *_ in photos] == [count for *_, count, _ in photos]
+    by_rank = [liked[int(photo_id)] for photo_id in manifest["photos"]]
+    assert sum(by_rank[:10]) > sum(by_rank[-60:])
+
+
+def test_a_seeded_service_shows_its_photos(command: Any, directory: Path, config: Config) -> None:
+    manifest = seed(command, directory)
     app = create_app(config, Metrics())
     reader = Member(app, "seed1", **manifest["users"][0])
     feed = reader.ask("GET", "/feed?limit=100").json["photos"]
-    assert len(feed) == 10
+    assert len(feed) >= 5
+    store = Objects(bucket(config, config.s3_endpoint), 5)
     for link in (feed[0]["url"], feed[0]["thumbnail_url"]):
-        with Image.open(BytesIO(reader.http.request("GET", link).data)) as picture:
+        body = store.get_object(link.removeprefix(config.cdn_url + "/"))
+        assert body is not None
+        with Image.open(BytesIO(body)) as picture:
             assert picture.format == "JPEG"
-    most = reader.ask("GET", f"/photos/{manifest['photos'][0]}").json
-    assert most["likes"] > 10
+    store.close()
+    assert reader.ask("GET", f"/photos/{manifest['photos'][0]}").json["likes"] > 10
     assert ask(app, "POST", "/sessions", json={"username": "seed60", "password": PASSWORD}).status_code == 201
-    assert int(sign_up(app).id) == 61
     app.extensions["likestorm"].close()
+
+
+def test_loading_says_how_many_rows_and_how_fast(command: Any, directory: Path) -> None:
+    done = command(
+        "seed", "--users", "60", "--photos-per-user", "2", "--follows-per-user", "0", "--likes-per-photo", "0",
+        "--seed", "3", "--cache", str(directory / "cache"), "--manifest", str(directory / "manifest.json"),
+    )  # fmt: skip
+    tables = r"60 users, (\d+) photos, (\d+) likes, 60 devices, 0 following, 0 followers"
+    said = re.fullmatch(tables + r": (\d+) rows in [\d.]+ s, [\d,]+ rows/s\n", done.stdout)
+    assert said
+    photos, likes, rows = map(int, said.groups())
+    assert abs(photos - 120) <= 2
+    assert rows == 120 + photos + likes
 
 
 def test_seeding_again_gives_the_same_rows_and_forgets_the_rest(

@@ -1,12 +1,15 @@
 """The lookup on the real cache and tables, and with a cache that always fails."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Lock
 from typing import Any
 
 import pytest
 
 from service.backends import Backends
 from service.domain.errors import NotFoundError, UnavailableError
-from service.domain.lookup import PhotoLookup
+from service.domain.lookup import LONGEST_AWAIT_S, PhotoLookup
 from service.domain.records import Photo, PhotoState
 
 
@@ -21,10 +24,29 @@ class BrokenCache:
 
 
 def insert(stores: Backends, owner: int = 7) -> Photo:
-    photo_id = stores.photos.next_photo_id()
+    photo_id = stores.photos.next_photo_id(owner)
     inserted = stores.photos.insert_photo(photo_id, owner, f"photos/{owner}/{photo_id}.jpg", "a dog")
     assert inserted
     return inserted[0]
+
+
+class CountingPhotos:
+    """The real tables, and how often states are read; each reading takes `seconds` longer."""
+
+    def __init__(self, stores: Backends, seconds: float) -> None:
+        self._stores = stores
+        self._seconds = seconds
+        self._lock = Lock()
+        self.reads = 0
+
+    def find_state(self, photo_id: int) -> PhotoState | None:
+        with self._lock:
+            self.reads += 1
+        time.sleep(self._seconds)
+        return self._stores.photos.find_state(photo_id)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stores.photos, name)
 
 
 def test_a_failing_cache_is_a_miss(stores: Backends) -> None:
@@ -68,3 +90,78 @@ def test_a_reader_that_was_overtaken_leaves_no_stale_state(stores: Backends) -> 
     assert PhotoLookup(Overtaken(), stores.cache).state(photo.id).likes == 0
     assert stores.cache.get_state(photo.id) is None
     assert PhotoLookup(stores.photos, stores.cache).state(photo.id).likes == 1
+
+
+def test_many_readers_of_a_hot_photo_are_one_to_the_database(stores: Backends) -> None:
+    photo = insert(stores)
+    photos = CountingPhotos(stores, 0.01)
+    lookup = PhotoLookup(photos, stores.cache)
+    together = Barrier(50)
+
+    def read(_number: int) -> PhotoState:
+        together.wait()
+        return lookup.state(photo.id)
+
+    with ThreadPoolExecutor(50) as threads:
+        states = set(threads.map(read, range(50)))
+    assert states == {PhotoState(likes=0, thumbnail=False)}
+    assert photos.reads <= 2
+
+
+def test_who_waits_for_too_long_asks_the_database_himself(stores: Backends) -> None:
+    photo = insert(stores)
+    assert stores.cache.lease_state(photo.id)
+    started = time.monotonic()
+    assert PhotoLookup(stores.photos, stores.cache).state(photo.id) == PhotoState(likes=0, thumbnail=False)
+    assert LONGEST_AWAIT_S / 2 < time.monotonic() - started < 1
+    assert stores.cache.get_state(photo.id) is None
+
+
+def test_a_reader_that_fails_keeps_nobody_waiting(stores: Backends) -> None:
+    photo = insert(stores)
+
+    class Broken:
+        def find_state(self, photo_id: int) -> PhotoState | None:
+            raise UnavailableError("postgres", photo_id)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(stores.photos, name)
+
+    with pytest.raises(UnavailableError):
+        PhotoLookup(Broken(), stores.cache).state(photo.id)
+    assert stores.cache.lease_state(photo.id)
+
+
+def test_a_like_is_seen_by_whoever_reads_after_it(stores: Backends) -> None:
+    photo = insert(stores)
+    lookup = PhotoLookup(stores.photos, stores.cache)
+    likers, each = 4, 25
+    done = [0] * likers
+
+    def like(liker: int) -> None:
+        for number in range(each):
+            outcome = stores.likes.add_like(photo.id, 1000 * liker + number + 1)
+            assert outcome is not None
+            assert outcome.changed
+            lookup.forget_state(photo.id)
+            done[liker] = number + 1
+
+    def read(_reader: int) -> list[tuple[int, int, int]]:
+        """Likes acknowledged before the reading, what was read, likes at most stored after it."""
+        seen = []
+        while sum(done) < likers * each:
+            before = sum(done)
+            likes = lookup.state(photo.id).likes
+            seen.append((before, likes, min(sum(done) + likers, likers * each)))
+        return seen
+
+    with ThreadPoolExecutor(2 * likers) as threads:
+        readers = [threads.submit(read, number) for number in range(likers)]
+        list(threads.map(like, range(likers)))
+        seen = [reading for reader in readers for reading in reader.result()]
+    assert [reading for reading in seen if not reading[0] <= reading[1] <= reading[2]] == []
+    assert len(seen) > likers
+    assert lookup.state(photo.id).likes == likers * each
+    cached = stores.cache.get_state(photo.id)
+    assert cached is not None
+    assert cached.likes == likers * each

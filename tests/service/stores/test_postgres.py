@@ -1,106 +1,180 @@
-"""The tables through PgBouncer, as the service reaches them."""
+"""The tables on their logical shards through PgBouncer, as the service reaches them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
+from itertools import count
 
-import psycopg
 import pytest
 
 from service.config import Config
-from service.domain.errors import UnavailableError
+from service.domain.ids import LARGEST, compose, shard_of, shard_of_name
 from service.domain.records import LikeOutcome
-from service.stores.postgres import Accounts, Database, Feed, Likes, Photos
-from tests.servers import free_port
+from service.stores.postgres import Accounts, Comments, Follows, Likes, Photos, Tags
+from service.stores.shards import Shards
+
+_names = count(1)
 
 
 @pytest.fixture
-def database(config: Config) -> Iterator[Database]:
-    database = Database(config.database_url, 4, 5.0, lambda seconds: None)
-    database.open()
-    yield database
-    database.close()
+def shards(config: Config) -> Iterator[Shards]:
+    shards = Shards(config.shards, 4, 5.0, lambda seconds: None)
+    yield shards
+    shards.close()
 
 
-def insert(database: Database, owner: int) -> int:
-    photos = Photos(database)
-    photo_id = photos.next_photo_id()
-    assert photos.insert_photo(photo_id, owner, "key", "")
+def sign_up(shards: Shards) -> int:
+    user_id = Accounts(shards).create_user(f"postgres-test-{next(_names)}", "hash")
+    assert user_id is not None
+    return user_id
+
+
+def insert(shards: Shards, owner: int) -> int:
+    photos = Photos(shards)
+    photo_id = photos.next_photo_id(owner)
+    assert photos.insert_photo(photo_id, owner, "key", "caption")
     return photo_id
 
 
-def test_a_name_is_given_once(database: Database) -> None:
-    accounts = Accounts(database)
+def two_on_different_servers(shards: Shards) -> tuple[int, int]:
+    users = [sign_up(shards) for _ in range(16)]
+    # The map gives the shards to the servers in turn.
+    return next(user for user in users if shard_of(user) % 2 == 0), next(user for user in users if shard_of(user) % 2)
+
+
+def test_a_name_is_given_once_and_its_shard_is_in_the_id(shards: Shards) -> None:
+    accounts = Accounts(shards)
     user_id = accounts.create_user("only-one", "hash")
     assert user_id is not None
+    assert shard_of(user_id) == shard_of_name("only-one", shards.count)
     assert accounts.create_user("only-one", "other") is None
     found = accounts.find_credentials("only-one")
     assert found is not None
     assert (found.user_id, found.password_hash) == (user_id, "hash")
     assert accounts.find_credentials("nobody") is None
+    assert accounts.find_username(user_id) == "only-one"
+    assert accounts.find_username(user_id + 1) is None
 
 
-def test_a_like_counts_once_and_can_be_taken_back_once(database: Database) -> None:
-    likes, photo = Likes(database), insert(database, 1)
+def test_a_like_counts_once_and_can_be_taken_back_once(shards: Shards) -> None:
+    likes, photo = Likes(shards), insert(shards, sign_up(shards))
     assert likes.add_like(photo, 5) == LikeOutcome(True, 1)
     assert likes.add_like(photo, 5) == LikeOutcome(False, 1)
     assert likes.add_like(photo, 6) == LikeOutcome(True, 2)
     assert likes.remove_like(photo, 5) == LikeOutcome(True, 1)
     assert likes.remove_like(photo, 5) == LikeOutcome(False, 1)
-    assert likes.remove_like(2**62, 5) is None
 
 
-def test_likes_at_the_same_time_are_all_counted(database: Database) -> None:
-    likes, photo = Likes(database), insert(database, 1)
+def test_a_photo_that_is_not_there_cannot_be_liked_and_nothing_stays(shards: Shards) -> None:
+    likes = Likes(shards)
+    missing = Photos(shards).next_photo_id(sign_up(shards))
+    assert likes.add_like(missing, 5) is None
+    assert likes.remove_like(missing, 5) is None
+    assert not shards.rows(shard_of(missing), "SELECT 1 FROM {shard}.likes WHERE photo_id = $1", (missing,))
+
+
+def test_likes_at_the_same_time_are_all_counted(shards: Shards) -> None:
+    likes, photo = Likes(shards), insert(shards, sign_up(shards))
     with ThreadPoolExecutor(8) as threads:
         outcomes = list(threads.map(lambda turn: likes.add_like(photo, turn // 2), range(100)))
     assert sum(outcome.changed for outcome in outcomes if outcome) == 50
-    found = Photos(database).find_state(photo)
+    found = Photos(shards).find_state(photo)
     assert found is not None
     assert found.likes == 50
 
 
-def test_a_photo_is_inserted_once(database: Database) -> None:
-    photos, photo = Photos(database), insert(database, 1)
+def test_a_photo_is_inserted_once_and_counted_once(shards: Shards) -> None:
+    photos, owner = Photos(shards), sign_up(shards)
+    photo = insert(shards, owner)
+    assert shard_of(photo) == shard_of(owner)
     assert photos.insert_photo(photo, 2, "another", "") is None
     found = photos.find_photo(photo)
     assert found is not None
-    assert (found.owner_id, found.key) == (1, "key")
+    assert (found.owner_id, found.key, found.caption) == (owner, "key", "caption")
     photos.mark_thumbnail(photo)
     state = photos.find_state(photo)
     assert state is not None
     assert state.thumbnail
+    profile = Accounts(shards).find_profile(owner, fresh=True)
+    assert profile is not None
+    assert (profile.user_id, profile.photos, profile.followers, profile.following) == (owner, 1, 0, 0)
 
 
-def test_the_feed_has_the_newest_of_all_followed_first(database: Database, config: Config) -> None:
-    reader, followed, stranger = 900_001, (900_002, 900_003), 900_004
-    with psycopg.connect(config.database_url, prepare_threshold=None) as connection:
-        for user in followed:
-            connection.execute("INSERT INTO follows VALUES (%s, %s)", (reader, user))
-    ids = [insert(database, owner) for owner in (*followed, stranger, *followed)]
-    feed = Feed(database)
-    assert [item.photo.id for item in feed.newest_followed(reader, 2**63 - 1, 3)] == [ids[4], ids[3], ids[1]]
-    assert [item.photo.id for item in feed.newest_followed(reader, ids[3], 3)] == [ids[1], ids[0]]
-    assert feed.newest_followed(stranger, 2**63 - 1, 3) == []
+def test_photos_of_several_servers_are_found_together(shards: Shards) -> None:
+    photos, owners = Photos(shards), two_on_different_servers(shards)
+    ids = [insert(shards, owner) for owner in (*owners, *owners)]
+    found = photos.find_photos([*ids, LARGEST, ids[0] + 1])
+    assert {photo_id: (photo.id, photo.owner_id, state.likes) for photo_id, (photo, state) in found.items()} == {
+        photo_id: (photo_id, owner, 0) for photo_id, owner in zip(ids, (*owners, *owners), strict=True)
+    }
+    assert photos.find_photos([]) == {}
+    assert photos.newest_of(owners[0], LARGEST, 5, fresh=False) == [ids[2], ids[0]]
+    assert photos.newest_of(owners[0], ids[2], 5, fresh=True) == [ids[0]]
+    assert photos.newest_of_all(owners, LARGEST, 3) == sorted(ids, reverse=True)[:3]
+    assert photos.newest_of_all(owners, sorted(ids)[2], 3) == sorted(ids)[1::-1]
+    assert photos.newest_of_all([], LARGEST, 3) == []
 
 
-def test_a_silent_server_costs_no_more_than_the_deadline(config: Config) -> None:
-    waits: list[float] = []
-    database = Database(config.database_url, 1, 0.3, waits.append)
-    database.open()
-    started = monotonic()
-    with pytest.raises(UnavailableError, match="postgres"):
-        database.rows("SELECT pg_sleep(20), 'late'")
-    assert monotonic() - started < 2
-    # The connection with the answer that is still to come is not used again.
-    assert database.rows("SELECT 'prompt'") == [("prompt",)]
-    assert len(waits) == 2
-    database.close()
+def test_an_edge_is_stored_on_both_users_shards_and_counted(shards: Shards) -> None:
+    follows, accounts = Follows(shards), Accounts(shards)
+    reader, followed = two_on_different_servers(shards)
+    assert follows.add_follow(reader, followed) is True
+    assert follows.add_follow(reader, followed) is False
+    assert follows.followees(reader) == [followed]
+    assert follows.followers(followed, 0, 10) == [reader]
+    assert follows.followers(followed, reader, 10) == []
+    mine, theirs = accounts.find_profile(reader, True), accounts.find_profile(followed, True)
+    assert mine is not None
+    assert theirs is not None
+    assert (mine.following, mine.followers, theirs.following, theirs.followers) == (1, 0, 0, 1)
+    assert follows.remove_follow(reader, followed) is True
+    assert follows.remove_follow(reader, followed) is False
+    assert (follows.followees(reader), follows.followers(followed, 0, 10)) == ([], [])
 
 
-def test_no_server_is_unavailable() -> None:
-    database = Database(f"postgresql://x@127.0.0.1:{free_port()}/x", 1, 0.2, lambda seconds: None)
-    database.open()
-    with pytest.raises(UnavailableError):
-        database.ping()
-    database.close()
+def test_nobody_can_follow_who_is_not_there(shards: Shards) -> None:
+    follows, reader = Follows(shards), sign_up(shards)
+    assert follows.add_follow(reader, compose(2**39, shard_of(reader))) is None
+    assert follows.add_follow(reader, compose(1, 8191)) is None
+    assert follows.followees(reader) == []
+
+
+def test_a_follow_that_failed_half_way_is_repaired_by_its_repetition(shards: Shards) -> None:
+    follows = Follows(shards)
+    reader, followed = two_on_different_servers(shards)
+    follows.add_follow(reader, followed)
+    shards.rows(shard_of(followed), "DELETE FROM {shard}.followers WHERE followee_id = $1 RETURNING 1", (followed,))
+    assert follows.add_follow(reader, followed) is True
+    assert follows.followers(followed, 0, 10) == [reader]
+
+
+def test_comments_are_read_in_the_order_in_which_they_were_written(shards: Shards) -> None:
+    comments, photo = Comments(shards), insert(shards, sign_up(shards))
+    written = [comments.add_comment(photo, 7, text) for text in ("first", "'; DROP TABLE users; --", "third")]
+    found = comments.find_comments(photo, 0, 10, fresh=True)
+    assert found == written
+    assert [comment.text for comment in found] == ["first", "'; DROP TABLE users; --", "third"]
+    assert {shard_of(comment.id) for comment in found} == {shard_of(photo)}
+    assert comments.find_comments(photo, found[0].id, 1, fresh=False) == [found[1]]
+    assert comments.add_comment(photo + 1, 7, "nowhere") is None
+    assert comments.find_comments(photo + 1, 0, 10, fresh=True) == []
+
+
+def test_photos_are_listed_under_each_of_their_tags_once(shards: Shards) -> None:
+    tags, owners = Tags(shards), two_on_different_servers(shards)
+    ids = sorted(insert(shards, owner) for owner in owners)
+    for _ in range(2):
+        tags.add_tags(ids[0], ["postgres_sunset", "postgres_zürich"])
+        tags.add_tags(ids[1], ["postgres_sunset"])
+    assert tags.newest_tagged("postgres_sunset", LARGEST, 10, fresh=True) == ids[::-1]
+    assert tags.newest_tagged("postgres_sunset", ids[1], 10, fresh=False) == ids[:1]
+    assert tags.newest_tagged("postgres_zürich", LARGEST, 10, fresh=True) == ids[:1]
+    assert tags.newest_tagged("unknown", LARGEST, 10, fresh=True) == []
+
+
+def test_an_id_of_a_shard_that_does_not_exist_is_just_not_there(shards: Shards) -> None:
+    made_up = compose(2**39, 8191, 5)
+    assert Photos(shards).find_photo(made_up) is None
+    assert Photos(shards).find_photos([made_up]) == {}
+    assert Likes(shards).add_like(made_up, 1) is None
+    assert Comments(shards).add_comment(made_up, 1, "x") is None
+    assert Accounts(shards).find_profile(made_up, fresh=False) is None
