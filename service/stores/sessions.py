@@ -1,0 +1,94 @@
+"""Sessions in Redis, by the hash of their token: who is logged in, and who wrote lately."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+
+import redis
+
+from service.domain.errors import UnavailableError
+from service.domain.records import Session
+
+FRESH_S = 5
+"""For how long after a write its user reads from primaries; replicas are to lag less than that."""
+
+# One script where a pipeline would need two round trips, because an unknown token must leave nothing behind.
+_FIND_WRITER = """
+local user = redis.call('GET', KEYS[1])
+if user then redis.call('SET', KEYS[2], 1, 'EX', ARGV[1]) end
+return user
+"""
+
+
+class Sessions:
+    """Tokens and the users for whom they stand; `ttl` in seconds from the log-in, `fresh_s` from a write.
+
+    Only a token's SHA-256 is stored: who reads the store cannot act for anybody. Tokens are made here and never taken
+    from a client, so nobody can be made to use one that somebody else knows. When Redis has lost them, users log in
+    again.
+    """
+
+    def __init__(self, client: redis.Redis, ttl: int, fresh_s: int = FRESH_S) -> None:
+        self._client = client
+        self._ttl = ttl
+        self._fresh_s = fresh_s
+        self._find_writer = client.register_script(_FIND_WRITER)
+
+    def open_session(self, user_id: int) -> str:
+        """A fresh token."""
+        return self.open_sessions([user_id])[0]
+
+    def open_sessions(self, user_ids: Sequence[int]) -> list[str]:
+        """Fresh tokens, one for each of the users, in one round trip."""
+        tokens = [secrets.token_urlsafe(24) for _ in user_ids]
+        try:
+            with self._client.pipeline(transaction=False) as pipeline:
+                for user_id, token in zip(user_ids, tokens, strict=True):
+                    pipeline.set(_keys(token)[0], user_id, ex=self._ttl)
+                pipeline.execute()
+        except redis.RedisError as error:
+            raise UnavailableError("redis", error) from error
+        return tokens
+
+    def find_session(self, token: str) -> Session | None:
+        """Who asks; None when the token is unknown or has expired."""
+        try:
+            user_id, fresh = self._client.mget(_keys(token))
+        except redis.RedisError as error:
+            raise UnavailableError("redis", error) from error
+        return None if user_id is None else Session(int(user_id), token, fresh is not None)
+
+    def find_writer(self, token: str) -> Session | None:
+        """Who is about to write, noted so that he reads from primaries; None as in find_session."""
+        try:
+            user_id = self._find_writer(keys=_keys(token), args=[self._fresh_s])
+        except redis.RedisError as error:
+            raise UnavailableError("redis", error) from error
+        return None if user_id is None else Session(int(user_id), token, True)
+
+    def mark_written(self, token: str) -> None:
+        """Have the session's user read from primaries for a while; to be called before he writes."""
+        try:
+            self._client.set(_keys(token)[1], 1, ex=self._fresh_s)
+        except redis.RedisError as error:
+            raise UnavailableError("redis", error) from error
+
+    def close_session(self, token: str) -> None:
+        """Forget a token."""
+        try:
+            self._client.delete(*_keys(token))
+        except redis.RedisError as error:
+            raise UnavailableError("redis", error) from error
+
+    def ping(self) -> None:
+        """Reach the server; UnavailableError when that fails."""
+        try:
+            self._client.ping()
+        except redis.RedisError as error:
+            raise UnavailableError("redis", error) from error
+
+
+def _keys(token: str) -> tuple[str, str]:
+    """Where the user's id is, and where it is noted that he wrote."""
+    name = hashlib.sha256(token.encode()).hexdigest()
+    return f"session:{name}", f"fresh:{name}"
