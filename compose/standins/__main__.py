@@ -1,0 +1,49 @@
+"""python -m compose.standins CONFIGURATION.json: be the outside world until SIGTERM."""
+
+import asyncio
+import signal
+import ssl
+import sys
+import threading
+from pathlib import Path
+
+from compose.errors import StackError
+from compose.standins import control, push
+from compose.standins.apns import Rules
+from compose.standins.configuration import Configuration, load
+from compose.standins.faults import Faults
+from compose.standins.tally import PUSH, STANDINS, Metrics, Tally
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print("usage: python -m compose.standins CONFIGURATION.json", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(_serve(load(Path(arguments[0]))))
+    except (StackError, OSError, ssl.SSLError) as error:
+        print(f"stand-ins: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(configuration: Configuration) -> None:
+    """All stand-ins, until told to stop; the control port opens last."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    metrics, faults = Metrics(), Faults()
+    tallies = {name: Tally(name, metrics) for name in STANDINS}
+    keys = {name: Path(file).read_text() for name, file in configuration.provider_keys.items()}
+    rules = Rules(configuration.topic, configuration.team_id, keys)
+    certificate, key = Path(configuration.certificate), Path(configuration.key)
+    async with await push.listen(configuration.push_port, certificate, key, rules, faults, tallies[PUSH]):
+        desk = control.serve(configuration.port, control.Desk(rules, faults, tallies, metrics))
+        threading.Thread(target=desk.serve_forever, daemon=True).start()
+        await stop.wait()
+        desk.shutdown()
+        desk.server_close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""Notifications: a batch of events becomes lines in activity feeds and pushes to devices."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import chain
+
+from service.catalog import LIKE_TO_PUSH
+from service.domain.errors import UnavailableError
+from service.domain.ports import ActivityStore, DeviceStore, MediaMap, NotificationBatches, PhotoStore, PushService
+from service.domain.pushes import Notice, PushResult, compose_pushes, tell
+
+GATHERING_S = 0.5
+"""How long a job waits before it takes what has gathered: likes of one photo become one push, and jobs stay few."""
+
+
+class Pushes:
+    """The jobs of the queue `push`; each may run more than once.
+
+    observe: gets the chain's name and the seconds from each like to its push. count: gets the outcome of each push.
+    """
+
+    def __init__(
+        self,
+        batches: NotificationBatches,
+        media_map: MediaMap,
+        photos: PhotoStore,
+        activity: ActivityStore,
+        devices: DeviceStore,
+        service: PushService,
+        observe: Callable[[str, float], None],
+        count: Callable[[str], None],
+        gathering_s: float = GATHERING_S,
+    ) -> None:
+        self._batches = batches
+        self._media_map = media_map
+        self._photos = photos
+        self._activity = activity
+        self._devices = devices
+        self._service = service
+        self._observe = observe
+        self._count = count
+        self._gathering_s = gathering_s
+
+    def deliver(self, batch: str) -> None:
+        """Tell everybody who is to be told by this batch.
+
+        A repeat leaves out what was sent before. UnavailableError when not all could be sent.
+        """
+        time.sleep(self._gathering_s)
+        notices = self._batches.take(batch)
+        if not notices:
+            return
+        told = tell(notices, self._find_owners(notices))
+        self._activity.add_events(told)
+        pushes = compose_pushes(told, self._devices.find_devices(list(told)))
+        sent = self._batches.find_sent(batch)
+        left = [push for push in pushes if push.id not in sent]
+        self._service.send(left, lambda results: self._settle(batch, results))
+        self._batches.finish(batch)
+
+    def _find_owners(self, notices: Sequence[Notice]) -> dict[int, int]:
+        """By photo; what the media map does not know, the photos' own shards do."""
+        asked = {notice.event.photo_id for notice in notices if notice.recipient_id is None}
+        photo_ids = [photo_id for photo_id in asked if photo_id is not None]
+        try:
+            owners = self._media_map.find_owners(photo_ids)
+        except UnavailableError:
+            owners = {}
+        missing = [photo_id for photo_id in photo_ids if photo_id not in owners]
+        found = self._photos.find_photos(missing) if missing else {}
+        learnt = {photo_id: photo.owner_id for photo_id, (photo, _) in found.items()}
+        if learnt:
+            with suppress(UnavailableError):
+                self._media_map.put_owners(learnt.items())
+        return owners | learnt
+
+    def _settle(self, batch: str, results: Sequence[PushResult]) -> None:
+        """Note at once what came of some pushes: who is killed now sends again only what is still under way."""
+        now = time.time()
+        self._batches.mark_sent(batch, [result.push.id for result in results])
+        for result in results:
+            self._count(result.outcome)
+            if result.outcome == "gone":
+                self._devices.forget_device(result.push.device, result.since)
+        delivered = [result.push for result in results if result.outcome == "delivered"]
+        for event in chain.from_iterable(push.events for push in delivered):
+            if event.kind == "like":
+                self._observe(LIKE_TO_PUSH, max(0.0, now - event.at))

@@ -1,0 +1,34 @@
+"""Sharing: a published photo is posted to another network as well."""
+
+import time
+from collections.abc import Callable
+
+from service.catalog import UPLOAD_TO_SHARED
+from service.domain.errors import NotFoundError
+from service.domain.ports import Links, Networks, PhotoStore
+
+
+class Shares:
+    """The jobs of the queue `share`; each may run more than once, and then gives the network the same key.
+
+    observe: gets the chain's name and the seconds from the upload to the post.
+    """
+
+    def __init__(
+        self, photos: PhotoStore, links: Links, networks: Networks, observe: Callable[[str, float], None]
+    ) -> None:
+        self._photos = photos
+        self._links = links
+        self._networks = networks
+        self._observe = observe
+
+    def post(self, photo_id: int, network: str, at: float) -> None:
+        """Post one photo to one network; `at`: when its upload was acknowledged, seconds since 1970.
+
+        NotFoundError when there is no such photo, RefusedError when the network will never take it.
+        """
+        photo = self._photos.find_photo(photo_id)
+        if photo is None:
+            raise NotFoundError("no such photo")
+        self._networks.post(network, self._links.view(photo.key), photo.caption, f"photo-{photo_id}")
+        self._observe(UPLOAD_TO_SHARED, max(0.0, time.time() - at))

@@ -1,0 +1,141 @@
+"""Events on their way to devices: gathered in one Redis list, taken from it in batches by the jobs of the queue `push`.
+
+A job an event would cost more than the event itself, so a request only appends to the list, and at most one job is
+scheduled for all that waits. A batch stays in a list of its own until it is finished: the job that was killed over it
+is repeated under the same name and finds it again.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import redis
+
+from service.domain.errors import UnavailableError
+from service.domain.pushes import Notice
+from service.domain.records import Event, Kind
+
+LARGEST_BATCH = 1000
+MOST_WAITING = 1_000_000
+"""About 100 MB; more is refused, so that a long outage of the push service does not fill the Redis of everybody."""
+
+SCHEDULED_TTL_S = 5
+"""How long a job counts as scheduled: whoever dies between saying so and scheduling it delays the events by no more."""
+
+BATCH_TTL_S = 7 * 86_400
+"""For as long a batch whose job failed for good can still be finished."""
+
+_WAITING = "push:waiting"
+_SCHEDULED = "push:scheduled"
+
+_NOTIFY = """
+if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[3]) then return -1 end
+redis.call('RPUSH', KEYS[1], ARGV[1])
+if redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[2]) then return 1 end
+return 0
+"""
+
+_TAKE = """
+local batch = redis.call('LRANGE', KEYS[3], 0, -1)
+if #batch == 0 then
+  redis.call('DEL', KEYS[2])
+  batch = redis.call('LRANGE', KEYS[1], 0, ARGV[1] - 1)
+  if #batch > 0 then
+    redis.call('LTRIM', KEYS[1], #batch, -1)
+    redis.call('RPUSH', KEYS[3], unpack(batch))
+    redis.call('EXPIRE', KEYS[3], ARGV[2])
+  end
+end
+return batch
+"""
+
+_CLAIM = """
+if redis.call('LLEN', KEYS[1]) > 0 and redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[1]) then return 1 end
+return 0
+"""
+
+# kind, actor, photo, at, recipient
+_Row = tuple[Kind, int, int | None, float, int | None]
+
+
+class Notifications:
+    """The ports Notifications and NotificationBatches.
+
+    `schedule` enqueues a job that delivers the batch of the name that it is given.
+    """
+
+    def __init__(self, client: redis.Redis, schedule: Callable[[str], None]) -> None:
+        self._client = client
+        self._schedule = schedule
+        self._notify = client.register_script(_NOTIFY)
+        self._take = client.register_script(_TAKE)
+        self._claim = client.register_script(_CLAIM)
+        self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(_Row).decode
+
+    def notify(self, event: Event, recipient_id: int | None = None) -> None:
+        """Have somebody told of an event; recipient_id None means the photo's owner, whom the job looks up."""
+        row = self._encode((event.kind, event.actor_id, event.photo_id, event.at, recipient_id))
+        outcome = self._run(self._notify, [_WAITING, _SCHEDULED], [row, SCHEDULED_TTL_S, MOST_WAITING])
+        if outcome < 0:
+            raise UnavailableError("push", f"{MOST_WAITING} events wait already")
+        if outcome:
+            self._schedule(_new_name())
+
+    def schedule_waiting(self) -> None:
+        """Schedule a job when events wait and none is scheduled: somebody died before he could."""
+        if self._run(self._claim, [_WAITING, _SCHEDULED], [SCHEDULED_TTL_S]):
+            self._schedule(_new_name())
+
+    def take(self, batch: str) -> list[Notice]:
+        """What the batch of this name holds; a new one gets what waits, LARGEST_BATCH at most, oldest first."""
+        rows = self._run(self._take, [_WAITING, _SCHEDULED, _batch_key(batch)], [LARGEST_BATCH, BATCH_TTL_S])
+        self.schedule_waiting()
+        return [
+            Notice(Event(kind, actor_id, photo_id, at), recipient_id)
+            for kind, actor_id, photo_id, at, recipient_id in map(self._decode, rows)
+        ]
+
+    def mark_sent(self, batch: str, push_ids: Sequence[str]) -> None:
+        """Note pushes of a batch that need not be sent again."""
+        try:
+            with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.sadd(_sent_key(batch), *push_ids)
+                pipeline.expire(_sent_key(batch), BATCH_TTL_S)
+                pipeline.execute()
+        except redis.RedisError as error:
+            raise UnavailableError("redis", error) from error
+
+    def find_sent(self, batch: str) -> set[str]:
+        """The pushes of a batch that were noted as sent."""
+        try:
+            members: set[bytes] = self._client.smembers(_sent_key(batch))  # type: ignore[assignment]
+        except redis.RedisError as error:
+            raise UnavailableError("redis", error) from error
+        return {member.decode() for member in members}
+
+    def finish(self, batch: str) -> None:
+        """Forget a batch and what was noted of it."""
+        try:
+            self._client.delete(_batch_key(batch), _sent_key(batch))
+        except redis.RedisError as error:
+            raise UnavailableError("redis", error) from error
+
+    def _run(self, script: Any, keys: list[str], arguments: list[Any]) -> Any:
+        try:
+            return script(keys, arguments)
+        except redis.RedisError as error:
+            raise UnavailableError("redis", error) from error
+
+
+def _new_name() -> str:
+    return secrets.token_hex(8)
+
+
+def _batch_key(batch: str) -> str:
+    return f"push:batch:{batch}"
+
+
+def _sent_key(batch: str) -> str:
+    return f"push:sent:{batch}"
