@@ -1,35 +1,63 @@
-"""The worker: takes the jobs of one queue and runs them in its own process, `python -m service.worker QUEUE`."""
+"""The workers of one queue: `python -m service.worker QUEUE [--count N]`.
+
+This process imports everything, forks N workers, starts those again that die, and looks after the queue: retries that
+are due, and what a dead worker had in hand. With --count, worker i is the instance LIKESTORM_INSTANCE-i, counted from
+1; without it there is one, of that very name. SIGTERM ends them all when they have done the job in hand.
+"""
 
 import argparse
+import encodings.idna  # noqa: F401 (what each connection would import, in every worker anew)
+import logging
+import math
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 import rq.job
 import rq.worker
 from redis import Redis
-from rq.scheduler import RQScheduler
+from rq.exceptions import StopRequested
+from rq.results import Result
 from rq.serializers import JSONSerializer
+from rq.utils import now
 
 from service import backends
+from service.catalog import FANOUT, PUSH, QUEUES, SHARE, THUMBNAILS
 from service.config import Config, ConfigError
-from service.domain.errors import CorruptImageError
+from service.crew import Crew
+from service.domain.errors import CorruptImageError, RefusedError, ServiceError, UnavailableError
 from service.domain.lookup import PhotoLookup
+from service.jobs.fanout import Fanout
+from service.jobs.push import Pushes
+from service.jobs.share import Shares
 from service.jobs.thumbnails import Thumbnails
-from service.stores.queue import MAKE_THUMBNAIL, THUMBNAILS
-from service.telemetry import logs, slots
-from service.telemetry.jobs import JobTimer
+from service.stores.notifications import Notifications
+from service.stores.provider_tokens import ProviderTokens
+from service.stores.push import Apns
+from service.stores.queue import DELIVER_PUSHES, MAKE_THUMBNAIL, POLICIES, PUBLISH_PHOTO, SHARE_PHOTO, JobQueue
+from service.stores.redis import connect_redis
+from service.stores.share import Networks
+from service.stores.upkeep import Upkeep
+from service.telemetry import errors, logs, slots
+from service.telemetry.chains import Chains
+from service.telemetry.jobs import JobTimer, PushCounter
 from service.telemetry.metrics import Metrics
 
 Handlers = Mapping[str, Callable[..., None]]
 
-MAINTENANCE_INTERVAL_S = 10
-# RQ waits 15 s less than this for a job before it sees to the maintenance that is due.
+# RQ waits 15 s less than this for a job, before it tells that the worker lives and looks for its parent.
 WORKER_TTL_S = 20
+PARENT_INTERVAL_S = 1
+HEARTBEAT_S = 1.0
 GRACE_S = 5
-"""How long after its time-out a job counts as lost, its worker as dead."""
+"""How long after its time-out a job counts as lost when nobody on its machine is left to tell."""
+MOST_WORKERS = 1000
+
+log = logging.getLogger(__name__)
 
 
 class Job(rq.job.Job):
@@ -42,22 +70,34 @@ class Job(rq.job.Job):
         """What to call with the job's arguments."""
         return partial(self._run, self.handlers[self.func_name or ""])
 
+    def cleanup(self, ttl: int | None = None, pipeline: Any = None, remove_from_queue: bool = True) -> None:
+        """Delete a job that is done; RQ would first ask for its state and its executions, in three round trips."""
+        if ttl == 0 and pipeline is not None and not remove_from_queue:
+            keys = (self.key, self.dependents_key, self.dependencies_key, self.execution_registry.key)
+            pipeline.delete(*keys, Result.get_key(self.id))  # type: ignore[no-untyped-call]
+        else:
+            super().cleanup(ttl, pipeline, remove_from_queue)
+
     def _run(self, handler: Callable[..., None], *args: Any) -> None:
         try:
             handler(*args)
-        except CorruptImageError:
+        except (CorruptImageError, RefusedError):
+            # Another attempt gives the same.
             self.retries_left = 0
             raise
 
 
 class Worker(rq.worker.SimpleWorker):
-    """A worker of one queue that times its jobs.
+    """A worker of one queue that times its jobs; it ends with the process that forked it.
 
     One queue, because RQ takes a job safely only then: it is moved, not popped, so a killed worker does not lose it.
     """
 
     timer: JobTimer
     log_result_lifespan = False
+    max_connection_wait_time = 2.0
+    told_at = -math.inf
+    parent = 0
 
     def prepare_execution(self, job: Any) -> Any:
         """Register that a job runs, once what a killed worker has left of it is dropped.
@@ -75,22 +115,51 @@ class Worker(rq.worker.SimpleWorker):
             self.timer.record(max(0.0, waited), (job.ended_at - job.started_at).total_seconds(), done)
         return done
 
+    def handle_exception(self, job: Any, *exc_info: Any) -> None:
+        """Say what failed: in a line while there are attempts left, with all there is to know when it was the last."""
+        if job.should_retry:
+            log.warning("job %s failed, to be tried again: %s", job.func_name, exc_info[1])
+        else:
+            log.error("job %s failed for good", job.func_name, exc_info=exc_info)
+
     def get_heartbeat_ttl(self, job: Any, working_time: float = 0.0) -> int:  # noqa: ARG002
         """For how long a running job counts as alive; RQ's own minute more is too long for a killed worker's job."""
         return int(job.timeout) + GRACE_S
 
-    def run_maintenance_tasks(self) -> None:
-        """Look after jobs of dead workers, and enqueue retries that are due.
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Tell that the worker lives, in one round trip and not for each job anew."""
+        if pipeline is not None:
+            super().heartbeat(timeout, pipeline)
+            return
+        told = time.monotonic()
+        if timeout is None and told - self.told_at < HEARTBEAT_S:
+            return
+        self.told_at = told
+        with self.connection.pipeline(transaction=False) as own:
+            super().heartbeat(timeout, own)
+            own.execute()
 
-        RQ's scheduler would do the latter in a process of its own beside each worker.
-        """
-        super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
-        scheduler = RQScheduler(self.queues, self.connection, logging_level="WARNING", serializer=JSONSerializer)
-        if scheduler.acquire_locks():  # type: ignore[no-untyped-call]
-            try:
-                scheduler.enqueue_scheduled_jobs()  # type: ignore[no-untyped-call]
-            finally:
-                scheduler.release_locks()  # type: ignore[no-untyped-call]
+    def handle_execution_ended(self, job: Any, queue: Any, heartbeat_ttl: int) -> None:  # noqa: ARG002
+        """Note when a job ended; it is about to be settled, so its heartbeat is of no use any more."""
+        job.ended_at = now()
+
+    def handle_job_success(self, job: Any, queue: Any, started_job_registry: Any, execution: Any) -> None:  # noqa: ARG002
+        """Settle a job that is done, in one round trip; RQ would first look for jobs that wait for it: here none do."""
+        with self.connection.pipeline() as pipeline:
+            self.increment_successful_job_count(pipeline=pipeline)
+            self.increment_total_working_time(job.ended_at - job.started_at, pipeline)
+            job.cleanup(0, pipeline=pipeline, remove_from_queue=False)
+            self.cleanup_execution(job, pipeline=pipeline, execution=execution)
+            pipeline.execute()
+
+    def subscribe(self) -> None:
+        """Take no commands from a channel: that would cost a thread and a connection more."""
+
+    def run_maintenance_tasks(self) -> None:
+        """See whether the parent is still there; it looks after the queue."""
+        self.last_cleaned_at = now()  # type: ignore[assignment]
+        if os.getppid() != self.parent:
+            raise StopRequested
 
 
 def create_worker(queue: str, config: Config, metrics: Metrics, handlers: Handlers) -> Worker:
@@ -98,43 +167,134 @@ def create_worker(queue: str, config: Config, metrics: Metrics, handlers: Handle
     job_class = type("HandledJob", (Job,), {"handlers": handlers})
     worker = Worker(
         [queue],
-        name=f"{config.instance}.{os.getpid()}",
+        name=_worker_name(config.instance, os.getpid()),
         # Not the stores' client: a worker waits for its next job for longer than their deadline.
         connection=Redis.from_url(config.redis_url),
         job_class=job_class,
         serializer=JSONSerializer,
         worker_ttl=WORKER_TTL_S,
-        maintenance_interval=MAINTENANCE_INTERVAL_S,
+        maintenance_interval=PARENT_INTERVAL_S,
     )
     worker.timer = JobTimer(metrics, queue)
+    worker.parent = os.getppid()
     return worker
 
 
-def create_handlers(stores: backends.Backends) -> dict[str, Handlers]:
-    """By the queue: what its workers run, by the names of the jobs."""
+def create_handlers(queue: str, config: Config, stores: backends.Backends, metrics: Metrics) -> Handlers:
+    """What the workers of a queue run, by the names of the jobs; ConfigError when it cannot be run."""
     lookup = PhotoLookup(stores.photos, stores.cache)
-    return {THUMBNAILS: {MAKE_THUMBNAIL: Thumbnails(stores.photos, lookup, stores.objects).make}}
+    observe = Chains(metrics).observe
+    if queue == THUMBNAILS:
+        return {MAKE_THUMBNAIL: Thumbnails(stores.photos, lookup, stores.objects, observe).make}
+    if queue == FANOUT:
+        fanout = Fanout(lookup, stores.follows, stores.feeds, stores.tags, stores.media_map, observe)
+        return {PUBLISH_PHOTO: fanout.publish}
+    if queue == SHARE:
+        networks = Networks(config.share_networks)
+        return {SHARE_PHOTO: Shares(stores.photos, stores.links, networks, observe).post}
+    pushes = Pushes(
+        stores.notifications,
+        stores.media_map,
+        stores.photos,
+        stores.activity,
+        stores.devices,
+        create_push_service(config),
+        observe,
+        PushCounter(metrics).count,
+    )
+    return {DELIVER_PUSHES: pushes.deliver}
+
+
+def create_push_service(config: Config) -> Apns:
+    """The push service of the configuration, not connected yet; ConfigError without one."""
+    push = config.push
+    if push is None:
+        raise ConfigError("LIKESTORM_PUSH_URL is not set")
+    return Apns(push.url, push.topic, ProviderTokens(push.key, push.key_id, push.team_id), push.ca)
 
 
 def main(arguments: list[str]) -> int:
-    """Work until told to stop; the exit status."""
+    """Work until told to stop; the exit status: 0 stopped, 2 wrong usage or configuration."""
     parser = argparse.ArgumentParser(prog="python -m service.worker", description="Run the jobs of one queue.")
-    parser.add_argument("queue", choices=[THUMBNAILS])
-    queue = parser.parse_args(arguments).queue
+    parser.add_argument("queue", choices=QUEUES)
+    parser.add_argument("--count", type=_count, help="how many processes (one, without a number in its name)")
+    options = parser.parse_args(arguments)
     try:
         config = Config.from_env()
-    except ConfigError as error:
+        if options.queue == PUSH:
+            create_push_service(config)
+    except ServiceError as error:
         sys.stderr.write(f"service.worker: {error}\n")
         return 2
+    # A process runs one job at a time.
+    config = replace(config, db_pool_size=1)
     logs.configure(config.instance)
     slots.wipe()
+    names = [f"{config.instance}-{i + 1}" for i in range(options.count)] if options.count else [config.instance]
+    client = connect_redis(config.redis_url, config.backend_timeout_s)
+    upkeep = Upkeep(options.queue, client)
+
+    def died(number: int, pid: int) -> None:
+        slots.bury(number)
+        _attempt(lambda: upkeep.release(_worker_name(names[number], pid)))
+
+    Crew(
+        len(names),
+        lambda number: _work(options.queue, replace(config, instance=names[number]), number),
+        died,
+        _looks(options.queue, client, upkeep),
+        POLICIES[options.queue].timeout_s + GRACE_S,
+    ).run()
+    client.close()
+    return 0
+
+
+def _work(queue: str, config: Config, slot: int) -> None:
+    """Be one worker, in a process of its own."""
+    logging.getLogger().handlers.clear()
+    logs.configure(config.instance)
+    errors.configure(config, queue=queue)
+    slots.claim(slot)
     metrics = Metrics()
     stores = backends.connect(config, metrics)
     try:
-        create_worker(queue, config, metrics, create_handlers(stores)[queue]).work(logging_level="WARNING")
+        create_worker(queue, config, metrics, create_handlers(queue, config, stores, metrics)).work(
+            logging_level="WARNING"
+        )
     finally:
         stores.close()
-    return 0
+        errors.close()
+
+
+def _looks(queue: str, client: Redis, upkeep: Upkeep) -> Callable[[], None]:
+    """What the parent does once a second."""
+    if queue != PUSH:
+        return lambda: _attempt(upkeep.look_after)
+    notifications = Notifications(client, JobQueue(client, lambda _queue, _seconds: None).enqueue_push)
+
+    def look() -> None:
+        _attempt(upkeep.look_after)
+        _attempt(notifications.schedule_waiting)
+
+    return look
+
+
+def _attempt(operation: Callable[[], None]) -> None:
+    """Redis may be away: what was not done now is done when it is back."""
+    try:
+        operation()
+    except UnavailableError as error:
+        log.warning("%s", error)
+
+
+def _worker_name(instance: str, pid: int) -> str:
+    return f"{instance}.{pid}"
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST_WORKERS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {MOST_WORKERS}")
+    return int(text)
 
 
 if __name__ == "__main__":

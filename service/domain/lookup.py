@@ -1,14 +1,18 @@
 """Photos by id, through the cache: what is immutable stays there, what changes is filled under a lease."""
 
 from collections.abc import Callable
+from time import monotonic
 from typing import ParamSpec, TypeVar
 
-from service.domain.errors import NotFoundError, UnavailableError
+from service.domain.errors import NotFoundError, ServiceError, UnavailableError
 from service.domain.ports import PhotoCache, PhotoStore
 from service.domain.records import Photo, PhotoState
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+LONGEST_AWAIT_S = 0.05
+"""For how long a reader waits for another one to fill the cache, before it asks the database as well."""
 
 
 class PhotoLookup:
@@ -37,22 +41,44 @@ class PhotoLookup:
         """The photo's state; NotFoundError when there is no such photo.
 
         The lease is taken before the database is read. Whoever changes the state forgets the entry after the commit,
-        and with it the lease: a reader that was overtaken fails to fill, so a stale value cannot stay.
+        and with it the lease: a reader that was overtaken fails to fill, so a stale value cannot stay. Of many readers
+        of a hot photo one has the lease, the others wait for what it fills.
         """
-        cached = _tolerate(self._cache.get_state, photo_id)
-        if cached is not None:
-            return cached
-        lease = _tolerate(self._cache.lease_state, photo_id)
-        state = self._photos.find_state(photo_id)
-        if state is None:
-            raise NotFoundError("no such photo")
-        if lease is not None:
-            _tolerate(self._cache.fill_state, photo_id, state, lease)
+        claimed = _tolerate(self._claim, photo_id)
+        if isinstance(claimed, PhotoState):
+            return claimed
+        try:
+            state = self._find_state(photo_id)
+        except ServiceError:
+            if claimed is not None:
+                # Nobody is to wait for what will not come.
+                self.forget_state(photo_id)
+            raise
+        if claimed is not None:
+            _tolerate(self._cache.fill_state, photo_id, state, claimed)
         return state
 
     def forget_state(self, photo_id: int) -> None:
         """Drop the cached state; to be called after each commit that changes it."""
         _tolerate(self._cache.forget_state, photo_id)
+
+    def _find_state(self, photo_id: int) -> PhotoState:
+        state = self._photos.find_state(photo_id)
+        if state is None:
+            raise NotFoundError("no such photo")
+        return state
+
+    def _claim(self, photo_id: int) -> PhotoState | bytes | None:
+        """The cached state, or the lease on it, or neither when somebody holds that for too long."""
+        state = self._cache.get_state(photo_id)
+        deadline = monotonic() + LONGEST_AWAIT_S
+        while state is None:
+            lease = self._cache.lease_state(photo_id)
+            left = deadline - monotonic()
+            if lease is not None or left <= 0:
+                return lease
+            state = self._cache.await_state(photo_id, left)
+        return state
 
 
 def _tolerate(operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:

@@ -1,10 +1,13 @@
 """Thumbnails: made from the uploaded object, stored beside it, then noted on the photo."""
 
 import struct
+from collections.abc import Callable
 from io import BytesIO
+from time import time
 
 from PIL import Image, ImageOps
 
+from service.catalog import UPLOAD_TO_THUMBNAIL
 from service.domain.errors import CorruptImageError, NotFoundError
 from service.domain.lookup import PhotoLookup
 from service.domain.photos import CONTENT_TYPE, thumbnail_key
@@ -16,15 +19,24 @@ QUALITY = 80
 
 
 class Thumbnails:
-    """The jobs of the queue `thumbnails`; each may run more than once."""
+    """The jobs of the queue `thumbnails`; each may run more than once.
 
-    def __init__(self, photos: PhotoStore, lookup: PhotoLookup, objects: ObjectStore) -> None:
+    observe: gets the chain's name and the seconds from the upload to the thumbnail.
+    """
+
+    def __init__(
+        self, photos: PhotoStore, lookup: PhotoLookup, objects: ObjectStore, observe: Callable[[str, float], None]
+    ) -> None:
         self._photos = photos
         self._lookup = lookup
         self._objects = objects
+        self._observe = observe
 
-    def make(self, photo_id: int) -> None:
-        """Make one photo's thumbnail; CorruptImageError when its object is no JPEG, NotFoundError when it is gone."""
+    def make(self, photo_id: int, at: float) -> None:
+        """Make one photo's thumbnail; `at`: when its upload was acknowledged, seconds since 1970.
+
+        CorruptImageError when its object is no JPEG, NotFoundError when it is gone.
+        """
         photo = self._lookup.photo(photo_id)
         original = self._objects.get_object(photo.key)
         if original is None:
@@ -32,6 +44,7 @@ class Thumbnails:
         self._objects.put_object(thumbnail_key(photo.key), shrink(original), CONTENT_TYPE)
         self._photos.mark_thumbnail(photo_id)
         self._lookup.forget_state(photo_id)
+        self._observe(UPLOAD_TO_THUMBNAIL, time() - at)
 
 
 def shrink(original: bytes) -> bytes:

@@ -1,99 +1,121 @@
 """memcached: photos, which never change, and their states, filled under a lease."""
 
-import secrets
+import time
 from collections.abc import Sequence
-from typing import Any
+from zlib import crc32
 
 import msgspec
-from pymemcache.client.base import PooledClient
-from pymemcache.client.rendezvous import RendezvousHash
-from pymemcache.exceptions import MemcacheError
 
 from service.domain.errors import UnavailableError
 from service.domain.records import Photo, PhotoState
+from service.stores.memcached_servers import SLOTS, Address, Server, share_out
 
 PHOTO_TTL_S = 86_400
 STATE_TTL_S = 60
-"""For how long a state may be stale when the deletion that a like sends is lost with its memcached server."""
+"""For how long a state may be stale at worst: when the process that owes a deletion to a hung server dies."""
 LEASE_TTL_S = 2
-LONGEST_WAIT_S = 0.5
+LONGEST_WAIT_S = 0.25
 """Less than other stores get: whatever the cache does not answer, the database does."""
+FIRST_LOOK_S, LONGEST_LOOK_S = 0.001, 0.008
 
-_LEASE = b"lease:"
 _encode = msgspec.msgpack.encode
 _decode_photo = msgspec.msgpack.Decoder(Photo).decode
 _decode_state = msgspec.msgpack.Decoder(PhotoState).decode
 
 
 class PhotoCache:
-    """Entries spread over all servers by their keys.
+    """Entries spread over all servers by their photos' ids.
 
-    There is no circuit breaker as in pymemcache's HashClient: it would skip the deletions that keep states true, and
-    it is not safe between threads. A server that is down refuses at once, one that hangs costs `timeout` seconds,
-    or LONGEST_WAIT_S.
+    A state that is leased and not yet filled is an empty entry. The server itself makes it, and tells only the first
+    who asks that he has the lease; what the lease filled is taken only while the entry is still the same.
     """
 
-    def __init__(self, servers: Sequence[tuple[str, int]], timeout: float) -> None:
-        timeout = min(timeout, LONGEST_WAIT_S)
-        self._nodes = {
-            f"{host}:{port}": PooledClient((host, port), connect_timeout=timeout, timeout=timeout, no_delay=True)
-            for host, port in servers
-        }
-        self._ring = RendezvousHash(list(self._nodes))
+    def __init__(self, servers: Sequence[Address], timeout: float) -> None:
+        self._servers = [Server(address, min(timeout, LONGEST_WAIT_S)) for address in servers]
+        self._by_slot = [self._servers[index] for index in share_out(servers)]
 
     def get_photo(self, photo_id: int) -> Photo | None:
         """A cached photo."""
-        value = self._do("get", f"photo:{photo_id}")
+        value = self._server(photo_id).call("get", f"photo:{photo_id}")
         return None if value is None else _decode_photo(value)
+
+    def get_photos(self, photo_ids: Sequence[int]) -> dict[int, Photo]:
+        """Those that are there, one round trip a server; a server that is away has none."""
+        return {number: _decode_photo(value) for number, value in self._get_many("photo", photo_ids).items()}
 
     def put_photo(self, photo: Photo) -> None:
         """Cache a photo."""
-        self._do("set", f"photo:{photo.id}", _encode(photo), expire=PHOTO_TTL_S)
+        self._server(photo.id).call("set", f"photo:{photo.id}", _encode(photo), expire=PHOTO_TTL_S)
 
     def get_state(self, photo_id: int) -> PhotoState | None:
         """A cached state."""
-        value = self._do("get", f"state:{photo_id}")
-        return None if value is None or value.startswith(_LEASE) else _decode_state(value)
+        value = self._server(photo_id).call("get", f"state:{photo_id}")
+        return _decode_state(value) if value else None
+
+    def get_states(self, photo_ids: Sequence[int]) -> dict[int, PhotoState]:
+        """Those that are there, one round trip a server; a server that is away has none."""
+        found = self._get_many("state", photo_ids)
+        return {number: _decode_state(value) for number, value in found.items() if value}
 
     def lease_state(self, photo_id: int) -> bytes | None:
         """The right to fill the entry once, None while somebody else holds it."""
-        key, mark = f"state:{photo_id}", _LEASE + secrets.token_bytes(8)
-        if not self._do("add", key, mark, expire=LEASE_TTL_S, noreply=False):
-            return None
-        value, version = self._do("gets", key)
-        return version if value == mark else None
+        line = self._server(photo_id).call("raw_command", b"mg state:%d c N%d" % (photo_id, LEASE_TTL_S))
+        # "HD c<version>", and " W" for who has won the lease, " Z" for all others.
+        return line[4:-2] if line.endswith(b" W") else None
+
+    def await_state(self, photo_id: int, longest: float) -> PhotoState | None:
+        """The state, as soon as who holds the lease has filled it; None when he lost it or takes too long (seconds)."""
+        deadline = time.monotonic() + longest
+        pause = FIRST_LOOK_S
+        while True:
+            value = self._server(photo_id).call("get", f"state:{photo_id}")
+            if value or value is None:
+                return _decode_state(value) if value else None
+            if time.monotonic() + pause > deadline:
+                return None
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK_S)
 
     def fill_state(self, photo_id: int, state: PhotoState, lease: bytes) -> None:
         """Store the entry unless it was forgotten since the lease was taken."""
-        self._do("cas", f"state:{photo_id}", _encode(state), lease, expire=STATE_TTL_S)
+        self._server(photo_id).call("cas", f"state:{photo_id}", _encode(state), lease, expire=STATE_TTL_S)
 
     def forget_state(self, photo_id: int) -> None:
         """Drop a state, or the lease on it, and know that it is done."""
-        self._do("delete", f"state:{photo_id}", noreply=False)
+        self._server(photo_id).delete(f"state:{photo_id}")
 
     def flush(self) -> None:
         """Drop all entries on all servers."""
-        for node in self._nodes.values():
-            _call(node, "flush_all", noreply=False)
+        for server in self._servers:
+            server.call("flush_all", noreply=False)
 
     def ping(self) -> None:
         """Reach every server; UnavailableError when one does not answer."""
-        for node in self._nodes.values():
-            _call(node, "version")
+        for server in self._servers:
+            server.call("version")
 
     def close(self) -> None:
         """Close all connections."""
-        for node in self._nodes.values():
-            node.close()
+        for server in self._servers:
+            server.close()
 
-    def _do(self, command: str, key: str, *args: object, **options: object) -> Any:
-        # With one server there is nothing to choose, and the hash is plain Python: 17 µs each time.
-        node = self._ring.get_node(key) if len(self._nodes) > 1 else next(iter(self._nodes))
-        return _call(self._nodes[node], command, key, *args, **options)
+    def _server(self, photo_id: int) -> Server:
+        return self._by_slot[crc32(b"%d" % photo_id) % SLOTS]
 
-
-def _call(node: PooledClient, command: str, *args: object, **options: object) -> Any:
-    try:
-        return getattr(node, command)(*args, **options)
-    except (OSError, MemcacheError) as error:
-        raise UnavailableError("memcached", error) from error
+    def _get_many(self, kind: str, photo_ids: Sequence[int]) -> dict[int, bytes]:
+        """UnavailableError only when no server answers."""
+        keys: dict[Server, dict[str, int]] = {}
+        for photo_id in photo_ids:
+            keys.setdefault(self._server(photo_id), {})[f"{kind}:{photo_id}"] = photo_id
+        found: dict[int, bytes] = {}
+        failures: list[UnavailableError] = []
+        for server, ids in keys.items():
+            try:
+                values = server.call("get_many", list(ids))
+            except UnavailableError as error:
+                failures.append(error)
+            else:
+                found |= {ids[key]: value for key, value in values.items()}
+        if failures and len(failures) == len(keys):
+            raise failures[0]
+        return found

@@ -1,11 +1,34 @@
-"""What is observed of the jobs of one queue."""
+"""What is observed of jobs: handing them out, and running them."""
+
+from collections.abc import Callable
 
 from service import catalog
 from service.telemetry.metrics import Metrics
 
 
+class EnqueueTimer:
+    """Records each job that is handed out."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._bound: dict[str, Callable[[float], None]] = {}
+
+    def record(self, queue: str, seconds: float) -> None:
+        """One job that was handed to `queue` in so many seconds."""
+        if queue not in self._bound:
+            count = self._metrics.counter(catalog.JOBS_ENQUEUED, queue).inc
+            observe = self._metrics.histogram(catalog.JOB_ENQUEUE, queue).observe
+
+            def record(seconds: float) -> None:
+                count()
+                observe(seconds)
+
+            self._bound[queue] = record
+        self._bound[queue](seconds)
+
+
 class JobTimer:
-    """Records each run of a job."""
+    """Records each run of a job of one queue."""
 
     def __init__(self, metrics: Metrics, queue: str) -> None:
         self._done = metrics.counter(catalog.JOBS, queue, "done")
@@ -18,3 +41,14 @@ class JobTimer:
         self._wait.observe(waited)
         self._duration.observe(ran)
         (self._done if done else self._failed).inc()
+
+
+class PushCounter:
+    """Counts pushes by what came of them."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._counters = {outcome: metrics.counter(catalog.PUSHES, outcome) for outcome in catalog.PUSH_OUTCOMES}
+
+    def count(self, outcome: str) -> None:
+        """One push; `outcome` is one of catalog.PUSH_OUTCOMES."""
+        self._counters[outcome].inc()

@@ -1,65 +1,62 @@
-"""The worker on a real queue."""
+"""Workers on a real queue, one job after the other, in this process."""
 
-import os
-import signal
-import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+import logging
+import time
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-import urllib3
 from PIL import Image
 from redis import Redis
 from rq import Queue
 from rq.executions import Execution
-from rq.job import Job
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
-from rq.serializers import JSONSerializer
 
 from service import catalog
 from service.backends import Backends
+from service.catalog import FANOUT, PUSH, THUMBNAILS
 from service.config import Config
-from service.domain.errors import CorruptImageError
+from service.domain.errors import CorruptImageError, RefusedError
 from service.jobs.thumbnails import shrink
-from service.stores.queue import THUMBNAILS
+from service.stores.queue import MAKE_THUMBNAIL, POLICIES
 from service.telemetry.metrics import Metrics
-from service.worker import Worker, create_handlers, create_worker, main
-from tests.servers import Servers, process
+from service.worker import Handlers, Worker, create_handlers, create_worker, main
 from tests.service.conftest import Member, jpeg
-
-ROOT = Path(__file__).parents[2]
-
-
-def work_off(worker: Worker) -> None:
-    """Run what is in the queue, here and now."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        worker.work(burst=True, logging_level="CRITICAL")
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        worker.connection.close()
+from tests.service.workers import job_of, open_queue, work_off
 
 
 @pytest.fixture
 def queue(config: Config) -> Iterator[Queue]:
     """The queue of thumbnails, empty."""
     connection = Redis.from_url(config.redis_url)
-    connection.flushdb()
-    yield Queue(THUMBNAILS, connection=connection, serializer=JSONSerializer)
+    queue = open_queue(THUMBNAILS, connection)
+    queue.delete()
+    for registry in (FailedJobRegistry(queue=queue), scheduled(queue)):
+        connection.delete(registry.key)
+    yield queue
     connection.close()
 
 
 @pytest.fixture
-def metrics_of_jobs() -> Metrics:
+def job_metrics() -> Metrics:
     return Metrics()
 
 
 @pytest.fixture
-def worker(queue: Queue, config: Config, stores: Backends, metrics_of_jobs: Metrics) -> Worker:
-    return create_worker(THUMBNAILS, config, metrics_of_jobs, create_handlers(stores)[THUMBNAILS])
+def worker(queue: Queue, config: Config, stores: Backends, job_metrics: Metrics) -> Worker:
+    return create_worker(queue.name, config, job_metrics, create_handlers(queue.name, config, stores, job_metrics))
+
+
+@pytest.fixture
+def working(queue: Queue, config: Config, job_metrics: Metrics) -> Callable[[Callable[..., None]], Worker]:
+    """Makes a worker that runs something else in the place of thumbnails."""
+
+    def make(handler: Callable[..., None]) -> Worker:
+        handlers: Handlers = {MAKE_THUMBNAIL: handler}
+        return create_worker(queue.name, config, job_metrics, handlers)
+
+    return make
 
 
 def scheduled(queue: Queue) -> ScheduledJobRegistry:
@@ -73,65 +70,103 @@ def outcomes(metrics: Metrics) -> dict[str, float | None]:
     }
 
 
-def test_a_thumbnail_is_made_and_shown(worker: Worker, member: Member, metrics_of_jobs: Metrics) -> None:
+def thumbnail_of(member: Member, photo: str) -> str | None:
+    url: str | None = member.ask("GET", f"/photos/{photo}").json["thumbnail_url"]
+    return url
+
+
+def test_a_thumbnail_is_made_and_shown(worker: Worker, member: Member, stores: Backends, job_metrics: Metrics) -> None:
     photo = member.publish(jpeg(800, 600))
-    assert member.ask("GET", f"/photos/{photo}").json["thumbnail_url"] is None
+    assert thumbnail_of(member, photo) is None
     work_off(worker)
-    url = member.ask("GET", f"/photos/{photo}").json["thumbnail_url"]
-    with Image.open(BytesIO(urllib3.request("GET", url).data)) as thumbnail:
+    assert str(thumbnail_of(member, photo)).endswith(f"thumbs/{member.id}/{photo}.jpg")
+    stored = stores.objects.get_object(f"thumbs/{member.id}/{photo}.jpg")
+    assert stored
+    with Image.open(BytesIO(stored)) as thumbnail:
         assert (thumbnail.format, thumbnail.size) == ("JPEG", (320, 240))
-    assert outcomes(metrics_of_jobs) == {"done": 1, "failed": 0}
-    waited = metrics_of_jobs.registry.get_sample_value(f"{catalog.JOB_WAIT.name}_sum", {"queue": THUMBNAILS})
-    assert waited is not None
-    assert 0 < waited < 5
+    assert outcomes(job_metrics) == {"done": 1, "failed": 0}
+    for histogram, labels in (
+        (catalog.JOB_WAIT, {"queue": THUMBNAILS}),
+        (catalog.CHAIN_DURATION, {"chain": catalog.UPLOAD_TO_THUMBNAIL}),
+    ):
+        seconds = job_metrics.registry.get_sample_value(f"{histogram.name}_sum", labels)
+        assert seconds is not None
+        assert 0 < seconds < 5
 
 
-def test_a_job_may_run_again(worker: Worker, member: Member, queue: Queue, stores: Backends) -> None:
+def test_a_job_that_is_enqueued_twice_is_done_once(
+    worker: Worker, member: Member, queue: Queue, stores: Backends, job_metrics: Metrics
+) -> None:
     photo = member.publish(jpeg())
-    stores.queue.enqueue_thumbnail(int(photo))
+    stores.queue.enqueue_thumbnail(int(photo), time.time())
+    assert queue.count == 2
     work_off(worker)
-    assert member.ask("GET", f"/photos/{photo}").json["thumbnail_url"]
+    assert thumbnail_of(member, photo)
+    assert outcomes(job_metrics) == {"done": 1, "failed": 0}
     assert (queue.count, FailedJobRegistry(queue=queue).count) == (0, 0)
 
 
-def test_a_corrupt_image_fails_once(worker: Worker, member: Member, queue: Queue, metrics_of_jobs: Metrics) -> None:
+def test_a_job_may_run_again(worker: Worker, member: Member, stores: Backends, job_metrics: Metrics) -> None:
+    photo = member.publish(jpeg())
+    work_off(worker)
+    stores.queue.enqueue_thumbnail(int(photo), time.time())
+    work_off(worker)
+    assert thumbnail_of(member, photo)
+    assert outcomes(job_metrics) == {"done": 2, "failed": 0}
+
+
+def test_what_cannot_succeed_fails_once(worker: Worker, member: Member, queue: Queue, job_metrics: Metrics) -> None:
     photo = member.publish(b"no picture at all")
     work_off(worker)
-    assert outcomes(metrics_of_jobs) == {"done": 0, "failed": 1}
+    assert outcomes(job_metrics) == {"done": 0, "failed": 1}
     assert FailedJobRegistry(queue=queue).get_job_ids() == [f"thumbnail-{photo}"]
     assert (queue.count, scheduled(queue).count) == (0, 0)
-    assert member.ask("GET", f"/photos/{photo}").json["thumbnail_url"] is None
+    assert thumbnail_of(member, photo) is None
 
 
-def test_another_failure_is_tried_again_later(worker: Worker, queue: Queue, stores: Backends) -> None:
-    stores.queue.enqueue_thumbnail(2**62)
-    work_off(worker)
-    later = scheduled(queue)
-    assert later.get_job_ids() == [f"thumbnail-{2**62}"]
-    job = Job.fetch(f"thumbnail-{2**62}", connection=queue.connection, serializer=JSONSerializer)
-    later.schedule(job, datetime.now(UTC) - timedelta(seconds=1))
-    worker.run_maintenance_tasks()
-    assert (later.count, queue.job_ids) == (0, [f"thumbnail-{2**62}"])
+@pytest.mark.parametrize(("error", "tried_again"), [(RefusedError("no"), False), (OSError("maybe"), True)])
+def test_another_failure_is_tried_again_after_its_wait(
+    error: Exception,
+    tried_again: bool,
+    working: Callable[[Callable[..., None]], Worker],
+    queue: Queue,
+    stores: Backends,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(_photo_id: int, _at: float) -> None:
+        raise error
+
+    stores.queue.enqueue_thumbnail(1, time.time())
+    before = int(time.time())
+    work_off(working(fail))
+    waits = [
+        scheduled(queue).get_scheduled_time(job_id).timestamp() - before for job_id in scheduled(queue).get_job_ids()
+    ]
+    first = POLICIES[THUMBNAILS].waits_s[0]
+    assert [first <= wait <= first + 2 for wait in waits] == ([True] if tried_again else [])
+    assert FailedJobRegistry(queue=queue).count == (0 if tried_again else 1)
+    levels = [record.levelno for record in caplog.records if "thumbnails.make failed" in record.getMessage()]
+    assert levels == [logging.WARNING if tried_again else logging.ERROR]
 
 
 def test_a_job_that_was_lost_with_its_worker_is_done_once(
-    worker: Worker, member: Member, queue: Queue, metrics_of_jobs: Metrics
+    worker: Worker, member: Member, queue: Queue, job_metrics: Metrics
 ) -> None:
     photo = member.publish(jpeg())
-    job = Job.fetch(f"thumbnail-{photo}", connection=queue.connection, serializer=JSONSerializer)
+    job = job_of(queue, f"thumbnail-{photo}")
     with queue.connection.pipeline() as pipeline:
         lost = Execution.create(job, 60, pipeline, "killed")
         pipeline.delete(lost.key)
         pipeline.execute()
     work_off(worker)
-    assert outcomes(metrics_of_jobs) == {"done": 1, "failed": 0}
-    assert member.ask("GET", f"/photos/{photo}").json["thumbnail_url"]
+    assert outcomes(job_metrics) == {"done": 1, "failed": 0}
+    assert thumbnail_of(member, photo)
 
 
-def test_a_job_of_an_unknown_name_runs_nothing(worker: Worker, queue: Queue, metrics_of_jobs: Metrics) -> None:
+def test_a_job_of_an_unknown_name_runs_nothing(worker: Worker, queue: Queue, job_metrics: Metrics) -> None:
     queue.enqueue_call("os.getcwd", timeout=5)
     work_off(worker)
-    assert outcomes(metrics_of_jobs) == {"done": 0, "failed": 1}
+    assert outcomes(job_metrics) == {"done": 0, "failed": 1}
 
 
 def test_pictures_are_shrunk_upright_and_never_enlarged() -> None:
@@ -151,26 +186,44 @@ def test_what_is_no_whole_jpeg_is_corrupt(data: bytes) -> None:
         shrink(data)
 
 
-def test_the_command_works_until_it_is_told_to_stop(
-    queue: Queue, servers: Servers, member: Member, tmp_path: Path
+@pytest.mark.parametrize(
+    ("arguments", "unset", "complaint"),
+    [
+        ([THUMBNAILS], "LIKESTORM_S3_ENDPOINT", "LIKESTORM_S3_ENDPOINT is not set"),
+        ([PUSH], "LIKESTORM_PUSH_URL", "LIKESTORM_PUSH_URL is not set"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line(
+    arguments: list[str],
+    unset: str,
+    complaint: str,
+    servers_environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    environment = os.environ | servers.environment()
-    environment |= {"LIKESTORM_INSTANCE": "worker-1", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
-    photo = member.publish(jpeg())
-
-    def has_thumbnail() -> bool:
-        return bool(member.ask("GET", f"/photos/{photo}").json["thumbnail_url"])
-
-    command = [sys.executable, "-m", "service.worker", THUMBNAILS]
-    with process(command, has_thumbnail, env=environment, cwd=ROOT) as running:
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(10) == 0
-    assert {file.name for file in (tmp_path / "metrics").glob("*_0.db")} >= {"counter_0.db", "histogram_0.db"}
-    assert not queue.connection.keys("rq:workers*")
+    for name, value in servers_environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(unset, raising=False)
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"service.worker: {complaint}\n"
 
 
-def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LIKESTORM_DATABASE_URL", raising=False)
-    monkeypatch.delenv("LIKESTORM_S3_ENDPOINT", raising=False)
-    assert main([THUMBNAILS]) == 2
-    assert capsys.readouterr().err == "service.worker: LIKESTORM_S3_ENDPOINT is not set\n"
+@pytest.fixture
+def servers_environment(tmp_path: Path) -> dict[str, str]:
+    """Settings of servers that nobody reaches."""
+    return {
+        "LIKESTORM_SHARDS": str(tmp_path / "shards.json"),
+        "LIKESTORM_REDIS_URL": "redis://127.0.0.1:9/0",
+        "LIKESTORM_MEMCACHED": "127.0.0.1:9",
+        "LIKESTORM_S3_ENDPOINT": "http://127.0.0.1:9",
+        "LIKESTORM_S3_ACCESS_KEY": "key",
+        "LIKESTORM_S3_SECRET_KEY": "secret",
+    }
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], [FANOUT, "--count", "0"], [FANOUT, "--count", "many"]])
+def test_wrong_usage_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert arguments[-1] in capsys.readouterr().err

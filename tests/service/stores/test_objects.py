@@ -13,6 +13,7 @@ from service.config import Config
 from service.domain.errors import UnavailableError
 from service.stores.objects import Links, Objects
 from tests.servers import free_port, wait_until
+from tests.service.conftest import CDN_URL
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _keys = count(1)
@@ -27,7 +28,7 @@ def objects(config: Config) -> Iterator[Objects]:
 
 @pytest.fixture
 def links(config: Config) -> Links:
-    return Links(bucket(config, config.s3_endpoint), 600)
+    return Links(bucket(config, config.s3_endpoint), 600, CDN_URL)
 
 
 @pytest.fixture
@@ -47,7 +48,12 @@ def test_an_upload_link_takes_what_it_was_made_for(links: Links, objects: Object
     assert not objects.object_exists(key)
     assert put(link.url, b"body") == 200
     assert objects.object_exists(key)
-    assert urllib3.request("GET", links.view(key)).data == objects.get_object(key) == b"body"
+    assert objects.get_object(key) == b"body"
+
+
+def test_a_view_is_made_of_the_key_alone(links: Links) -> None:
+    assert links.view("photos/1/2.jpg") == f"{CDN_URL}/photos/1/2.jpg"
+    assert links.view("seed/a b?c#d.jpg") == f"{CDN_URL}/seed/a%20b%3Fc%23d.jpg"
 
 
 def test_an_upload_link_takes_nothing_else(links: Links, objects: Objects, key: str) -> None:
@@ -64,8 +70,8 @@ def test_an_upload_link_takes_nothing_else(links: Links, objects: Objects, key: 
 
 def test_a_forged_or_expired_link_is_refused(config: Config, key: str) -> None:
     forger = replace(bucket(config, config.s3_endpoint), secret_key="guessed")
-    assert put(Links(forger, 600).upload(key, "image/jpeg", 4, NOW).url, b"body") == 403
-    brief = Links(bucket(config, config.s3_endpoint), 1).upload(key, "image/jpeg", 4, NOW).url
+    assert put(Links(forger, 600, CDN_URL).upload(key, "image/jpeg", 4, NOW).url, b"body") == 403
+    brief = Links(bucket(config, config.s3_endpoint), 1, CDN_URL).upload(key, "image/jpeg", 4, NOW).url
     wait_until(lambda: put(brief, b"body") == 403, what="the link's expiry")
 
 

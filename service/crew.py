@@ -1,0 +1,112 @@
+"""Processes forked from this one: started again when they die, all ended when this one is told to end."""
+
+import gc
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (*ENDING, signal.SIGCHLD)
+LOOK_INTERVAL_S = 1.0
+SHORTEST_LIFE_S = 2.0
+"""Who dies sooner is started again only then, so that a crew that cannot work does not use up the machine."""
+
+log = logging.getLogger(__name__)
+
+
+class Crew:
+    """`count` processes that each run `work(number)`, number from 0; nothing may be connected before they are forked.
+
+    died: gets the number and the process id of one that has ended. look: called about once a second.
+    patience_s: how long the processes may take to end before they are killed.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        work: Callable[[int], None],
+        died: Callable[[int, int], None],
+        look: Callable[[], None],
+        patience_s: float,
+    ) -> None:
+        self._work = work
+        self._died = died
+        self._look = look
+        self._patience_s = patience_s
+        self._alive: dict[int, int] = {}
+        self._started = dict.fromkeys(range(count), -SHORTEST_LIFE_S)
+        self._mask: set[signal.Signals | int] = set()
+
+    def run(self) -> None:
+        """Return when a signal to end has come and all processes have ended."""
+        gc.collect()
+        # What is there before the fork stays shared: the collector does not touch it any more.
+        gc.freeze()
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            self._keep()
+            self._end()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def _keep(self) -> None:
+        looked = -LOOK_INTERVAL_S
+        while True:
+            self._start_missing()
+            received = signal.sigtimedwait(SIGNALS, LOOK_INTERVAL_S)
+            if received is not None and received.si_signo in ENDING:
+                return
+            self._reap()
+            if time.monotonic() - looked >= LOOK_INTERVAL_S:
+                looked = time.monotonic()
+                self._look()
+
+    def _end(self) -> None:
+        for pid in self._alive:
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + self._patience_s
+        while self._alive and time.monotonic() < deadline:
+            self._reap()
+            if self._alive:
+                signal.sigtimedwait(SIGNALS, LOOK_INTERVAL_S)
+        for pid in self._alive:
+            log.error("process %d does not end: killed", pid)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    def _start_missing(self) -> None:
+        now = time.monotonic()
+        for number in self._started.keys() - self._alive.values():
+            if now - self._started[number] >= SHORTEST_LIFE_S:
+                self._started[number] = now
+                self._alive[self._fork(number)] = number
+
+    def _fork(self, number: int) -> int:
+        """The id of a new process; in that one, never returns."""
+        pid = os.fork()
+        if pid:
+            return pid
+        status = 1
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+            self._work(number)
+            status = 0
+        except BaseException:
+            log.exception("process %d failed", os.getpid())
+        finally:
+            # Nothing of the parent's is to be unwound here.
+            os._exit(status)
+
+    def _reap(self) -> None:
+        while self._alive:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            number = self._alive.pop(pid, None)
+            if number is None:
+                continue
+            if os.WIFSIGNALED(status):
+                log.warning("process %d was ended by %s", pid, signal.Signals(os.WTERMSIG(status)).name)
+            self._died(number, pid)
