@@ -4,13 +4,21 @@ from flask import Flask
 
 from service import backends
 from service.config import Config
+from service.domain.activity import Activity
+from service.domain.comments import Comments
+from service.domain.devices import Devices
 from service.domain.feed import Feed
+from service.domain.follows import Follows
+from service.domain.gallery import Gallery
 from service.domain.likes import Likes
 from service.domain.lookup import PhotoLookup
 from service.domain.photos import Photos
+from service.domain.profiles import Profiles
+from service.domain.tags import Tags
 from service.domain.users import Users
-from service.routes import errors, feed, health, likes, photos, users
+from service.routes import comments, devices, errors, feed, health, likes, openapi, pages, photos, profiles, users
 from service.stores.passwords import Passwords
+from service.telemetry import errors as tracking
 from service.telemetry import logs
 from service.telemetry.http import time_requests
 from service.telemetry.metrics import Metrics
@@ -22,6 +30,7 @@ def from_env() -> Flask:
     """The application that the environment describes; what gunicorn loads."""
     config = Config.from_env()
     logs.configure(config.instance)
+    tracking.configure(config)
     return create_app(config, Metrics())
 
 
@@ -31,20 +40,39 @@ def create_app(config: Config, metrics: Metrics) -> Flask:
     `app.extensions["likestorm"]` holds its Backends.
     """
     stores = backends.connect(config, metrics)
-    lookup = PhotoLookup(stores.photos, stores.cache)
-    members = Users(stores.accounts, stores.sessions, Passwords(config.password_memory_kib, config.password_time_cost))
-    album = Photos(stores.photos, lookup, stores.objects, stores.links, stores.queue, config.upload_max_bytes)
-
     app = Flask("likestorm", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY, PROVIDE_AUTOMATIC_OPTIONS=False)
     # A path with two slashes is an unknown one, not a redirect.
     app.url_map.merge_slashes = False
     app.extensions["likestorm"] = stores
-    app.register_blueprint(users.blueprint(members))
-    app.register_blueprint(photos.blueprint(album, members))
-    app.register_blueprint(likes.blueprint(Likes(stores.likes, lookup), members))
-    app.register_blueprint(feed.blueprint(Feed(stores.feed, stores.links), members))
-    app.register_blueprint(health.blueprint(stores.pings))
+    _add_routes(app, config, stores)
     errors.register(app)
     time_requests(app, metrics)
     return app
+
+
+def _add_routes(app: Flask, config: Config, stores: backends.Backends) -> None:
+    lookup = PhotoLookup(stores.photos, stores.cache)
+    gallery = Gallery(stores.photos, stores.cache, stores.links)
+    passwords = Passwords(config.password_memory_kib, config.password_time_cost)
+    members = Users(stores.accounts, stores.sessions, passwords, stores.limits)
+    album = Photos(
+        stores.photos, lookup, stores.objects, stores.links, stores.queue, stores.media_map,
+        config.upload_max_bytes, config.share_networks,
+    )  # fmt: skip
+    profile = Profiles(stores.accounts, stores.photos, gallery)
+    follows = Follows(stores.follows, stores.feeds, stores.notifications)
+    newest = Feed(stores.feeds, stores.follows, stores.photos, gallery)
+    for routes in (
+        users.blueprint(members, config.proxy_hops),
+        photos.blueprint(album, members),
+        likes.blueprint(Likes(stores.likes, lookup, stores.notifications), members),
+        comments.blueprint(Comments(stores.comments, lookup, stores.notifications), members),
+        profiles.blueprint(profile, follows, members),
+        feed.blueprint(newest, Tags(stores.tags, gallery), Activity(stores.activity), members),
+        devices.blueprint(Devices(stores.devices), members),
+        health.blueprint(stores.pings),
+        openapi.blueprint(app),
+        pages.blueprint(members, profile, newest, config.proxy_hops, config.cdn_url, config.session_ttl_s),
+    ):
+        app.register_blueprint(routes)

@@ -2,17 +2,30 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from service import catalog
 from service.config import Config
 from service.domain.records import LikeOutcome
+from service.stores.activity import Activity
+from service.stores.breaker import Breaker, guarded
+from service.stores.feeds import Feeds
+from service.stores.limits import Limits, Rules
+from service.stores.media_map import MediaMap
 from service.stores.memcached import PhotoCache
+from service.stores.notifications import Notifications
 from service.stores.objects import Bucket, Links, Objects
-from service.stores.postgres import Accounts, Database, Feed, Likes, Photos
-from service.stores.queue import THUMBNAILS, JobQueue
-from service.stores.redis import Sessions, connect_redis
+from service.stores.postgres import Accounts, Comments, Follows, Likes, Photos, Tags
+from service.stores.postgres.devices import Devices
+from service.stores.queue import JobQueue
+from service.stores.redis import connect_redis
+from service.stores.sessions import Sessions
+from service.stores.shards import Shards
+from service.telemetry.jobs import EnqueueTimer
 from service.telemetry.metrics import Metrics
 from service.telemetry.stores import Observer, counting, lookups, measured
+
+Store = TypeVar("Store")
 
 
 @dataclass(frozen=True)
@@ -22,12 +35,20 @@ class Backends:
     accounts: Accounts
     photos: Photos
     likes: Likes
-    feed: Feed
+    follows: Follows
+    comments: Comments
+    tags: Tags
+    devices: Devices
     sessions: Sessions
+    limits: Limits
+    feeds: Feeds
+    activity: Activity
+    media_map: MediaMap
+    notifications: Notifications
+    queue: JobQueue
     cache: PhotoCache
     objects: Objects
     links: Links
-    queue: JobQueue
     pings: Mapping[str, Callable[[], None]]
     closers: tuple[Callable[[], None], ...]
 
@@ -43,33 +64,52 @@ def bucket(config: Config, endpoint: str) -> Bucket:
 
 
 def connect(config: Config, metrics: Metrics) -> Backends:
-    """Connect, in the background or at first use; to be called after the last fork."""
+    """Stores that connect when they are first used; to be called after the last fork."""
     timeout = config.backend_timeout_s
     wait = metrics.histogram(catalog.DB_POOL_WAIT)
-    database = Database(config.database_url, config.db_pool_size, timeout, wait.observe)
+    shards = Shards(config.shards, config.db_pool_size, timeout, wait.observe)
     client = connect_redis(config.redis_url, timeout)
     sessions = Sessions(client, config.session_ttl_s)
     cache = PhotoCache(config.memcached, timeout)
     objects = Objects(bucket(config, config.s3_endpoint), timeout)
-    database.open()
+    redis, store = Breaker(timeout), Breaker(timeout)
     watched = _observers(metrics)
+
+    def in_redis(adapter: Store, name: str = "redis") -> Store:
+        return measured(guarded(adapter, "redis", redis), name, metrics, watched)
+
+    jobs = JobQueue(client, EnqueueTimer(metrics).record)
+    # Within notify, which the breaker guards already.
+    schedule = measured(jobs, "queue", metrics, watched).enqueue_push
     return Backends(
-        accounts=measured(Accounts(database), "postgres", metrics, watched),
-        photos=measured(Photos(database), "postgres", metrics, watched),
-        likes=measured(Likes(database), "postgres", metrics, watched),
-        feed=measured(Feed(database), "postgres", metrics, watched),
-        sessions=measured(sessions, "redis", metrics, watched),
+        accounts=measured(Accounts(shards), "postgres", metrics, watched),
+        photos=measured(Photos(shards), "postgres", metrics, watched),
+        likes=measured(Likes(shards), "postgres", metrics, watched),
+        follows=measured(Follows(shards), "postgres", metrics, watched),
+        comments=measured(Comments(shards), "postgres", metrics, watched),
+        tags=measured(Tags(shards), "postgres", metrics, watched),
+        devices=measured(Devices(shards), "postgres", metrics, watched),
+        sessions=in_redis(sessions),
+        limits=in_redis(Limits(client, _rules(config))),
+        feeds=in_redis(Feeds(client)),
+        activity=in_redis(Activity(client)),
+        media_map=in_redis(MediaMap(client, config.media_map_buckets)),
+        notifications=in_redis(Notifications(client, schedule)),
+        queue=in_redis(jobs, "queue"),
         cache=measured(cache, "memcached", metrics, watched),
-        objects=measured(objects, "objects", metrics, watched),
-        queue=measured(JobQueue(client), "queue", metrics, watched),
-        links=Links(bucket(config, config.s3_public_endpoint), config.upload_ttl_s),
-        pings={
-            "postgres": database.ping,
-            "redis": sessions.ping,
-            "memcached": cache.ping,
-            "objects": objects.ping,
-        },
-        closers=(database.close, client.close, cache.close, objects.close),
+        objects=measured(guarded(objects, "objects", store), "objects", metrics, watched),
+        links=Links(bucket(config, config.s3_public_endpoint), config.upload_ttl_s, config.cdn_url),
+        pings={"postgres": shards.ping, "redis": sessions.ping, "memcached": cache.ping, "objects": objects.ping},
+        closers=(shards.close, client.close, cache.close, objects.close),
+    )
+
+
+def _rules(config: Config) -> Rules:
+    return Rules(
+        config.logins_per_minute_and_name,
+        config.logins_per_minute_and_address,
+        config.signups_per_hour_and_address,
+        config.loadtest_networks,
     )
 
 
@@ -80,7 +120,10 @@ def _observers(metrics: Metrics) -> dict[str, Observer]:
         "insert_photo": counting(metrics, catalog.PHOTOS, when=_made),
         "add_like": counting(metrics, catalog.LIKES, when=_changed),
         "remove_like": counting(metrics, catalog.UNLIKES, when=_changed),
-        "enqueue_thumbnail": counting(metrics, catalog.JOBS_ENQUEUED, THUMBNAILS, when=_always),
+        "add_comment": counting(metrics, catalog.COMMENTS, when=_made),
+        "add_follow": counting(metrics, catalog.FOLLOWS, when=bool),
+        "count_log_in": counting(metrics, catalog.REFUSED_ATTEMPTS, "log-in", when=bool),
+        "count_sign_up": counting(metrics, catalog.REFUSED_ATTEMPTS, "sign-up", when=bool),
         "get_photo": lookups(metrics, "photo"),
         "get_state": lookups(metrics, "state"),
     }
@@ -92,7 +135,3 @@ def _made(result: object) -> bool:
 
 def _changed(outcome: LikeOutcome | None) -> bool:
     return outcome is not None and outcome.changed
-
-
-def _always(_result: object) -> bool:
-    return True

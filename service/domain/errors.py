@@ -25,9 +25,21 @@ class CorruptImageError(ServiceError):
     """An uploaded object that is no picture; another attempt gives the same."""
 
 
+class RefusedError(ServiceError):
+    """Somebody outside will not take what he is given; another attempt gives the same."""
+
+
 class UnavailableError(ServiceError):
     """A backing store that did not answer, or not in time; whether it did the work is unknown."""
 
     def __init__(self, store: str, cause: object) -> None:
         super().__init__(f"{store} is unavailable: {cause}")
         self.store = store
+
+
+class TooManyError(ServiceError):
+    """More attempts than are allowed; `retry_after`: the seconds until another one may be welcome."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("too many attempts")
+        self.retry_after = retry_after

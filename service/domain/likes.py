@@ -1,26 +1,32 @@
 """Likes: one a user and photo, given and taken back."""
 
-from service.domain.errors import NotFoundError
+from contextlib import suppress
+
+from service.domain.errors import NotFoundError, UnavailableError
 from service.domain.lookup import PhotoLookup
-from service.domain.ports import LikeStore
-from service.domain.records import LikeOutcome
+from service.domain.ports import LikeStore, Notifications
+from service.domain.records import Event, LikeOutcome
 
 
 class Likes:
     """Liking and unliking; both may be repeated without effect."""
 
-    def __init__(self, likes: LikeStore, lookup: PhotoLookup) -> None:
+    def __init__(self, likes: LikeStore, lookup: PhotoLookup, notifications: Notifications) -> None:
         self._likes = likes
         self._lookup = lookup
+        self._notifications = notifications
 
-    def like(self, user_id: int, photo_id: int) -> LikeOutcome:
-        """Store the like; NotFoundError when there is no such photo."""
-        self._lookup.photo(photo_id)
-        return self._settle(photo_id, self._likes.add_like(photo_id, user_id))
+    def like(self, user_id: int, photo_id: int, now: float) -> LikeOutcome:
+        """Store the like and have the photo's owner told; NotFoundError when there is no such photo."""
+        outcome = self._settle(photo_id, self._likes.add_like(photo_id, user_id))
+        if outcome.changed:
+            # The like is stored, and only that was promised; the store's metric counts a lost notification.
+            with suppress(UnavailableError):
+                self._notifications.notify(Event("like", user_id, photo_id, now))
+        return outcome
 
     def unlike(self, user_id: int, photo_id: int) -> LikeOutcome:
         """Take the like back; NotFoundError when there is no such photo."""
-        self._lookup.photo(photo_id)
         return self._settle(photo_id, self._likes.remove_like(photo_id, user_id))
 
     def _settle(self, photo_id: int, outcome: LikeOutcome | None) -> LikeOutcome:

@@ -1,11 +1,13 @@
 """Photos: asking for an upload, confirming it, showing the photo."""
 
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.domain.errors import MalformedError, NotFoundError
+from service.domain.errors import MalformedError, NotFoundError, UnavailableError
 from service.domain.lookup import PhotoLookup
-from service.domain.ports import JobQueue, Links, ObjectStore, PhotoStore
+from service.domain.ports import JobQueue, Links, MediaMap, ObjectStore, PhotoStore
 from service.domain.records import Photo, PhotoState, UploadLink
 
 CONTENT_TYPE = "image/jpeg"
@@ -49,7 +51,7 @@ def view(photo: Photo, state: PhotoState, links: Links) -> PhotoView:
 
 
 class Photos:
-    """The use cases around one photo; `largest_upload` in bytes."""
+    """The use cases around one photo; `largest_upload` in bytes, `networks` those to which photos can be posted."""
 
     def __init__(
         self,
@@ -58,28 +60,37 @@ class Photos:
         objects: ObjectStore,
         links: Links,
         queue: JobQueue,
+        media_map: MediaMap,
         largest_upload: int,
+        networks: Collection[str],
     ) -> None:
         self._photos = photos
         self._lookup = lookup
         self._objects = objects
         self._links = links
         self._queue = queue
+        self._media_map = media_map
         self._largest_upload = largest_upload
+        self._networks = networks
 
     def ask_upload(self, user_id: int, content_length: int, now: datetime) -> Upload:
         """A link for one JPEG of exactly `content_length` bytes; MalformedError when that is too large."""
         if not 0 < content_length <= self._largest_upload:
             raise MalformedError(f"content_length must lie between 1 and {self._largest_upload}")
-        upload_id = self._photos.next_photo_id()
+        upload_id = self._photos.next_photo_id(user_id)
         key = photo_key(user_id, upload_id)
         return Upload(upload_id, self._links.upload(key, CONTENT_TYPE, content_length, now))
 
-    def confirm(self, user_id: int, upload_id: int, caption: str) -> tuple[PhotoView, bool]:
+    def confirm(
+        self, user_id: int, upload_id: int, caption: str, share_to: Sequence[str], now: float
+    ) -> tuple[PhotoView, bool]:
         """Publish an uploaded object; True when this call did it, False when an earlier one had.
 
-        NotFoundError when this user has no such object in the store.
+        NotFoundError when this user has no such object in the store, MalformedError when a network is unknown.
         """
+        unknown = [network for network in share_to if network not in self._networks]
+        if unknown:
+            raise MalformedError(f"unknown network: {unknown[0]}")
         key = photo_key(user_id, upload_id)
         if not self._objects.object_exists(key):
             raise NotFoundError("no such upload")
@@ -89,9 +100,11 @@ class Photos:
             self._lookup.remember(photo)
         else:
             photo, state = self._lookup.photo(upload_id), self._lookup.state(upload_id)
-        if not state.thumbnail:
-            # Also when confirmed before: that request may have died between its commit and this line.
-            self._queue.enqueue_thumbnail(upload_id)
+        # Also when confirmed before: that request may have died between its commit and these lines.
+        with suppress(UnavailableError):
+            # The job of the fan-out does it again.
+            self._media_map.put_owner(upload_id, user_id)
+        self._queue.enqueue_upload(upload_id, list(dict.fromkeys(share_to)), now)
         return view(photo, state, self._links), inserted is not None
 
     def show(self, photo_id: int) -> PhotoView:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -10,6 +11,31 @@ class Credentials:
 
     user_id: int
     password_hash: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """Who asks, and by which token.
+
+    wrote_lately: he wrote something so recently that a replica may not have it yet, so what he reads comes from the
+    primary.
+    """
+
+    user_id: int
+    token: str
+    wrote_lately: bool
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A user as others see him; the counts are of his own shard's rows."""
+
+    user_id: int
+    username: str
+    photos: int
+    followers: int
+    following: int
+    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -32,19 +58,38 @@ class PhotoState:
 
 
 @dataclass(frozen=True)
-class FeedItem:
-    """One photo of a feed with its state."""
-
-    photo: Photo
-    state: PhotoState
-
-
-@dataclass(frozen=True)
 class LikeOutcome:
     """What a like or an unlike came to: whether it changed anything, and the photo's likes after it."""
 
     changed: bool
     likes: int
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What somebody wrote under a photo."""
+
+    id: int
+    photo_id: int
+    author_id: int
+    text: str
+    created_at: datetime
+
+
+Kind = Literal["like", "comment", "follow"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a user is told of: who did what, and to which photo (none when he was followed).
+
+    at: when the request that did it was acknowledged, seconds since 1970.
+    """
+
+    kind: Kind
+    actor_id: int
+    photo_id: int | None
+    at: float
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The one place where exceptions become statuses; every error is {"error": {"code", "message"}}."""
 
 import logging
+import math
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
@@ -10,10 +11,11 @@ from service.domain.errors import (
     NotFoundError,
     ServiceError,
     TakenError,
+    TooManyError,
     UnauthenticatedError,
     UnavailableError,
 )
-from service.routes.messages import answer
+from service.routes.answers import ErrorAnswer, ErrorDetail, answer
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ _ANSWERS: dict[type[ServiceError], tuple[int, str]] = {
     UnauthenticatedError: (401, "unauthenticated"),
     NotFoundError: (404, "not_found"),
     TakenError: (409, "taken"),
+    TooManyError: (429, "too_many"),
     UnavailableError: (503, "unavailable"),
 }
 
@@ -42,7 +45,12 @@ def _on_service_error(error: ServiceError) -> Response:
         # What a backend said is for the log: it may name hosts and keys.
         _log.warning("%s", error)
         return _answer(status, code, f"{error.store} did not answer")
-    return _answer(status, code, str(error))
+    response = _answer(status, code, str(error))
+    if isinstance(error, TooManyError):
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    elif status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def _on_http_error(error: HTTPException) -> Response:
@@ -60,4 +68,4 @@ def _on_surprise(error: Exception) -> Response:
 
 
 def _answer(status: int, code: str, message: str) -> Response:
-    return answer(status, {"error": {"code": code, "message": message}})
+    return answer(status, ErrorAnswer(ErrorDetail(code, message)))

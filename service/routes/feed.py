@@ -1,46 +1,39 @@
-"""The feed of the user who asks."""
+"""What the user who asks is shown: his feed, photos by tag, and what happened to him."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
-from service.domain import ids
-from service.domain.errors import MalformedError
-from service.domain.feed import LONGEST_PAGE, Feed
+from service.domain.activity import Activity
+from service.domain.feed import Feed
+from service.domain.tags import Tags
 from service.domain.users import Users
-from service.routes.messages import answer, photo
-from service.routes.tokens import current_user
+from service.routes import answers
+from service.routes.answers import ActivityAnswer, PhotosAnswer, answer
+from service.routes.messages import Before, BeforeMoment, read_position, read_query
+from service.routes.openapi import operation
+from service.routes.tokens import current_session
 
-DEFAULT_PAGE = 20
 
-
-def blueprint(feed: Feed, users: Users) -> Blueprint:
-    """GET /feed?limit=&before=."""
+def blueprint(feed: Feed, tags: Tags, activity: Activity, users: Users) -> Blueprint:
+    """GET /feed, GET /tags/<tag>/photos, GET /activity."""
     routes = Blueprint("feed", __name__)
 
     @routes.get("/feed")
+    @operation("Read the photos of those whom one follows, newest first", {200: PhotosAnswer}, query=Before)
     def show_feed() -> Response:
-        user_id = current_user(users)
-        before = request.args.get("before")
-        page = feed.page(user_id, _limit(), None if before is None else _position(before))
-        return answer(
-            200,
-            {
-                "photos": [photo(view) for view in page.photos],
-                "next": None if page.next is None else str(page.next),
-            },
-        )
+        session, query = current_session(users), read_query(Before)
+        return answer(200, answers.photos(feed.page(session, query.limit, read_position(query.before))))
+
+    @routes.get("/tags/<tag>/photos")
+    @operation("Look at the photos under a tag, newest first", {200: PhotosAnswer}, query=Before)
+    def show_tagged(tag: str) -> Response:
+        session, query = current_session(users), read_query(Before)
+        return answer(200, answers.photos(tags.page(session, tag, query.limit, read_position(query.before))))
+
+    @routes.get("/activity")
+    @operation("Read what one is told of, newest first", {200: ActivityAnswer}, query=BeforeMoment)
+    def show_activity() -> Response:
+        session, query = current_session(users), read_query(BeforeMoment)
+        before = float(query.before) if query.before else None
+        return answer(200, answers.activity(activity.page(session.user_id, query.limit, before)))
 
     return routes
-
-
-def _limit() -> int:
-    text = request.args.get("limit", str(DEFAULT_PAGE))
-    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 0 < int(text) <= LONGEST_PAGE):
-        raise MalformedError(f"limit must be a number between 1 and {LONGEST_PAGE}")
-    return int(text)
-
-
-def _position(text: str) -> int:
-    position = ids.parse(text)
-    if position is None:
-        raise MalformedError("before must be the id of a photo")
-    return position

@@ -1,52 +1,94 @@
-"""Request bodies and their rules, and how answers become JSON."""
+"""Request bodies and their rules, and how they are read."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from flask import Response, request
+from flask import request
 
 from service.domain import ids
 from service.domain.errors import MalformedError, NotFoundError
-from service.domain.photos import PhotoView
+from service.domain.pages import LONGEST_PAGE
 
-Username = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+DEFAULT_PAGE = 20
+
+
+def _text(largest: int, pattern: str, least: int = 0) -> msgspec.Meta:
+    # Not ^ and $: Python's $ lets a newline follow.
+    return msgspec.Meta(min_length=least, max_length=largest, pattern=rf"\A{pattern}\Z")
+
+
 # PostgreSQL's text holds everything but NUL.
-Caption = Annotated[str, msgspec.Meta(max_length=2200, pattern=r"\A[^\x00]*\Z")]
+_ANYTHING = r"[^\x00]*"
+DeviceToken = Annotated[str, _text(200, "(?:[0-9a-fA-F]{2})+", least=64)]
+Id = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$", examples=["3847561029384756"])]
 
 
 class SignUp(msgspec.Struct):
     """The body of POST /users."""
 
-    username: Username
+    username: Annotated[str, _text(64, "[A-Za-z0-9._-]+", least=1)]
     password: Annotated[str, msgspec.Meta(min_length=8, max_length=128)]
 
 
 class LogIn(msgspec.Struct):
     """The body of POST /sessions."""
 
-    username: Annotated[str, msgspec.Meta(max_length=128, pattern=r"\A[^\x00]*\Z")]
+    username: Annotated[str, _text(128, _ANYTHING)]
     password: Annotated[str, msgspec.Meta(max_length=128)]
 
 
 class AskUpload(msgspec.Struct):
-    """The body of POST /uploads."""
+    """The body of POST /uploads; `content_length` in bytes."""
 
     content_type: Literal["image/jpeg"]
-    content_length: int
+    content_length: Annotated[int, msgspec.Meta(ge=1)]
 
 
 class ConfirmUpload(msgspec.Struct):
-    """The body of POST /photos."""
+    """The body of POST /photos; `share_to` names other networks to post the photo to."""
 
     upload_id: Annotated[str, msgspec.Meta(max_length=64)]
-    caption: Caption = ""
+    caption: Annotated[str, _text(2200, _ANYTHING)] = ""
+    share_to: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=8)] = []
 
 
-Body = TypeVar("Body")
+class WriteComment(msgspec.Struct):
+    """The body of POST /photos/<id>/comments."""
+
+    text: Annotated[str, _text(2200, _ANYTHING, least=1)]
 
 
-def read(body: type[Body]) -> Body:
+class RegisterDevice(msgspec.Struct):
+    """The body of POST /devices; the token that the push service gave to the device, in hexadecimal digits."""
+
+    token: DeviceToken
+
+
+class Before(msgspec.Struct):
+    """Which page of a list that begins with the newest; `before` is the `next` of the page before."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_PAGE)] = DEFAULT_PAGE
+    before: Id = ""
+
+
+class After(msgspec.Struct):
+    """Which page of a list that begins with the oldest; `after` is the `next` of the page before."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_PAGE)] = DEFAULT_PAGE
+    after: Id = ""
+
+
+class BeforeMoment(msgspec.Struct):
+    """Which page of what happened; `before` is the `next` of the page before, in seconds since 1970."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_PAGE)] = DEFAULT_PAGE
+    before: Annotated[str, _text(20, r"[0-9]{1,10}(?:\.[0-9]{1,6})?")] = ""
+
+
+Message = TypeVar("Message")
+
+
+def read(body: type[Message]) -> Message:
     """The request's body; MalformedError says what is wrong with it."""
     data = request.get_data(cache=False)
     try:
@@ -57,32 +99,29 @@ def read(body: type[Body]) -> Body:
         raise MalformedError("too deeply nested") from error
 
 
+def read_query(query: type[Message]) -> Message:
+    """The request's query; of a name that is there twice the first counts, unknown names do not."""
+    values: dict[str, Any] = request.args.to_dict()
+    limit = values.get("limit")
+    if isinstance(limit, str) and not (limit.isascii() and limit.isdigit() and len(limit) <= 9):
+        raise MalformedError("limit must be a whole number")
+    try:
+        return msgspec.convert(values, query, strict=False)
+    except msgspec.MsgspecError as error:
+        raise MalformedError(str(error)) from error
+
+
+def read_position(text: str) -> int | None:
+    """The id from which a page is read, None for the first; MalformedError when it is no id."""
+    position = ids.parse(text)
+    if text and position is None:
+        raise MalformedError("a page begins at an id, the `next` of another page")
+    return position
+
+
 def read_id(text: str) -> int:
     """The id in a URL or body; NotFoundError when there can be no such id."""
     number = ids.parse(text)
     if number is None:
         raise NotFoundError(f"no such id: {text[:40]!r}")
     return number
-
-
-def answer(status: int, content: Any) -> Response:
-    """A JSON response."""
-    return Response(msgspec.json.encode(content), status, content_type="application/json")
-
-
-def written(moment: datetime) -> str:
-    """A moment as ISO 8601 in UTC."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def photo(view: PhotoView) -> dict[str, Any]:
-    """A photo's JSON."""
-    return {
-        "id": str(view.photo.id),
-        "owner_id": str(view.photo.owner_id),
-        "caption": view.photo.caption,
-        "url": view.url,
-        "thumbnail_url": view.thumbnail_url,
-        "likes": view.state.likes,
-        "created_at": written(view.photo.created_at),
-    }

@@ -3,29 +3,34 @@
 from flask import Blueprint, Response
 
 from service.domain.users import Users
-from service.routes.messages import LogIn, SignUp, answer, read
-from service.routes.tokens import bearer_token
+from service.routes.answers import LoggedIn, SignedUp, answer, answer_nothing
+from service.routes.messages import LogIn, SignUp, read
+from service.routes.openapi import operation
+from service.routes.tokens import bearer_token, client_address
 
 
-def blueprint(users: Users) -> Blueprint:
+def blueprint(users: Users, proxy_hops: int) -> Blueprint:
     """POST /users, POST /sessions, DELETE /sessions."""
     routes = Blueprint("users", __name__)
 
     @routes.post("/users")
+    @operation("Sign up", {201: SignedUp}, body=SignUp, refusals=(409, 429), public=True)
     def sign_up() -> Response:
         body = read(SignUp)
-        session = users.sign_up(body.username, body.password)
-        return answer(201, {"id": str(session.user_id), "username": body.username, "token": session.token})
+        session = users.sign_up(body.username, body.password, client_address(proxy_hops))
+        return answer(201, SignedUp(str(session.user_id), body.username, session.token))
 
     @routes.post("/sessions")
+    @operation("Log in", {201: LoggedIn}, body=LogIn, refusals=(401, 429), public=True)
     def log_in() -> Response:
         body = read(LogIn)
-        session = users.log_in(body.username, body.password)
-        return answer(201, {"user_id": str(session.user_id), "token": session.token})
+        session = users.log_in(body.username, body.password, client_address(proxy_hops))
+        return answer(201, LoggedIn(str(session.user_id), session.token))
 
     @routes.delete("/sessions")
+    @operation("Log out", {204: None})
     def log_out() -> Response:
         users.log_out(bearer_token())
-        return Response(status=204)
+        return answer_nothing()
 
     return routes

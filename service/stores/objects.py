@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
 from urllib.parse import quote, urlencode
 from xml.etree import ElementTree
 
@@ -19,7 +21,6 @@ from botocore.credentials import Credentials
 from service.domain.errors import UnavailableError
 from service.domain.records import UploadLink
 
-VIEW_TTL_S = 3600
 _MOST_DELETED_AT_ONCE = 1000
 
 
@@ -35,7 +36,7 @@ class Bucket:
 
     def url(self, key: str = "", **query: str) -> str:
         """The address of an object, or of the bucket itself."""
-        path = f"{self.endpoint}/{self.name}" + (f"/{quote(key, safe='/-_.~')}" if key else "")
+        path = f"{self.endpoint}/{self.name}" + (f"/{_escaped(key)}" if key else "")
         # Signatures want the query sorted and every reserved character escaped.
         return path + (f"?{urlencode(sorted(query.items()), quote_via=quote, safe='-_.~')}" if query else "")
 
@@ -46,27 +47,45 @@ class Bucket:
 
 
 class Links:
-    """Signed URLs by which clients reach the store at its public endpoint; `upload_ttl` in seconds."""
+    """The addresses under which clients put and get objects; `upload_ttl` in seconds.
 
-    def __init__(self, bucket: Bucket, upload_ttl: int) -> None:
+    Uploads go by signed URLs to the store's public endpoint, views to `cdn_url`, a URL without a slash at its end.
+    """
+
+    def __init__(self, bucket: Bucket, upload_ttl: int, cdn_url: str) -> None:
         self._bucket = bucket
         self._upload_ttl = upload_ttl
-        self._upload_signer = S3SigV4QueryAuth(bucket.credentials, "s3", bucket.region, expires=upload_ttl)
-        self._view_signer = S3SigV4QueryAuth(bucket.credentials, "s3", bucket.region, expires=VIEW_TTL_S)
+        self._signer = S3SigV4QueryAuth(bucket.credentials, "s3", bucket.region, expires=upload_ttl)
+        self._cdn_url = cdn_url
 
     def upload(self, key: str, content_type: str, content_length: int, now: datetime) -> UploadLink:
         """Leave to PUT one object of exactly this type and length."""
         headers = {"Content-Type": content_type, "Content-Length": str(content_length)}
         request = AWSRequest("PUT", self._bucket.url(key), headers=headers)
-        self._upload_signer.add_auth(request)
+        self._signer.add_auth(request)
         return UploadLink(request.url, headers, now + timedelta(seconds=self._upload_ttl))
 
     def view(self, key: str) -> str:
-        """Leave to GET one object."""
-        request = AWSRequest("GET", self._bucket.url(key))
-        self._view_signer.add_auth(request)
-        url: str = request.url
-        return url
+        """Where the CDN has an object, for good: nothing but the key decides it, so that every cache may keep it."""
+        return f"{self._cdn_url}/{_escaped(key)}"
+
+
+class _OnceWhenClosed(urllib3.Retry):
+    """Repeats a request once when the store has closed a connection that was kept, never after a time-out."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: urllib3.connectionpool.ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """What is left to try; raises when that is nothing."""
+        if isinstance(error, urllib3.exceptions.TimeoutError):
+            raise error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
 @dataclass(frozen=True)
@@ -87,8 +106,8 @@ class Objects:
         self._pool = urllib3.PoolManager(
             maxsize=8,
             timeout=urllib3.Timeout(total=timeout),
-            # All requests may be repeated: once, when the store has closed a connection that was kept.
-            retries=urllib3.Retry(total=1, connect=0, redirect=0, status=0, allowed_methods=None, backoff_factor=0),
+            # All requests may be repeated.
+            retries=_OnceWhenClosed(total=1, connect=0, redirect=0, status=0, allowed_methods=None, backoff_factor=0),
         )
 
     def object_exists(self, key: str) -> bool:
@@ -158,6 +177,10 @@ class Objects:
         if response.status not in accept:
             raise UnavailableError("objects", f"{method} {url} was answered with {response.status}")
         return response
+
+
+def _escaped(key: str) -> str:
+    return quote(key, safe="/-_.~")
 
 
 def _stored(entry: ElementTree.Element) -> StoredObject:

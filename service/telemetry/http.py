@@ -1,11 +1,10 @@
 """The timer around every HTTP request."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
-from werkzeug.wsgi import ClosingIterator
+from flask import Flask
 
 from service import catalog
 from service.telemetry.metrics import Metrics
@@ -15,17 +14,10 @@ if TYPE_CHECKING:
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
-_ROUTE = "likestorm.route"
 
 
 def time_requests(app: Flask, metrics: Metrics) -> None:
     """Observe every request of `app`, by the rule of its URL."""
-
-    def note_route() -> None:
-        if request.url_rule is not None:
-            request.environ[_ROUTE] = request.url_rule.rule
-
-    app.before_request(note_route)
     app.wsgi_app = HttpTimer(app.wsgi_app, metrics)  # type: ignore[method-assign]
 
 
@@ -44,26 +36,26 @@ class HttpTimer:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Pass the request on and watch it end."""
         started = perf_counter()
-        status = "500"
+        status, route = "500", UNMATCHED
         self._in_flight.inc()
 
         def note_status(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-            nonlocal status
-            status = line[:3]
+            nonlocal status, route
+            status, route = line[:3], _route(environ)
             return start_response(line, headers, exc_info)
 
         def finish() -> None:
             self._in_flight.dec()
             method = environ["REQUEST_METHOD"]
             known = method if method in METHODS else "other"
-            self._observer(known, environ.get(_ROUTE, UNMATCHED), status)(perf_counter() - started)
+            self._observer(known, route, status)(perf_counter() - started)
 
         try:
             body = self._app(environ, note_status)
         except BaseException:
             finish()
             raise
-        return ClosingIterator(body, finish)
+        return _Watched(body, finish)
 
     def _observer(self, method: str, route: str, status: str) -> Callable[[float], None]:
         """What records one request; bound once for each combination, since looking children up is the dear part."""
@@ -78,3 +70,33 @@ class HttpTimer:
 
             self._bound[key] = record
         return self._bound[key]
+
+
+class _Watched:
+    """A body that tells when it is closed."""
+
+    __slots__ = ("_body", "_finish")
+
+    def __init__(self, body: Iterable[bytes], finish: Callable[[], None]) -> None:
+        self._body = body
+        self._finish = finish
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        """Close the body, and say so whatever comes of it."""
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._finish()
+
+
+def _route(environ: "WSGIEnvironment") -> str:
+    """The rule of the request that Flask keeps in the environment while it is being answered."""
+    # A function before each request would tell the same and cost more than all that is measured here.
+    request = environ.get("werkzeug.request")
+    rule = request.url_rule if request is not None else None
+    return UNMATCHED if rule is None else str(rule.rule)

@@ -19,6 +19,7 @@ from service.stores.objects import Objects
 from service.telemetry.metrics import Metrics
 from tests.servers import Servers
 
+CDN_URL = "https://cdn.test"
 _names = count(1)
 
 
@@ -35,7 +36,8 @@ class Answer:
 
 def ask(app: Flask, method: str, path: str, **options: Any) -> Answer:
     """One request, read to its end."""
-    response = app.test_client().open(path, method=method, buffered=True, **options)
+    # Without cookies of its own, which would take the place of a Cookie header.
+    response = app.test_client(use_cookies=False).open(path, method=method, buffered=True, **options)
     headers = dict(response.headers)
     return Answer(response.status_code, response.get_json(silent=True), response.text, response.content_type, headers)
 
@@ -50,9 +52,14 @@ class Member:
     token: str = ""
     http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
 
+    @property
+    def header(self) -> dict[str, str]:
+        """What says that a request comes from this user."""
+        return {"Authorization": f"Bearer {self.token}"}
+
     def ask(self, method: str, path: str, **options: Any) -> Answer:
         """One request with this user's token."""
-        return ask(self.app, method, path, headers={"Authorization": f"Bearer {self.token}"}, **options)
+        return ask(self.app, method, path, headers=self.header, **options)
 
     def ask_upload(self, size: int) -> dict[str, Any]:
         """The answer to POST /uploads."""
@@ -65,11 +72,12 @@ class Member:
         """Send the object to the store; the status."""
         return self.http.request(upload["method"], upload["url"], body=body, headers=upload["headers"]).status
 
-    def publish(self, body: bytes) -> str:
+    def publish(self, body: bytes, **confirmation: Any) -> str:
         """Upload and confirm; the photo's id."""
         upload = self.ask_upload(len(body))
         assert self.put(upload, body) == 200
-        assert self.ask("POST", "/photos", json={"upload_id": upload["upload_id"]}).status_code == 201
+        confirmed = self.ask("POST", "/photos", json={"upload_id": upload["upload_id"], **confirmation})
+        assert confirmed.status_code == 201, confirmed.text
         photo_id: str = upload["upload_id"]
         return photo_id
 
@@ -77,8 +85,17 @@ class Member:
 @pytest.fixture(scope="session")
 def config(servers: Servers) -> Config:
     """The service's settings, on servers with a schema and a bucket."""
-    config = Config.from_env(servers.environment() | {"LIKESTORM_UPLOAD_MAX_BYTES": "100000"})
-    migrate(config.database_url)
+    config = Config.from_env(
+        servers.environment()
+        | {
+            "LIKESTORM_UPLOAD_MAX_BYTES": "100000",
+            "LIKESTORM_CDN_URL": CDN_URL,
+            "LIKESTORM_SHARE_NETWORKS": "alpha=http://127.0.0.1:9/alpha,beta=http://127.0.0.1:9/beta",
+            # Where the tests themselves come from; those of the limits come from elsewhere.
+            "LIKESTORM_LOADTEST_NETWORKS": "127.0.0.0/8",
+        }
+    )
+    migrate(config.shards)
     objects = Objects(bucket(config, config.s3_endpoint), 5)
     objects.create_bucket()
     objects.close()

@@ -1,19 +1,19 @@
 """The HTTP contract, on real stores."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-import psycopg
 import pytest
-import urllib3
 from flask import Flask
 
+from service import catalog
 from service.app import create_app
+from service.backends import Backends
 from service.config import Config
-from service.stores.queue import THUMBNAILS
 from service.stores.redis import connect_redis
 from service.telemetry.metrics import Metrics
-from tests.servers import free_port
-from tests.service.conftest import Member, ask, jpeg, sign_up
+from tests.servers import free_port, write_shard_map
+from tests.service.conftest import CDN_URL, Member, ask, jpeg, sign_up
 
 DEEP = b'{"username":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
 
@@ -43,7 +43,7 @@ def test_a_taken_name_and_a_wrong_password_are_refused(app: Flask, member: Membe
         assert (answer.status_code, answer.json["error"]["code"]) == (401, "unauthenticated")
 
 
-def test_a_photo_is_uploaded_confirmed_and_shown(member: Member, other: Member) -> None:
+def test_a_photo_is_uploaded_confirmed_and_shown(member: Member, other: Member, stores: Backends) -> None:
     picture = jpeg()
     before = datetime.now(UTC)
     upload = member.ask_upload(len(picture))
@@ -62,7 +62,9 @@ def test_a_photo_is_uploaded_confirmed_and_shown(member: Member, other: Member) 
         "likes": 0,
         "thumbnail_url": None,
     }
-    assert urllib3.request("GET", shown.json["url"]).data == picture
+    # Permanent: whoever asks, and whenever, gets the same address, made of nothing but the key.
+    assert shown.json["url"] == confirmed.json["url"] == f"{CDN_URL}/photos/{member.id}/{upload['upload_id']}.jpg"
+    assert stores.objects.get_object(shown.json["url"].removeprefix(f"{CDN_URL}/")) == picture
     created = datetime.fromisoformat(shown.json["created_at"].replace("Z", "+00:00"))
     assert before - timedelta(milliseconds=1) <= created <= datetime.now(UTC)
 
@@ -72,7 +74,8 @@ def test_a_confirmation_may_be_repeated_and_has_its_job(member: Member, config: 
     again = member.ask("POST", "/photos", json={"upload_id": photo, "caption": "changed"})
     assert (again.status_code, again.json["caption"]) == (200, "")
     redis = connect_redis(config.redis_url, 2)
-    assert redis.hget(f"rq:job:thumbnail-{photo}", "origin") == THUMBNAILS.encode()
+    assert redis.hget(f"rq:job:thumbnail-{photo}", "origin") == catalog.THUMBNAILS.encode()
+    assert redis.hget(f"rq:job:fanout-{photo}", "origin") == catalog.FANOUT.encode()
     redis.close()
 
 
@@ -99,11 +102,10 @@ def test_likes_are_idempotent_and_shown_at_once(member: Member, other: Member) -
     assert other.ask("PUT", like).json == {"photo_id": photo, "likes": 1}
 
 
-def test_the_feed_goes_page_by_page(app: Flask, member: Member, config: Config) -> None:
-    reader = sign_up(app)
-    with psycopg.connect(config.database_url, prepare_threshold=None) as connection:
-        connection.execute("INSERT INTO follows VALUES (%s, %s)", (int(reader.id), int(member.id)))
+def test_the_feed_goes_page_by_page(app: Flask, member: Member) -> None:
     photos = [member.publish(jpeg()) for _ in range(3)]
+    reader = sign_up(app)
+    assert reader.ask("PUT", f"/users/{member.id}/follow").status_code == 201
     first = reader.ask("GET", "/feed?limit=2").json
     assert [photo["id"] for photo in first["photos"]] == [photos[2], photos[1]]
     last = reader.ask("GET", f"/feed?limit=2&before={first['next']}").json
@@ -139,6 +141,14 @@ def test_malformed_sign_ups_are_400(app: Flask, body: bytes) -> None:
         ("/photos", {"upload_id": 7}, 400),
         ("/photos", {"upload_id": "7", "caption": "a\0b"}, 400),
         ("/photos", {"upload_id": "7", "caption": "x" * 2201}, 400),
+        ("/photos", {"upload_id": "7", "share_to": "alpha"}, 400),
+        ("/photos", {"upload_id": "7", "share_to": ["gamma"]}, 400),
+        ("/photos/1/comments", {"text": ""}, 400),
+        ("/photos/1/comments", {"text": "a\0b"}, 400),
+        ("/photos/1/comments", {"text": "x" * 2201}, 400),
+        ("/photos/1/comments", {"text": "hello"}, 404),
+        ("/devices", {"token": "no token"}, 400),
+        ("/devices", {"token": "ab" * 101}, 400),
         ("/photos", {"upload_id": "seven"}, 404),
         ("/photos", {"upload_id": str(2**63)}, 404),
         ("/photos", {"upload_id": "-1"}, 404),
@@ -172,8 +182,20 @@ def test_wrong_bodies_are_refused(member: Member, path: str, body: object, statu
         ("GET", f"/feed?before={2**63}", 400),
         ("GET", "/nothing/here", 404),
         ("GET", "/feed/", 404),
-        ("GET", "//feed", 404),
+        ("GET", "/photos//1", 404),
         ("GET", "/metrics", 404),
+        ("GET", "/users/abc", 404),
+        ("GET", f"/users/{2**62}", 404),
+        ("GET", f"/users/{2**63 - 1}", 404),
+        ("PUT", f"/users/{2**63 - 1}/follow", 404),
+        ("GET", f"/photos/{2**63 - 1}", 404),
+        ("GET", f"/photos/{2**62}/comments", 404),
+        ("GET", "/users/1/photos?limit=0", 400),
+        ("GET", "/users/1/followers?after=x", 400),
+        ("GET", "/activity?before=yesterday", 400),
+        ("GET", "/activity?before=1e99", 400),
+        ("GET", "/tags/two%20words/photos", 404),
+        ("GET", f"/tags/{'x' * 65}/photos", 404),
         ("POST", "/feed", 405),
         ("OPTIONS", "/feed", 405),
         ("BREW", "/feed", 405),
@@ -204,6 +226,9 @@ def test_a_body_that_is_too_large_is_413(member: Member) -> None:
     [
         ("DELETE", "/sessions"), ("POST", "/uploads"), ("POST", "/photos"), ("GET", "/photos/1"),
         ("PUT", "/photos/1/like"), ("DELETE", "/photos/1/like"), ("GET", "/feed"),
+        ("GET", "/photos/1/comments"), ("POST", "/photos/1/comments"), ("GET", "/users/1"), ("GET", "/users/1/photos"),
+        ("GET", "/users/1/followers"), ("PUT", "/users/1/follow"), ("DELETE", "/users/1/follow"),
+        ("GET", "/tags/sea/photos"), ("GET", "/activity"), ("POST", "/devices"), ("DELETE", "/devices/ab"),
     ],
 )  # fmt: skip
 def test_who_has_no_session_is_401(app: Flask, header: str | None, method: str, path: str) -> None:
@@ -216,10 +241,10 @@ def test_health_and_readiness_of_a_working_service(app: Flask) -> None:
     assert (ask(app, "GET", "/healthz").status_code, ask(app, "GET", "/readyz").status_code) == (200, 200)
 
 
-def test_a_service_without_backends_lives_but_is_not_ready(config: Config) -> None:
+def test_a_service_without_backends_lives_but_is_not_ready(config: Config, tmp_path: Path) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     changed = {
-        "database_url": f"postgresql://x@{nowhere}/x",
+        "shards": write_shard_map(tmp_path / "shards.json", [f"postgresql://x@{nowhere}/x"]),
         "redis_url": f"redis://{nowhere}/0",
         "memcached": (("127.0.0.1", free_port()),),
         "s3_endpoint": f"http://{nowhere}",
@@ -234,6 +259,7 @@ def test_a_service_without_backends_lives_but_is_not_ready(config: Config) -> No
         503,
         {"code": "unavailable", "message": "redis did not answer"},
     )
+    assert ask(app, "POST", "/users", json={"username": "x", "password": "12345678"}).status_code == 503
     app.extensions["likestorm"].close()
 
 

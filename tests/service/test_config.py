@@ -1,9 +1,12 @@
+from ipaddress import ip_network
+from pathlib import Path
+
 import pytest
 
-from service.config import Config, ConfigError
+from service.config import Config, ConfigError, PushConfig
 
 COMPLETE = {
-    "LIKESTORM_DATABASE_URL": "postgresql://likestorm@db/likestorm",
+    "LIKESTORM_SHARDS": "/etc/likestorm/shards.json",
     "LIKESTORM_REDIS_URL": "redis://redis/0",
     "LIKESTORM_MEMCACHED": "one:11211, two:11212",
     "LIKESTORM_S3_ENDPOINT": "http://store:9000/",
@@ -15,7 +18,10 @@ COMPLETE = {
 def test_defaults_fill_what_is_not_set() -> None:
     config = Config.from_env(COMPLETE)
     assert config.memcached == (("one", 11211), ("two", 11212))
+    assert config.shards == Path("/etc/likestorm/shards.json")
     assert config.s3_public_endpoint == config.s3_endpoint == "http://store:9000"
+    assert config.cdn_url == "http://store:9000/likestorm"
+    assert (config.push, config.sentry_dsn, config.share_networks, config.loadtest_networks) == (None, None, {}, ())
     assert (config.s3_bucket, config.s3_region, config.db_pool_size) == ("likestorm", "us-east-1", 8)
     assert (config.session_ttl_s, config.upload_ttl_s, config.backend_timeout_s) == (86_400, 600, 2.0)
     assert (config.upload_max_bytes, config.password_memory_kib, config.password_time_cost) == (10_000_000, 19_456, 2)
@@ -24,7 +30,13 @@ def test_defaults_fill_what_is_not_set() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("LIKESTORM_DATABASE_URL", ""),
+        ("LIKESTORM_SHARDS", ""),
+        ("LIKESTORM_PROXY_HOPS", "-1"),
+        ("LIKESTORM_SHARE_NETWORKS", "alpha"),
+        ("LIKESTORM_SHARE_NETWORKS", "alpha=ftp://x"),
+        ("LIKESTORM_SHARE_NETWORKS", "al pha=http://x"),
+        ("LIKESTORM_LOADTEST_NETWORKS", "127.0.0.1/8"),
+        ("LIKESTORM_LOADTEST_NETWORKS", "everywhere"),
         ("LIKESTORM_MEMCACHED", "host"),
         ("LIKESTORM_MEMCACHED", "host:port"),
         ("LIKESTORM_MEMCACHED", "one:1,"),
@@ -39,3 +51,32 @@ def test_defaults_fill_what_is_not_set() -> None:
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         Config.from_env(COMPLETE | {name: value})
+
+
+def test_what_is_set_is_read() -> None:
+    config = Config.from_env(
+        COMPLETE
+        | {
+            "LIKESTORM_CDN_URL": "https://cdn.test/",
+            "LIKESTORM_SHARE_NETWORKS": "alpha=http://one:1/a/, beta=https://two",
+            "LIKESTORM_LOADTEST_NETWORKS": "10.0.0.0/8,::1/128",
+            "LIKESTORM_PROXY_HOPS": "0",
+            "LIKESTORM_PUSH_URL": "https://push:2197/",
+            "LIKESTORM_PUSH_KEY": "/keys/push.pem",
+            "LIKESTORM_PUSH_KEY_ID": "ABC",
+            "LIKESTORM_PUSH_TEAM_ID": "DEF",
+            "LIKESTORM_PUSH_TOPIC": "com.example.app",
+        }
+    )
+    assert config.cdn_url == "https://cdn.test"
+    assert config.share_networks == {"alpha": "http://one:1/a", "beta": "https://two"}
+    assert config.loadtest_networks == (ip_network("10.0.0.0/8"), ip_network("::1/128"))
+    assert config.proxy_hops == 0
+    assert config.push == PushConfig("https://push:2197", None, Path("/keys/push.pem"), "ABC", "DEF", "com.example.app")
+
+
+@pytest.mark.parametrize("missing", ["KEY", "KEY_ID", "TEAM_ID", "TOPIC"])
+def test_a_push_service_wants_all_its_settings(missing: str) -> None:
+    push = {f"LIKESTORM_PUSH_{name}": "x" for name in ("URL", "KEY", "KEY_ID", "TEAM_ID", "TOPIC") if name != missing}
+    with pytest.raises(ConfigError, match=f"LIKESTORM_PUSH_{missing} is not set"):
+        Config.from_env(COMPLETE | push)

@@ -5,12 +5,14 @@ from dataclasses import replace
 from service import catalog
 from service.app import create_app
 from service.config import Config
-from service.stores.queue import THUMBNAILS
+from service.telemetry.jobs import PushCounter
 from service.telemetry.metrics import Metrics
 from service.worker import create_handlers, create_worker
 from tests.servers import free_port
 from tests.service.conftest import ask, jpeg, sign_up
-from tests.service.test_worker import work_off
+from tests.service.workers import work_off
+
+FROM_OUTSIDE = {"X-Forwarded-For": "192.0.2.200"}
 
 
 def observed(metrics: Metrics) -> set[str]:
@@ -25,13 +27,24 @@ def observed(metrics: Metrics) -> set[str]:
 
 def test_the_whole_catalog_is_observed(config: Config) -> None:
     metrics = Metrics()
-    app = create_app(replace(config, memcached=(("127.0.0.1", free_port()),)), metrics)
-    member = sign_up(app)
+    settings = replace(config, memcached=(("127.0.0.1", free_port()),), signups_per_hour_and_address=1)
+    app = create_app(settings, metrics)
+    member, other = sign_up(app), sign_up(app)
     photo = member.publish(jpeg())
     assert member.ask("PUT", f"/photos/{photo}/like").status_code == 201
     assert member.ask("DELETE", f"/photos/{photo}/like").status_code == 200
+    assert member.ask("POST", f"/photos/{photo}/comments", json={"text": "!"}).status_code == 201
+    assert member.ask("PUT", f"/users/{other.id}/follow").status_code == 201
+    statuses = [
+        ask(app, "POST", "/users", json={"username": name, "password": "12345678"}, headers=FROM_OUTSIDE).status_code
+        for name in ("first-from-there", "second-from-there")
+    ]
+    assert statuses == [201, 429]
     stores = app.extensions["likestorm"]
-    work_off(create_worker(THUMBNAILS, config, metrics, create_handlers(stores)[THUMBNAILS]))
+    work_off(
+        create_worker(catalog.THUMBNAILS, config, metrics, create_handlers(catalog.THUMBNAILS, config, stores, metrics))
+    )
+    PushCounter(metrics).count("delivered")
     stores.close()
     assert observed(metrics) == {metric.name for metric in catalog.METRICS}
 
@@ -39,19 +52,30 @@ def test_the_whole_catalog_is_observed(config: Config) -> None:
 def test_what_was_done_is_counted_once(config: Config) -> None:
     metrics = Metrics()
     app = create_app(config, metrics)
-    member = sign_up(app)
+    member, other = sign_up(app), sign_up(app)
     photo = member.publish(jpeg())
     member.ask("POST", "/photos", json={"upload_id": photo})
     for method in ("PUT", "PUT", "DELETE", "DELETE", "PUT"):
         member.ask(method, f"/photos/{photo}/like")
     ask(app, "POST", "/users", json={"username": member.name, "password": "12345678"})
+    for method in ("PUT", "PUT", "DELETE", "PUT"):
+        other.ask(method, f"/users/{member.id}/follow")
+    other.ask("POST", "/photos/1/comments", json={"text": "!"})
     app.extensions["likestorm"].close()
     counted = {
         metric.name: metrics.registry.get_sample_value(metric.name)
-        for metric in (catalog.SIGNUPS, catalog.PHOTOS, catalog.LIKES, catalog.UNLIKES)
+        for metric in (
+            catalog.SIGNUPS,
+            catalog.PHOTOS,
+            catalog.LIKES,
+            catalog.UNLIKES,
+            catalog.FOLLOWS,
+            catalog.COMMENTS,
+        )
     }
     assert counted == {
-        catalog.SIGNUPS.name: 1, catalog.PHOTOS.name: 1, catalog.LIKES.name: 2, catalog.UNLIKES.name: 1,
+        catalog.SIGNUPS.name: 2, catalog.PHOTOS.name: 1, catalog.LIKES.name: 2, catalog.UNLIKES.name: 1,
+        catalog.FOLLOWS.name: 2, catalog.COMMENTS.name: 0,
     }  # fmt: skip
     hits = metrics.registry.get_sample_value(catalog.CACHE_REQUESTS.name, {"cache": "photo", "result": "hit"})
-    assert hits == 6, "one for the second confirmation, one for each like and unlike"
+    assert hits == 1, "the second confirmation; likes do not look for the photo"
