@@ -1,0 +1,46 @@
+"""Connections to hosts whose keys are known."""
+
+import socket
+from pathlib import Path
+
+from fabric import Config, Connection
+from invoke.exceptions import CommandTimedOut, UnexpectedExit
+from paramiko import AuthenticationException, RejectPolicy, SSHException
+from paramiko.ssh_exception import NoValidConnectionsError
+
+CONNECT_TIMEOUT_S = 10
+
+
+def connect(host: str, config: Config, timeout_s: float) -> Connection:
+    """An open connection; its commands have timeout_s. A host whose key is in no known_hosts is refused."""
+    connection = Connection(host, config=config, connect_timeout=CONNECT_TIMEOUT_S)
+    connection.config.run.hide = True
+    connection.config.run.in_stream = False
+    connection.config.timeouts.command = timeout_s
+    # Fabric's own policy would believe anybody who answers.
+    connection.client.set_missing_host_key_policy(RejectPolicy())
+    for file in connection.ssh_config.get("userknownhostsfile", "~/.ssh/known_hosts").split():
+        if Path(file).expanduser().exists():
+            connection.client.load_host_keys(str(Path(file).expanduser()))
+    connection.open()
+    return connection
+
+
+def explain(error: Exception) -> str:
+    """One line on why a host did not do what it was asked."""
+    if isinstance(error, UnexpectedExit):
+        said = (error.result.stderr.strip() or error.result.stdout.strip()).splitlines()
+        return f"exit status {error.result.exited}" + (f": {said[-1]}" if said else "")
+    if isinstance(error, CommandTimedOut):
+        return f"not done within {error.timeout:g} s"
+    if isinstance(error, AuthenticationException):
+        return "refused our key"
+    if isinstance(error, TimeoutError | socket.gaierror | NoValidConnectionsError):
+        return f"cannot be reached: {_first_line(error)}"
+    if isinstance(error, SSHException):
+        return f"ssh: {_first_line(error)}"
+    return _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

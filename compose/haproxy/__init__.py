@@ -1,0 +1,1 @@
+"""haproxy as the cloud balancer: one address in front of every nginx, and the runtime socket that takes one out."""

@@ -1,0 +1,58 @@
+"""python -m compose.signer PORT: sign what nginx asks for, with the keys of LIKESTORM_S3_…, until SIGTERM."""
+
+import sys
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from compose.errors import UsageError
+from compose.signer.signing import Signer, Store
+
+HOST = "127.0.0.1"
+OBJECT = "X-Object"
+
+
+def serve(port: int, signer: Signer) -> ThreadingHTTPServer:
+    """A server bound to the port, to be run by serve_forever(); OSError when the port is taken.
+
+    GET with the path in X-Object: 204 with the signed headers, 403 for what is not to be served.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            signed = signer.sign(self.headers.get(OBJECT, ""))
+            self.send_response_only(HTTPStatus.FORBIDDEN if signed is None else HTTPStatus.NO_CONTENT)
+            if signed is None:
+                self.send_header("Content-Length", "0")
+            for name, value in (signed or {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing: nginx logs each request."""
+
+    server = ThreadingHTTPServer((HOST, port), Handler)
+    server.daemon_threads = True
+    return server
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or not arguments[0].isdecimal():
+        print("usage: python -m compose.signer PORT", file=sys.stderr)
+        return 2
+    try:
+        server = serve(int(arguments[0]), Signer(Store.from_env()))
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"port {arguments[0]}: {error.strerror}", file=sys.stderr)
+        return 1
+    server.serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
