@@ -1,36 +1,37 @@
-"""python -m compose up|down|status: the stack that stays until it is taken down."""
+"""python -m compose up|down|status|seed|promote|rolling-restart: the stack that stays until it is taken down."""
 
 import argparse
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict
 
-from compose import local
+from compose import local, rolling
 from compose.errors import StackError, UsageError
-from compose.layout import STATE, STORAGES, Storage
+from compose.layout import STATE, STORAGES
+from compose.local import Target
 from compose.memory import measure
-from compose.topology import DEFAULT_BASE_PORT, SMALL, TOPOLOGIES, Topology, named
+from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
+
+
+class _Numbers(TypedDict):
+    users: int
+    photos_per_user: int
+    follows_per_user: int
+    seed: int
+
 
 # What `up` fills the stores with: the same data as the scenario `likes`.
-SEED = {"users": 4000, "photos_per_user": 3, "follows_per_user": 20, "seed": 2011}
+SEED: _Numbers = {"users": 4000, "photos_per_user": 3, "follows_per_user": 20, "seed": 2011}
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m compose", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verb = verbs.add_parser("up", help="start the stack, make the schema, fill it with seeded data")
-    verb.add_argument("--topology", default=SMALL.name, help=f"one of: {', '.join(TOPOLOGIES)} (%(default)s)")
-    verb.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first of its ports (%(default)s)")
-    verb.add_argument("--storage", choices=STORAGES, help="where data lies (memory if it has room, or else disk)")
-    verbs.add_parser("down", help="take it down; only logs are left")
-    verbs.add_parser("status", help="what runs; exit status 0 when all parts are up, 1 when not")
-    for verb in verbs.choices.values():
-        verb.add_argument("--state", type=Path, default=STATE, help="where it keeps its files (%(default)s)")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        if options.verb == "up":
-            return _up(named(options.topology, options.base_port), options.state.resolve(), options.storage)
-        return _down(options.state.resolve()) if options.verb == "down" else _status(options.state.resolve())
+        act: Callable[[argparse.Namespace], int] = options.act
+        return act(options)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
@@ -42,13 +43,58 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def _up(topology: Topology, state: Path, storage: Storage | None) -> int:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m compose", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+
+    def add(name: str, act: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("--state", type=_resolved, default=STATE, help="where it keeps its files (%(default)s)")
+        verb.set_defaults(act=act)
+        return verb
+
+    verb = add("up", _up, "start the stack, make the schema, fill it with seeded data")
+    verb.add_argument("--topology", default=DEFAULT, help=f"{', '.join(known())}, or a .toml file (%(default)s)")
+    verb.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first of its ports (%(default)s)")
+    verb.add_argument("--storage", choices=STORAGES, help="where data lies (memory if it has room, or else disk)")
+    verb.add_argument("--errors", action="store_true", help="with an error tracker")
+    add("down", _down, "take it down; only logs are left")
+    add("status", _status, "what runs; exit status 0 when all parts are up, 1 when not")
+    verb = add("seed", _seed, "fill it anew, in place of what it holds")
+    verb.add_argument("--users", type=_count, default=SEED["users"], help="how many (%(default)s)")
+    verb.add_argument("--follows", type=_count_or_none, default=SEED["follows_per_user"], help="a user (%(default)s)")
+    verb = add("promote", _promote, "put a primary's replica in its place")
+    verb.add_argument("server", help="the primary, such as postgres-1; it is stopped if it still runs")
+    add("rolling-restart", _restart, "restart app servers and nginx one by one, with no request failed")
+    return parser
+
+
+def _resolved(text: str) -> Path:
+    return Path(text).resolve()
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 10**9):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _count_or_none(text: str) -> int:
+    return 0 if text == "0" else _count(text)
+
+
+def _say(step: str) -> None:
+    print(f"{step} …", flush=True)
+
+
+def _up(options: argparse.Namespace) -> int:
     began = time.monotonic()
+    topology = replace(named(options.topology, options.base_port), errors=options.errors)
     target = local.start(
         topology,
-        on_phase=lambda phase: print(f"{phase} …", flush=True),
-        state=state,
-        storage=storage,
+        on_phase=_say,
+        state=options.state,
+        storage=options.storage,
         fill=lambda target: local.seed(target, **SEED),
     )
     print(f"up in {time.monotonic() - began:.1f} s: {target.url} (Prometheus {target.prometheus_url})")
@@ -56,13 +102,40 @@ def _up(topology: Topology, state: Path, storage: Storage | None) -> int:
     return 0
 
 
-def _down(state: Path) -> int:
-    print("down" if local.stop(state) else "not running")
+def _down(options: argparse.Namespace) -> int:
+    print("down" if local.stop(options.state) else "not running")
     return 0
 
 
-def _status(state: Path) -> int:
-    target = local.running(state)
+def _seed(options: argparse.Namespace) -> int:
+    numbers: _Numbers = {**SEED, "users": options.users, "follows_per_user": options.follows}
+    local.seed(_running(options), **numbers, is_shown=True)
+    return 0
+
+
+def _promote(options: argparse.Namespace) -> int:
+    began, server = time.monotonic(), options.server
+    local.promote(_running(options), server, _say)
+    print(f"{server}-replica has taken the place of {server}, in {time.monotonic() - began:.1f} s")
+    return 0
+
+
+def _restart(options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    rolling.restart(_running(options), _say)
+    print(f"all app servers and nginx restarted, in {time.monotonic() - began:.1f} s")
+    return 0
+
+
+def _running(options: argparse.Namespace) -> Target:
+    target = local.running(options.state)
+    if target is None:
+        raise StackError("not running")
+    return target
+
+
+def _status(options: argparse.Namespace) -> int:
+    target = local.running(options.state)
     if target is None:
         print("not running")
         return 1

@@ -9,6 +9,7 @@ from compose.errors import StackError
 
 # Debian's name first, then the upstream project's.
 PROGRAMS = {
+    "haproxy": ("haproxy",),
     "nginx": ("nginx",),
     "pgbouncer": ("pgbouncer",),
     "redis": ("redis-server", "valkey-server"),
@@ -17,7 +18,7 @@ PROGRAMS = {
     "exporter-node": ("prometheus-node-exporter", "node_exporter"),
     "exporter-postgres": ("prometheus-postgres-exporter", "postgres_exporter"),
     "exporter-redis": ("prometheus-redis-exporter", "redis_exporter"),
-    "exporter-nginx": ("prometheus-nginx-exporter", "nginx-prometheus-exporter"),
+    "exporter-blackbox": ("prometheus-blackbox-exporter", "blackbox_exporter"),
     "exporter-process": ("prometheus-process-exporter", "process-exporter"),
 }
 # Servers live in sbin, which is not on an ordinary user's PATH.

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import psutil
 
-from compose import database
 from compose.credentials import HOST, Credentials
 from compose.errors import StackError
 from compose.layout import CLONE, Layout
+from compose.listing import list_probes
 from compose.parts import Part, Stage
-from compose.readiness import Probe, list_probes
+from compose.readiness import Probe
 from compose.supervision import DEAD, Supervisor
 from compose.topology import Topology
 
-READY_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 60.0
 _POLL_S = 0.05
 
 OnPhase = Callable[[str], None]
@@ -82,13 +82,12 @@ def bring_up(
         await_ready({name: probes[name] for name in names}, supervisor, layout)
 
     on_phase("stores")
-    ready(start("stores"))
-    database.furnish(topology, credentials)
-    on_phase("schema")
-    ready(start("pool"))
+    ready(start("stores", "pool"))
+    on_phase("schema and service")
+    # Most of the service's start is imports, which need no schema.
+    started = start("service", "monitoring")
     run_service(("migrate",), service_environment)
-    on_phase("service")
-    ready(start("service", "monitoring"))
+    ready(started)
 
 
 def await_ready(
@@ -125,13 +124,17 @@ def tail(log: Path, lines: int = 3) -> str:
     return f"{' | '.join(said[-lines:]) or 'it logged nothing'} ({log})"
 
 
-def run_service(arguments: Iterable[str], environment: Mapping[str, str]) -> str:
-    """Run one command of the service and return what it printed; StackError with its last line of complaint."""
+def run_service(arguments: Iterable[str], environment: Mapping[str, str], *, is_shown: bool = False) -> str:
+    """Run one command of the service and return what it printed; StackError with its last line of complaint.
+
+    is_shown: it speaks to the caller's terminal instead.
+    """
     command = ("-m", "service", *arguments)
+    into = None if is_shown else subprocess.PIPE
     done = subprocess.run(
-        (sys.executable, *command), cwd=CLONE, env=environment, capture_output=True, text=True, check=False
+        (sys.executable, *command), cwd=CLONE, env=environment, stdout=into, stderr=into, text=True, check=False
     )
     if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        said = (done.stderr or "").strip().splitlines() or [f"exit status {done.returncode}"]
         raise StackError(f"python {' '.join(command[:3])} failed: {said[-1]}")
-    return done.stdout
+    return done.stdout or ""

@@ -3,43 +3,41 @@
 import json
 import re
 import shutil
-import string
-from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from compose import credentials as names
-from compose import supervision
+from compose import front, shard_map, supervision
+from compose.capacity import plan
 from compose.credentials import Credentials
+from compose.environment import service_environment
 from compose.layout import CLONE, Layout
+from compose.listing import list_jobs
 from compose.parts import Part, metrics_folder
+from compose.parts.service import list_instances
 from compose.scraping import prometheus_configuration
+from compose.standins import part as standins
+from compose.templates import fill
 from compose.topology import Topology
 
-HERE = Path(__file__).resolve().parent
 RULES = CLONE / "alerts" / "generated" / "rules.yaml"
 
 
-class _Template(string.Template):
-    """@{name}: dollars belong to nginx."""
-
-    delimiter = "@"
-
-
 def write(topology: Topology, layout: Layout, credentials: Credentials, parts: tuple[Part, ...]) -> None:
-    """Make each part's folder and its files in it, readable to the part alone."""
+    """Make each part's folder and its files in it, readable to the part alone, and the shard map."""
     folders = {part.name: layout.make_folder(part.name, part.user) for part in parts}
     texts = _texts(topology, layout, credentials, parts)
     for part in parts:
         for name, text in texts.get(part.name, {}).items():
             _write(folders[part.name] / name, text, part.user)
     _make_bucket(folders["store"] / "data")
-    for instance in (*topology.app_instances, *topology.worker_instances):
+    for instance in list_instances(topology):
         metrics_folder(layout, instance).mkdir()
     if layout.user:
-        # nginx is started as root and its worker, the servers' user, must reach its temporary files.
-        folders["nginx"].chmod(0o711)
+        for name in front.open_folders(topology):
+            folders[name].chmod(0o711)
+    shard_map.write(shard_map.path(layout), shard_map.spread(topology, credentials))
     layout.make_folder("supervisor", None)
     _write(supervision.configuration_path(layout), supervision.configure(topology, layout, credentials, parts), None)
 
@@ -59,66 +57,75 @@ def _write(path: Path, text: str, user: str | None) -> None:
         shutil.chown(path, user, user)
 
 
-def _fill(template: str, values: Mapping[str, object]) -> str:
-    return _Template((HERE / template).read_text()).substitute(values)
-
-
 def _texts(
     topology: Topology, layout: Layout, credentials: Credentials, parts: tuple[Part, ...]
 ) -> dict[str, dict[str, str]]:
     """Each part's files by name."""
     ports = topology.ports
+    jobs = list_jobs(topology)
     rules = RULES.read_text() if RULES.exists() else None
     rules_path = layout.folder("prometheus") / "rules.yaml" if rules else None
-    prometheus = {"prometheus.yml": yaml.safe_dump(dict(prometheus_configuration(topology, rules_path)))}
+    prometheus = {"prometheus.yml": yaml.safe_dump(dict(prometheus_configuration(topology, jobs, rules_path)))}
+    redis = {
+        "port": ports["redis"],
+        "password": credentials.redis,
+        "folder": layout.folder("redis"),
+        "clients": plan(topology).redis_clients,
+    }
     return {
-        "nginx": {"nginx.conf": _nginx(topology, layout)},
-        "postgres": {
-            "postgresql.conf": _fill("postgres/postgresql.conf", {"port": ports["postgres"]}),
-            "pg_hba.conf": _fill("postgres/pg_hba.conf", {}),
-            "password": credentials.superuser,
-        },
+        **_postgres(topology, credentials),
+        **front.front_texts(topology, layout, credentials),
+        **standins.standin_texts(topology, layout),
         "pgbouncer": _pgbouncer(topology, layout, credentials),
-        "redis": {
-            "redis.conf": _fill(
-                "redis/redis.conf",
-                {"port": ports["redis"], "password": credentials.redis, "folder": layout.folder("redis")},
-            )
-        },
+        "redis": {"redis.conf": fill("redis/redis.conf", redis)},
         "prometheus": prometheus | ({"rules.yaml": rules} if rules else {}),
+        "exporter-blackbox": {"blackbox.yml": fill("blackbox/blackbox.yml", {"timeout": "800ms"})},
         "exporter-process": {"processes.yml": yaml.safe_dump(_process_groups(layout, parts))},
         "collectors": {"collectors.json": json.dumps(_collectors(topology, layout, credentials), indent=1)},
     }
 
 
-def _nginx(topology: Topology, layout: Layout) -> str:
-    servers = (
-        f"server 127.0.0.1:{topology.ports[name]} max_fails=3 fail_timeout=1s;" for name in topology.app_instances
-    )
+def _postgres(topology: Topology, credentials: Credentials) -> dict[str, dict[str, str]]:
+    """The files of every server; a primary has nobody to follow."""
+    capacity = plan(topology)
     values = {
-        "user_line": f"user {layout.user};" if layout.user else "",
-        "folder": layout.folder("nginx"),
-        "logs": layout.logs,
-        "app_servers": "\n".join(f"        {server}" for server in servers),
-        "port": topology.ports["nginx"],
-        "status_port": topology.ports["nginx-status"],
+        "max_connections": capacity.max_connections,
+        "shared_buffers_mb": capacity.shared_buffers_mb,
+        "max_wal_mb": capacity.max_wal_mb,
+        "wal_keep_mb": capacity.wal_keep_mb,
     }
-    return _fill("nginx/nginx.conf", values)
+    access = fill("postgres/pg_hba.conf", {"replicator": names.REPLICATOR})
+    files = {}
+    for primary, replica in zip(topology.primary_instances, topology.replica_instances, strict=True):
+        follow = (
+            f"host={names.HOST} port={topology.ports[primary]} user={names.REPLICATOR} "
+            f"password={credentials.replicator} application_name={replica} sslmode=disable"
+        )
+        for server, conninfo in ((primary, ""), (replica, follow)):
+            own = {"port": topology.ports[server], "primary": conninfo}
+            files[server] = {
+                "postgresql.conf": fill("postgres/postgresql.conf", values | own),
+                "pg_hba.conf": access,
+            }
+    return files
 
 
 def _pgbouncer(topology: Topology, layout: Layout, credentials: Credentials) -> dict[str, str]:
+    capacity = plan(topology)
+    servers = (*topology.primary_instances, *topology.replica_instances)
     values = {
-        "database": names.DATABASE,
+        "databases": "\n".join(
+            f"{name} = host={names.HOST} port={topology.ports[name]} dbname={names.DATABASE}" for name in servers
+        ),
         "monitor": names.MONITOR,
         "port": topology.ports["pgbouncer"],
-        "postgres_port": topology.ports["postgres"],
         "folder": layout.folder("pgbouncer"),
-        # One connection a thread of the app: a benchmark of the database, not of the queue before it.
-        "pool_size": topology.app * topology.app_threads,
+        "client_connections": capacity.client_connections,
+        "server_pool": capacity.server_pool,
     }
     # In clear: PgBouncer needs the password itself to log in to PostgreSQL by SCRAM.
     users = f'"{names.ROLE}" "{credentials.database}"\n"{names.MONITOR}" "{credentials.monitor}"\n'
-    return {"pgbouncer.ini": _fill("pgbouncer/pgbouncer.ini", values), "userlist.txt": users}
+    return {"pgbouncer.ini": fill("pgbouncer/pgbouncer.ini", values), "userlist.txt": users}
 
 
 def _process_groups(layout: Layout, parts: tuple[Part, ...]) -> dict[str, list[dict[str, object]]]:
@@ -132,16 +139,27 @@ def _process_groups(layout: Layout, parts: tuple[Part, ...]) -> dict[str, list[d
 
 def _collectors(topology: Topology, layout: Layout, credentials: Credentials) -> dict[str, object]:
     ports = topology.ports
-    environment = names.service_environment(topology, credentials)
+    environment = service_environment(topology, layout, credentials)
+    edge_log, origin_log = front.cdn_logs(layout)
     return {
         "port": ports["collectors"],
         "stack": str(layout.state),
-        "instances": {
-            name: str(metrics_folder(layout, name)) for name in (*topology.app_instances, *topology.worker_instances)
-        },
+        "instances": {name: str(metrics_folder(layout, name)) for name in list_instances(topology)},
         "pgbouncer": names.postgres_url(names.MONITOR, credentials.monitor, ports["pgbouncer"], "pgbouncer"),
-        "memcached": environment["LIKESTORM_MEMCACHED"],
+        "postgres": {
+            name: names.postgres_url(names.MONITOR, credentials.monitor, ports[name])
+            for name in (*topology.primary_instances, *topology.replica_instances)
+        },
+        "memcached": {name: f"{names.HOST}:{ports[name]}" for name in topology.memcached_instances},
+        "nginx": {
+            name: f"http://{names.HOST}:{ports[f'{name}-status']}/stub_status" for name in topology.nginx_instances
+        },
         "redis": environment["LIKESTORM_REDIS_URL"],
         "store": environment["LIKESTORM_S3_ENDPOINT"],
+        "cdn": {
+            "status": f"http://{names.HOST}:{ports['cdn-status']}/stub_status",
+            "edge_log": str(edge_log),
+            "origin_log": str(origin_log),
+        },
         "queues": list(topology.workers),
     }

@@ -1,41 +1,89 @@
-"""The PostgreSQL cluster of a stack: made before the server starts, furnished when it answers."""
+"""The PostgreSQL clusters of a stack: one is made, and copied before any server starts."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from compose.credentials import DATABASE, MONITOR, ROLE, Credentials, postgres_url
+from compose.credentials import DATABASE, MONITOR, REPLICATOR, ROLE, Credentials
 from compose.errors import StackError
 from compose.layout import Layout
 from compose.supervision import environment
 from compose.topology import Topology
 
+TEMPLATE = "cluster"
+# Small segments: a cluster that has just been made is a third smaller, and there may be dozens of them in memory.
+WAL_SEGMENT_MB = 4
 
-def initialise(layout: Layout, programs: Mapping[str, str]) -> None:
-    """Run initdb; without syncing, for a crash now would only mean to start again."""
-    folder = layout.folder("postgres")
+
+def initialise(topology: Topology, layout: Layout, credentials: Credentials, programs: Mapping[str, str]) -> None:
+    """Make every primary's and replica's data folder; without syncing, for a crash now would only mean to start again.
+
+    All are copies of one, so a replica goes on from where its primary begins. StackError with what PostgreSQL said.
+    """
+    template = layout.make_folder(TEMPLATE, layout.user)
+    password = template / "password"
+    password.touch(mode=0o600)
+    password.write_text(credentials.superuser)
+    if layout.user:
+        shutil.chown(password, layout.user, layout.user)
+    data = template / "data"
+    _run(
+        layout, template, "initdb",
+        (programs["initdb"], "--pgdata", data, "--username", "postgres", "--pwfile", password,
+         "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--wal-segsize", str(WAL_SEGMENT_MB),
+         "--no-sync", "--no-instructions"),
+    )  # fmt: skip
+    # Alone on its files the server reads statements, a line each, and opens no port. With a primary's own settings: a
+    # replica must not find that its cluster was used with greater ones.
+    settings = f"config_file={layout.folder(topology.primary_instances[0])}/postgresql.conf"
+    _run(
+        layout, template, "the roles",
+        (programs["postgres"], "--single", "-F", "-D", data, "-c", settings, "template1"),
+        "".join(f"{statement}\n" for statement in _statements(credentials)),
+    )  # fmt: skip
+    folders = [layout.folder(name) for name in (*topology.primary_instances, *topology.replica_instances)]
+    with ThreadPoolExecutor(2) as threads:
+        for _ in threads.map(lambda folder: _copy(data, folder / "data"), folders):
+            pass
+    for name in topology.replica_instances:
+        (layout.folder(name) / "data" / "standby.signal").touch(mode=0o600)
+    shutil.rmtree(template)
+
+
+def _statements(credentials: Credentials) -> tuple[str, ...]:
+    """The service's role and database, and roles that may see every statistic, or copy the server, and nothing else.
+
+    Secrets are hexadecimal and need no quoting. A statement whose client has left must end some time, so the role has
+    a deadline; the commands that need longer set their own.
+    """
+    return (
+        f"CREATE ROLE {ROLE} LOGIN PASSWORD '{credentials.database}'",
+        f"ALTER ROLE {ROLE} SET statement_timeout = '30s'",
+        f"ALTER ROLE {ROLE} SET idle_in_transaction_session_timeout = '60s'",
+        f"CREATE ROLE {MONITOR} LOGIN PASSWORD '{credentials.monitor}' IN ROLE pg_monitor",
+        f"CREATE ROLE {REPLICATOR} LOGIN REPLICATION PASSWORD '{credentials.replicator}'",
+        # A database of its own would be one more in each copy.
+        f"ALTER DATABASE postgres RENAME TO {DATABASE}",
+        f"ALTER DATABASE {DATABASE} OWNER TO {ROLE}",
+    )
+
+
+def _run(layout: Layout, folder: Path, what: str, command: tuple[str | Path, ...], text: str = "") -> None:
     done = subprocess.run(
-        (programs["initdb"], "--pgdata", folder / "data", "--username", "postgres", "--pwfile", folder / "password",
-         "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions"),
-        user=layout.user, group=layout.user, cwd=folder, env=environment(layout),
+        command, user=layout.user, group=layout.user, cwd=folder, env=environment(layout), input=text,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    if done.returncode != 0:
-        raise StackError(f"postgres: initdb failed: {' '.join(done.stderr.split())[-300:]}")
+    # In single-user mode a statement that fails shows in what is said only.
+    if done.returncode != 0 or "ERROR:" in done.stderr + done.stdout:
+        raise StackError(f"postgres: {what} failed: {' '.join(done.stderr.split())[-300:]}")
 
 
-def furnish(topology: Topology, credentials: Credentials) -> None:
-    """Make the service's role and database, and a role that may see every statistic and nothing else."""
-    import psycopg
-    from psycopg import sql
-
-    url = postgres_url("postgres", credentials.superuser, topology.ports["postgres"], "postgres")
-    statements = (
-        ("CREATE ROLE {} LOGIN PASSWORD {}", ROLE, credentials.database),
-        ("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE pg_monitor", MONITOR, credentials.monitor),
+def _copy(source: Path, target: Path) -> None:
+    """With owners and modes; sparse or shared blocks where the file system has them."""
+    done = subprocess.run(
+        ("cp", "-a", "--reflink=auto", "--", source, target), capture_output=True, text=True, check=False
     )
-    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-        for statement, role, password in statements:
-            connection.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(password)))
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(ROLE))
-        )
+    if done.returncode != 0:
+        raise StackError(f"postgres: copying the cluster failed: {' '.join(done.stderr.split())[-300:]}")

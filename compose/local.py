@@ -1,32 +1,30 @@
 """The stack as processes of this machine: brought up, attached to, filled, audited and taken down."""
 
 import contextlib
-import fcntl
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 import psutil
 
-from compose import binaries, boot, configuration, database, processes, supervision
+from compose import binaries, boot, capacity, configuration, database, processes, promotion, supervision, tracker
 from compose.boot import OnPhase
-from compose.credentials import HOST, Credentials, service_environment
+from compose.credentials import HOST, Credentials, postgres_url
+from compose.environment import service_environment
 from compose.errors import StackError
+from compose.guards import alone, interruptible
 from compose.layout import CLONE, STATE, Layout, Storage, choose, find
-from compose.parts import STORES, list_parts
-from compose.scraping import ScrapeJob, list_jobs
+from compose.listing import list_jobs, list_parts
+from compose.parts.stores import ending_last
+from compose.scraping import ScrapeJob
 from compose.supervision import State, Supervisor
 from compose.topology import Topology
 
 CACHE = CLONE / ".cache"
-_STOP_TIMEOUT_S = 12.0
+_STOP_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 
 
@@ -52,6 +50,7 @@ class Target:
     url: str
     prometheus_url: str
     store_url: str
+    cdn_url: str
     state_dir: Path
     run_dir: Path
     logs_dir: Path
@@ -85,7 +84,7 @@ def up(
     on_phase is told what happens next; storage as choose() takes it. StackError when the stack cannot start, with
     nothing left behind.
     """
-    with _alone(state), _interruptible() as ignore_interrupts:
+    with alone(state), interruptible() as ignore_interrupts:
         programs = _vacate(topology, state)
         layout = choose(state, storage)
         try:
@@ -107,7 +106,7 @@ def start(
 
     fill is called when it runs, and is part of the start: if it fails or is interrupted, the stack is taken down.
     """
-    with _alone(state), _interruptible() as ignore_interrupts:
+    with alone(state), interruptible() as ignore_interrupts:
         programs = _vacate(topology, state)
         layout = choose(state, storage)
         try:
@@ -137,10 +136,35 @@ def running(state: Path = STATE) -> Target | None:
     return target if target.supervisor.answers() else None
 
 
-def seed(target: Target, *, users: int, photos_per_user: int, follows_per_user: int, seed: int) -> Path:
+def promote(target: Target, server: str, on_step: promotion.OnStep = _ignore_phase) -> None:
+    """Put a primary's replica in its place, whether it still runs or not.
+
+    UsageError when there is no such server or it has no replica left, StackError when it cannot be done.
+    """
+    port = target.topology.ports.get(f"{server}-replica", 0)
+    url = postgres_url("postgres", _secrets(target).superuser, port)
+    promotion.promote(target.supervisor, Path(target.environment["LIKESTORM_SHARDS"]), server, url, on_step)
+
+
+def read_errors(target: Target) -> Mapping[str, tracker.Issue] | None:
+    """Every issue of the error tracker by its id; None without a tracker, StackError when it does not answer."""
+    return tracker.read(target.topology, _secrets(target)) if target.topology.errors else None
+
+
+def _secrets(target: Target) -> Credentials:
+    record = _read_record(find(target.state_dir))
+    if record is None:
+        raise StackError("not running")
+    return record.credentials
+
+
+def seed(
+    target: Target, *, users: int, photos_per_user: int, follows_per_user: int, seed: int, is_shown: bool = False
+) -> Path:
     """Empty the stores, fill them with this data, and return the manifest of what is there.
 
-    The same numbers give the same data. StackError with the seeder's own complaint.
+    The same numbers give the same data. is_shown: the seeder's progress goes to the caller's terminal. StackError with
+    the seeder's own complaint.
     """
     numbers = {
         "--users": users,
@@ -149,7 +173,8 @@ def seed(target: Target, *, users: int, photos_per_user: int, follows_per_user: 
         "--seed": seed,
     }
     options = [text for name, number in numbers.items() for text in (name, str(number))]
-    boot.run_service(("seed", *options, "--cache", str(CACHE), "--manifest", str(manifest(target))), target.environment)
+    arguments = ("seed", *options, "--cache", str(CACHE), "--manifest", str(manifest(target)))
+    boot.run_service(arguments, target.environment, is_shown=is_shown)
     return manifest(target)
 
 
@@ -164,53 +189,13 @@ def audit(target: Target, since: datetime) -> dict[str, list[str]]:
     return msgspec.json.decode(printed, type=dict[str, list[str]])
 
 
-@contextlib.contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """Nobody else starts a stack from this state directory meanwhile."""
-    state.mkdir(parents=True, exist_ok=True)
-    folder = os.open(state, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StackError(f"somebody else is running or starting a stack from {state}") from error
-        yield
-    finally:
-        os.close(folder)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[Callable[[], None]]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt until the function that is yielded is called, then do nothing.
-
-    Python delivers signals to the main thread; in another one this changes nothing.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    def set_both(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, handler)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    set_both(interrupt)
-    try:
-        yield lambda: set_both(signal.SIG_IGN)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _vacate(topology: Topology, state: Path) -> Mapping[str, str]:
     """Make sure that a stack can start here, sweep up what a killed one left, and return where the programs are."""
     programs = binaries.locate()
     if running(state):
         raise StackError(f"a stack already runs from {state} (make down)")
     stop(state)
+    capacity.check(topology)
     boot.check_ports(topology)
     return programs
 
@@ -224,7 +209,7 @@ def _begin(topology: Topology, layout: Layout, programs: Mapping[str, str], on_p
     pid = supervision.launch(layout, tied=tied)
     record = _Record(topology, credentials, pid, processes.birth(pid))
     _write_record(layout, record)
-    database.initialise(layout, programs)
+    database.initialise(topology, layout, credentials, programs)
     target = _target(layout, record)
     boot.await_supervisor(target.supervisor, layout, lambda: processes.is_alive(record.pid, record.born))
     boot.bring_up(topology, layout, credentials, parts, target.supervisor, on_phase, target.environment)
@@ -235,14 +220,15 @@ def _target(layout: Layout, record: _Record) -> Target:
     ports = record.topology.ports
     return Target(
         topology=record.topology,
-        url=f"http://{HOST}:{ports['nginx']}",
+        url=f"http://{HOST}:{ports['front']}",
         prometheus_url=f"http://{HOST}:{ports['prometheus']}",
         store_url=f"http://{HOST}:{ports['store']}",
+        cdn_url=f"http://{HOST}:{ports['cdn']}",
         state_dir=layout.state,
         run_dir=layout.run,
         logs_dir=layout.logs,
         storage=layout.storage,
-        environment=supervision.environment(layout) | service_environment(record.topology, record.credentials),
+        environment=supervision.environment(layout) | service_environment(record.topology, layout, record.credentials),
         scrape_jobs=list_jobs(record.topology),
         supervisor=Supervisor(ports["supervisor"], record.credentials.supervisor),
         supervisor_pid=record.pid,
@@ -275,10 +261,11 @@ def _end(layout: Layout) -> bool:
 
 
 def _stop_orderly(target: Target) -> None:
-    """First whatever asks the stores, then the stores, then supervisord."""
+    """First whatever asks others, then whom it asks, then supervisord."""
     deadline = time.monotonic() + _STOP_TIMEOUT_S
     states = target.states()
-    for names in (states.keys() - STORES, states.keys() & STORES):
+    last = states.keys() & ending_last(target.topology)
+    for names in (states.keys() - last, last):
         target.supervisor.stop(names)
         while any(state.pid for name, state in target.states().items() if name in names):
             if time.monotonic() > deadline:

@@ -4,7 +4,8 @@ import http.client
 import socket
 from collections.abc import Callable, Mapping
 
-from compose.credentials import HOST, ROLE, Credentials, postgres_url
+from compose.credentials import DATABASE, HOST, ROLE, Credentials, postgres_url
+from compose.parts.service import worker_part
 from compose.topology import Topology
 
 Probe = Callable[[], None]
@@ -17,41 +18,51 @@ class NotReadyError(Exception):
     """The part answered, but not what a working one answers."""
 
 
-def list_probes(topology: Topology, credentials: Credentials) -> Mapping[str, Probe]:
+def core_probes(topology: Topology, credentials: Credentials) -> Mapping[str, Probe]:
     """One probe a part; parts without a port of their own are asked through what knows of them."""
-    ports = topology.ports
+    ports, superuser = topology.ports, credentials.superuser
     probes: dict[str, Probe] = {
-        "postgres": _sql("postgres", credentials.superuser, ports["postgres"], "postgres"),
-        "pgbouncer": _sql(ROLE, credentials.database, ports["pgbouncer"]),
+        "pgbouncer": _sql(ROLE, credentials.database, ports["pgbouncer"], topology.primary_instances[0]),
         "redis": _redis(ports["redis"], credentials.redis),
-        "memcached": _memcached(ports["memcached"]),
-        "store": _http(ports["store"], "/", status=403),  # it refuses whoever does not sign
-        "nginx": _http(ports["nginx-status"], "/stub_status"),
-        "prometheus": _http(ports["prometheus"], "/-/ready"),
-        "collectors": _http(ports["collectors"], "/"),
+        "store": http_probe(ports["store"], "/", status=403),  # it refuses whoever does not sign
+        "prometheus": http_probe(ports["prometheus"], "/-/ready"),
+        "collectors": http_probe(ports["collectors"], "/"),
     }
-    probes |= {name: _http(ports[name], "/readyz") for name in topology.app_instances}
-    probes |= {name: _http(ports[name], "/") for name in ports if name.startswith("exporter-")}
+    probes |= {name: _sql("postgres", superuser, ports[name], DATABASE) for name in topology.primary_instances}
+    probes |= {name: _replica(superuser, ports[name]) for name in topology.replica_instances}
+    probes |= {name: _memcached(ports[name]) for name in topology.memcached_instances}
+    probes |= {name: http_probe(ports[name], "/readyz") for name in topology.app_instances}
+    probes |= {name: http_probe(ports[name], "/") for name in ports if name.startswith("exporter-")}
     probes |= {
-        name: _workers(ports["redis"], credentials.redis, queue, topology.workers[queue])
-        for name, queue in topology.worker_instances.items()
+        worker_part(queue): _workers(ports["redis"], credentials.redis, queue, count)
+        for queue, count in topology.workers.items()
     }
     return probes
 
 
-def _sql(user: str, password: str, port: int, database: str | None = None) -> Probe:
-    url = postgres_url(user, password, port, database) if database else postgres_url(user, password, port)
+def _sql(user: str, password: str, port: int, database: str, question: str = "SELECT true") -> Probe:
+    url = postgres_url(user, password, port, database)
 
     def probe() -> None:
         import psycopg
 
         with psycopg.connect(url, connect_timeout=2, prepare_threshold=None) as connection:
-            connection.execute("SELECT 1")
+            row = connection.execute(question.encode()).fetchone()
+        if not row or not row[0]:
+            raise NotReadyError(f"{question!r} is not true")
 
     return probe
 
 
-def _http(port: int, path: str, status: int = 200) -> Probe:
+def _replica(password: str, port: int) -> Probe:
+    """It answers, and it follows its primary."""
+    question = "SELECT bool_or(status = 'streaming') FROM pg_stat_wal_receiver"
+    return _sql("postgres", password, port, DATABASE, question)
+
+
+def http_probe(port: int, path: str, status: int = 200) -> Probe:
+    """GET path gives this status."""
+
     def probe() -> None:
         connection = http.client.HTTPConnection(HOST, port, timeout=_TIMEOUT_S)
         try:
@@ -80,7 +91,7 @@ def _memcached(port: int) -> Probe:
 
 
 def _workers(port: int, password: str, queue: str, count: int) -> Probe:
-    """All workers of the queue have registered; they cannot be told apart by part."""
+    """All workers of the queue have registered."""
 
     def probe() -> None:
         _ask(port, f"AUTH {password}\r\nSCARD rq:workers:{queue}\r\n", f"+OK\r\n:{count}\r\n")

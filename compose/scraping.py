@@ -1,13 +1,12 @@
 """What Prometheus scrapes, and as which job and instance."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from compose.credentials import HOST
+from compose.parts.service import worker_part
 from compose.topology import Topology
-
-INTERVAL = "1s"
 
 
 @dataclass(frozen=True)
@@ -16,6 +15,7 @@ class ScrapeJob:
 
     is_instrument: a scrape that fails is the instrument's own failure. Not so for the service's instances: their
     collector answers 503 when the instance is dead. (A dead store shows in redis_up and its like.)
+    parameters: of the request, after the path.
     """
 
     job: str
@@ -23,10 +23,13 @@ class ScrapeJob:
     port: int
     path: str
     is_instrument: bool
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-def list_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
-    """Every target; the instance is the name of the part, or of the kind where one target speaks for several."""
+def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
+    """The targets of this folder's own parts; the instance is the name of the part, or of the kind where one target
+    speaks for several.
+    """
     ports = topology.ports
 
     def instrument(job: str, part: str, path: str = "/metrics") -> ScrapeJob:
@@ -35,42 +38,72 @@ def list_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
     def instance(job: str, name: str) -> ScrapeJob:
         return ScrapeJob(job, name, ports["collectors"], f"/service/{name}", is_instrument=False)
 
+    def collected(job: str, name: str, folder: str | None = None) -> ScrapeJob:
+        return ScrapeJob(job, name, ports["collectors"], f"/{folder or job}/{name}", is_instrument=True)
+
     return (
         *(instance("app", name) for name in topology.app_instances),
-        *(instance("worker", name) for name in topology.worker_instances),
-        instrument("nginx", "exporter-nginx"),
+        *(instance("worker", worker_part(queue)) for queue in topology.workers),
+        *(collected("nginx", name) for name in topology.nginx_instances),
+        *(collected("memcached", name) for name in topology.memcached_instances),
+        *(collected("postgres", name, "pg") for name in (*topology.primary_instances, *topology.replica_instances)),
         instrument("postgres", "exporter-postgres"),
         instrument("redis", "exporter-redis"),
         instrument("node", "exporter-node"),
         instrument("process", "exporter-process"),
-        *(instrument(job, "collectors", f"/{job}") for job in ("pgbouncer", "memcached", "rq", "store")),
+        *(instrument(job, "collectors", f"/{job}") for job in ("pgbouncer", "rq", "store")),
         instrument("prometheus", "prometheus"),
     )
 
 
-def prometheus_configuration(topology: Topology, rules: Path | None) -> Mapping[str, object]:
+def prometheus_configuration(
+    topology: Topology, jobs: tuple[ScrapeJob, ...], rules: Path | None
+) -> Mapping[str, object]:
     """prometheus.yml as data; `rules` is the file of alerts, if there is one."""
-    jobs = list_jobs(topology)
+    interval = f"{topology.scrape_interval_s}s"
+    relabelling = {"postgres": _servers_by_name(topology)}
     return {
-        "global": {"scrape_interval": INTERVAL, "scrape_timeout": INTERVAL, "evaluation_interval": "5s"},
+        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "5s"},
         "rule_files": [str(rules)] if rules else [],
-        "scrape_configs": [_scrape_configuration(name, jobs) for name in dict.fromkeys(job.job for job in jobs)],
+        "scrape_configs": [
+            _scrape_configuration(name, jobs, relabelling.get(name, [])) for name in dict.fromkeys(j.job for j in jobs)
+        ],
     }
 
 
-def _scrape_configuration(name: str, jobs: tuple[ScrapeJob, ...]) -> Mapping[str, object]:
+def _scrape_configuration(
+    name: str, jobs: tuple[ScrapeJob, ...], relabelling: list[Mapping[str, object]]
+) -> Mapping[str, object]:
     return {
         "job_name": name,
         "static_configs": [
             {
                 "targets": [f"{HOST}:{job.port}"],
-                "labels": {"instance": job.instance, "__metrics_path__": job.path},
+                "labels": {
+                    "instance": job.instance,
+                    "__metrics_path__": job.path,
+                    **{f"__param_{parameter}": value for parameter, value in job.parameters.items()},
+                },
             }
             for job in jobs
             if job.job == name
         ],
-        # What the exporters tell of their own runtime would be half of all series.
         "metric_relabel_configs": [
+            # What the exporters tell of their own runtime would be half of all series.
             {"source_labels": ["__name__"], "regex": "(go|promhttp)_.*", "action": "drop"},
+            *relabelling,
         ],
     }
+
+
+def _servers_by_name(topology: Topology) -> list[Mapping[str, object]]:
+    """The exporter knows PostgreSQL's servers by their addresses; whether any of them is up is no news."""
+    return [
+        {"source_labels": ["__name__", "instance"], "regex": "pg_up;postgres", "action": "drop"},
+        *(
+            {"source_labels": ["server"], "regex": f"{HOST}:{topology.ports[name]}", "target_label": "instance",
+             "replacement": name}
+            for name in (*topology.primary_instances, *topology.replica_instances)
+        ),
+        {"regex": "server", "action": "labeldrop"},
+    ]  # fmt: skip

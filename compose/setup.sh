@@ -1,15 +1,18 @@
 #!/bin/sh
 # Makes the clone ready: a virtual environment with the locked dependencies, and the server packages.
-#   setup.sh run|dev      run (the default): what a bench needs; dev: lint and tests on top
+#   setup.sh run|dev|errors   run (the default): what a bench needs; dev: lint and tests on top; errors: the error
+#                             tracker, whose dependencies are not ours, in an environment of its own
 # Does nothing, and says nothing, when all is there. Exit status: 0 ready, 1 a step failed, 2 cannot be done here.
 set -eu
 
 kind=${1:-run}
 os_release=${OS_RELEASE:-/etc/os-release}
-packages_file=${PACKAGES_FILE:-compose/packages.txt}
+packages_files=${PACKAGES_FILE:-compose/packages.txt}
+[ "$kind" != dev ] || packages_files="$packages_files compose/packages-dev.txt"
 cd "$(dirname "$0")/.."
 root=$(pwd)
 venv=$root/.venv
+[ "$kind" != errors ] || venv=$root/.venv-errors
 logs=$root/.cache/setup
 # Servers live in sbin, and PostgreSQL's programs in a folder of their version.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -37,10 +40,11 @@ installed() (
 )
 
 missing_packages() {
-    while read -r package program; do
+    # shellcheck disable=SC2086  # a list of files
+    cat $packages_files | while read -r package program; do
         case $package in '' | '#'*) continue ;; esac
         installed "$program" || echo "$package"
-    done <"$packages_file" | sort -u | tr '\n' ' '
+    done | sort -u | tr '\n' ' '
 }
 
 # A Python that can make virtual environments; nothing when there is none.
@@ -99,12 +103,12 @@ make_venv() (
     rm -f "$venv"/stamp-*
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
         --requirement "requirements/$kind.txt" >"$logs/pip.log" 2>&1 || fail_pip
+    stamp_of "$kind" >"$venv/stamp-$kind"
     # dev's lock contains run's.
-    stamp_of run >"$venv/stamp-run"
-    [ "$kind" = run ] || stamp_of dev >"$venv/stamp-dev"
+    [ "$kind" != dev ] || stamp_of run >"$venv/stamp-run"
 )
 
-[ "$kind" = run ] || [ "$kind" = dev ] || refuse "unknown kind '$kind': run or dev"
+case $kind in run | dev | errors) ;; *) refuse "unknown kind '$kind': run, dev or errors" ;; esac
 
 wanted= status=0
 missing=$(missing_packages)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compose.capacity import plan
 from compose.credentials import HOST, Credentials
 from compose.errors import StackError
 from compose.layout import CLONE, Layout
-from compose.parts import STAGES, Part
+from compose.parts import STAGES, Part, launcher
 from compose.topology import Topology
 
 # By this in their environment the stack's processes are found again, whoever lost track of them.
@@ -25,6 +26,8 @@ DEAD = frozenset({"BACKOFF", "EXITED", "FATAL", "UNKNOWN"})
 _USER = "likestorm"
 _RPC_TIMEOUT_S = 5.0
 # What the parts inherit of the caller's environment; more would let one run differ from the next.
+# Where glibc keeps a heap for each of many threads, freed memory stays with whichever needed it last.
+_LEAN = {"MALLOC_ARENA_MAX": "2"}
 _INHERITED = ("PATH", "HOME", "USER", "TMPDIR", "TZ")
 
 
@@ -59,7 +62,8 @@ def configure(topology: Topology, layout: Layout, credentials: Credentials, part
         "pidfile": layout.folder("supervisor") / "pid",
         "childlogdir": layout.logs,
         "identifier": "likestorm",
-        "minfds": 4096,
+        # Its children inherit it, and PgBouncer needs a file for each of its clients.
+        "minfds": max(4096, plan(topology).max_files),
     }
     if os.geteuid() == 0:
         daemon["user"] = "root"  # said aloud, or it warns of it
@@ -79,7 +83,7 @@ def configure(topology: Topology, layout: Layout, credentials: Credentials, part
 
 def _program(part: Part, layout: Layout) -> dict[str, object]:
     program: dict[str, object] = {
-        "command": shlex.join(("nice", "-n", str(part.niceness), *part.command)),
+        "command": shlex.join(launcher(part)),
         "directory": CLONE if part.command[0] == sys.executable else layout.folder(part.name),
         "environment": ",".join(f'{name}="{value}"' for name, value in part.environment.items()),
         "autostart": "false",
@@ -87,7 +91,7 @@ def _program(part: Part, layout: Layout) -> dict[str, object]:
         "startsecs": 1,
         "startretries": 10,
         "stopsignal": part.stop_signal,
-        "stopwaitsecs": 5,
+        "stopwaitsecs": part.patience_s,
         "stopasgroup": "false",
         "killasgroup": "true",
         # Ended in reverse, so that nobody misses what it needs.
@@ -126,7 +130,7 @@ def environment(layout: Layout) -> dict[str, str]:
     """What every process of the stack is told, ours and the servers'."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     own = {MARK: str(layout.state), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(CLONE)}
-    return inherited | own
+    return inherited | own | _LEAN
 
 
 class _Transport(xmlrpc.client.Transport):

@@ -1,63 +1,121 @@
 """How many of each part run, what they are called, and which loopback port each one has."""
 
-from collections.abc import Mapping
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from compose.errors import UsageError
 
 DEFAULT_BASE_PORT = 8400
+LOWEST_BASE_PORT, HIGHEST_PORT = 1024, 65535
+TOPOLOGIES = Path(__file__).resolve().parent / "topologies"
+DEFAULT = "small"
 
-# Distance of each part's port from the base port. App instances follow from FIRST_APP on, one port each.
+QUEUES = ("push", "fanout", "thumbnails", "share")
+# Ids have 13 bits for the logical shard.
+MOST_SHARDS = 8192
+
+# Distance of each single part's port from the base port; parts of which there are several follow from FIRST_OF_SEVERAL.
 OFFSETS: Mapping[str, int] = MappingProxyType(
     {
-        "nginx": 0,  # what clients talk to
-        "nginx-status": 1,  # nginx's own counters
+        "front": 0,  # the balancer: what clients talk to
+        "balancer-status": 1,  # haproxy's own page and metrics
         "supervisor": 2,
         "prometheus": 3,
         "pgbouncer": 4,
-        "postgres": 5,
+        "cdn": 5,  # the edge: where photos are looked at
         "redis": 6,
-        "memcached": 7,
+        "origin": 7,  # behind the edge: signs what goes to the store
         "store": 8,
         "collectors": 9,
         "exporter-node": 10,
         "exporter-postgres": 11,
         "exporter-redis": 12,
-        "exporter-nginx": 13,
         "exporter-process": 14,
+        "exporter-blackbox": 15,
+        "signer": 16,
+        "standin-push": 17,  # HTTP/2 with TLS, as Apple's
+        "standins": 18,  # the two social networks, and what tells the stand-ins to fail
+        "errors": 19,
+        "cdn-status": 20,
     }
 )
-FIRST_APP = 20
-LOWEST_BASE_PORT, HIGHEST_BASE_PORT = 1024, 60000
+FIRST_OF_SEVERAL = 30
 
 
 @dataclass(frozen=True)
 class Topology:
-    """One shape of the stack; `workers` maps a queue to its number of worker processes."""
+    """One shape of the stack; each primary has one streaming replica, each queue its own workers.
+
+    media_map_entries: how many photos Redis's map of owners is laid out for. scrape_interval_s: of Prometheus.
+    errors: whether an error tracker belongs to it.
+    """
 
     name: str
+    nginx: int
     app: int
     app_threads: int
+    primaries: int
+    logical_shards: int
+    memcached: int
+    media_map_entries: int
+    scrape_interval_s: int
     workers: Mapping[str, int]
     base_port: int = DEFAULT_BASE_PORT
+    errors: bool = False
 
     def __post_init__(self) -> None:
-        if not LOWEST_BASE_PORT <= self.base_port <= HIGHEST_BASE_PORT:
-            raise UsageError(
-                f"base port {self.base_port} is not between {LOWEST_BASE_PORT} and {HIGHEST_BASE_PORT} (BASE_PORT=)"
-            )
+        if self.base_port < LOWEST_BASE_PORT or self.base_port + self.ports_span > HIGHEST_PORT + 1:
+            highest = HIGHEST_PORT + 1 - self.ports_span
+            raise UsageError(f"base port {self.base_port} is not between {LOWEST_BASE_PORT} and {highest} (BASE_PORT=)")
 
     @property
     def ports(self) -> Mapping[str, int]:
-        """Every port that the stack opens, by part; nginx's second one is called nginx-status."""
-        offsets = dict(OFFSETS) | {name: FIRST_APP + index for index, name in enumerate(self.app_instances)}
+        """Every port that the stack opens, by part; each nginx has a second one for its counters, nginx-1-status."""
+        offsets = dict(OFFSETS) | {name: FIRST_OF_SEVERAL + index for index, name in enumerate(self._several())}
         return {name: self.base_port + offset for name, offset in offsets.items()}
+
+    @property
+    def ports_span(self) -> int:
+        """How many ports from the base port on belong to the stack."""
+        return FIRST_OF_SEVERAL + sum(1 for _ in self._several())
+
+    def _several(self) -> Iterator[str]:
+        yield from self.nginx_instances
+        yield from (f"{name}-status" for name in self.nginx_instances)
+        yield from self.app_instances
+        yield from self.primary_instances
+        yield from self.replica_instances
+        yield from self.memcached_instances
+
+    @property
+    def nginx_instances(self) -> tuple[str, ...]:
+        """nginx-1, nginx-2, …"""
+        return _numbered("nginx", self.nginx)
 
     @property
     def app_instances(self) -> tuple[str, ...]:
         """app-1, app-2, …"""
-        return tuple(f"app-{number}" for number in range(1, self.app + 1))
+        return _numbered("app", self.app)
+
+    @property
+    def primary_instances(self) -> tuple[str, ...]:
+        """postgres-1, postgres-2, …"""
+        return _numbered("postgres", self.primaries)
+
+    @property
+    def replica_instances(self) -> tuple[str, ...]:
+        """postgres-1-replica, …, in the order of their primaries."""
+        return tuple(f"{name}-replica" for name in self.primary_instances)
+
+    @property
+    def memcached_instances(self) -> tuple[str, ...]:
+        """memcached-1, memcached-2, …"""
+        return _numbered("memcached", self.memcached)
 
     @property
     def worker_instances(self) -> Mapping[str, str]:
@@ -67,13 +125,75 @@ class Topology:
         }
 
 
-# Fits 2 cores beside the load generator.
-SMALL = Topology("small", app=2, app_threads=8, workers={"thumbnails": 2})
-TOPOLOGIES: Mapping[str, Topology] = MappingProxyType({SMALL.name: SMALL})
+def _numbered(kind: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{kind}-{number}" for number in range(1, count + 1))
+
+
+def known() -> list[str]:
+    """The names of the topologies that come along."""
+    return sorted(file.stem for file in TOPOLOGIES.glob("*.toml"))
 
 
 def named(name: str, base_port: int = DEFAULT_BASE_PORT) -> Topology:
-    """The topology of that name on these ports; UsageError lists the known names or says how the port is wrong."""
-    if name not in TOPOLOGIES:
-        raise UsageError(f"unknown topology {name!r}, known: {', '.join(TOPOLOGIES)}")
-    return replace(TOPOLOGIES[name], base_port=base_port)
+    """The topology of that name, or in that file (.toml), on these ports; UsageError says what is wrong and where."""
+    path = Path(name) if name.endswith(".toml") else TOPOLOGIES / f"{name}.toml"
+    try:
+        text = path.read_text()
+    except OSError as error:
+        if path.parent == TOPOLOGIES:
+            raise UsageError(f"unknown topology {name!r}, known: {', '.join(known())}; or a .toml file") from error
+        raise UsageError(f"{path}: {error.strerror}") from error
+    return replace(parse(text, str(path)), base_port=base_port)
+
+
+def parse(text: str, where: str) -> Topology:
+    """A topology from TOML; UsageError names `where` and the line of what is wrong with it."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where}: {error}") from error
+    keys = [key for key in Topology.__dataclass_fields__ if key not in ("name", "workers", "base_port", "errors")]
+    workers = content.pop("workers", {})
+    if not isinstance(workers, dict):
+        raise UsageError(f"{where}:{_line(text, 'workers')}: workers is a table, [workers]")
+    _check(content, keys, text, where)
+    _check(workers, QUEUES, text, where, "workers")
+    if content["logical_shards"] > MOST_SHARDS:
+        raise UsageError(
+            f"{where}:{_line(text, 'logical_shards')}: {content['logical_shards']} logical shards, "
+            f"but ids have room for {MOST_SHARDS}"
+        )
+    if content["logical_shards"] < content["primaries"]:
+        raise UsageError(
+            f"{where}:{_line(text, 'logical_shards')}: {content['logical_shards']} logical shards cannot be spread "
+            f"over {content['primaries']} primaries"
+        )
+    return Topology(name=Path(where).stem, workers=dict(workers), **content)
+
+
+def _check(given: Mapping[str, Any], keys: tuple[str, ...] | list[str], text: str, where: str, table: str = "") -> None:
+    """All keys are there, no others, and each is a whole number above 0."""
+    prefix = f"{table}." if table else ""
+    for key, value in given.items():
+        line = _line(text, key, table)
+        if key not in keys:
+            raise UsageError(f"{where}:{line}: unknown key {prefix}{key}, known: {', '.join(keys)}")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UsageError(f"{where}:{line}: {prefix}{key} must be a whole number above 0, not {value!r}")
+    missing = [prefix + key for key in keys if key not in given]
+    if missing:
+        raise UsageError(f"{where}: {', '.join(missing)} missing")
+
+
+def _line(text: str, key: str, table: str = "") -> int:
+    """The line in which a key is set, 1 where that cannot be told."""
+    current = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[+\s*(\S+?)\s*\]", line)
+        if header:
+            current = header[1]
+        if (header and not table and current == key) or (
+            current == table and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line)
+        ):
+            return number
+    return 1

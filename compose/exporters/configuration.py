@@ -9,19 +9,32 @@ from compose.errors import StackError
 
 
 @dataclass(frozen=True)
+class CdnConfiguration:
+    """status: URL of nginx's counters. edge_log, origin_log: files of requests."""
+
+    status: str
+    edge_log: str
+    origin_log: str
+
+
+@dataclass(frozen=True)
 class Configuration:
     """port: where to listen on loopback. stack: the mark of our processes. instances: metrics directory by instance.
 
-    pgbouncer: URL of the admin console. memcached: HOST:PORT. redis, store: URLs.
+    pgbouncer: URL of the admin console. By instance: postgres URLs, memcached HOST:PORT, nginx URLs of the counters.
+    redis, store: URLs.
     """
 
     port: int
     stack: str
     instances: dict[str, str]
     pgbouncer: str
-    memcached: str
+    postgres: dict[str, str]
+    memcached: dict[str, str]
+    nginx: dict[str, str]
     redis: str
     store: str
+    cdn: CdnConfiguration
     queues: list[str]
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 import psutil
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 
+from compose.cdn.requests import Cdn
 from compose.credentials import HOST
 from compose.exporters.backend import Backend, Read
 from compose.exporters.configuration import Configuration
 from compose.exporters.instances import Instance
 from compose.exporters.memcached import Memcached
+from compose.exporters.nginx import Nginx
 from compose.exporters.pgbouncer import PgBouncer
+from compose.exporters.postgres import Postgres
 from compose.exporters.rq import Queues
 from compose.exporters.store import Store
 
@@ -22,14 +25,19 @@ Page = Callable[[], bytes | None]
 
 
 def list_pages(configuration: Configuration) -> Mapping[str, Page]:
-    """Every path and what it answers."""
+    """Every path and what it answers; of a backend's path the first part names its metrics."""
     backends: dict[str, Read] = {
         "pgbouncer": PgBouncer(configuration.pgbouncer),
-        "memcached": Memcached(configuration.memcached),
         "rq": Queues(configuration.redis, configuration.queues),
         "store": Store(configuration.store),
+        "cdn": Cdn(configuration.cdn.status, Path(configuration.cdn.edge_log), Path(configuration.cdn.origin_log)),
+        **{f"pg/{name}": Postgres(url) for name, url in configuration.postgres.items()},
+        **{f"memcached/{name}": Memcached(address) for name, address in configuration.memcached.items()},
+        **{f"nginx/{name}": Nginx(url) for name, url in configuration.nginx.items()},
     }
-    pages: dict[str, Page] = {f"/{name}": _backend_page(name, read) for name, read in backends.items()}
+    pages: dict[str, Page] = {
+        f"/{path}": _backend_page(path.partition("/")[0], read) for path, read in backends.items()
+    }
     for name, folder in configuration.instances.items():
         pages[f"/service/{name}"] = _instance_page(Instance(configuration.stack, name, Path(folder)))
     paths = "".join(f"{path}\n" for path in pages).encode()

@@ -1,7 +1,6 @@
 """One whole stack for all tests of this folder, and what is needed to start smaller ones."""
 
 import contextlib
-import random
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +12,13 @@ from compose.errors import StackError
 from compose.local import Target
 from compose.topology import Topology, named
 from tests.compose.stacks import check_free, is_listening, list_processes
+from tests.ports import base_ports
 
 
 @pytest.fixture(scope="session")
 def base_port() -> int:
-    """A base port with nobody on any of its ports; below the range from which clients' own ports come."""
-    for _ in range(50):
-        candidate = random.randrange(11000, 30000, 100)
+    """A base port with nobody on any of its ports."""
+    for candidate in base_ports():
         with contextlib.suppress(StackError):
             check_free(candidate)
             return candidate

@@ -3,15 +3,20 @@
 import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import psycopg
 
-from compose import boot
+from compose import binaries, boot, configuration, database, layout, processes, shard_map, supervision
+from compose.credentials import DATABASE, MONITOR, Credentials, postgres_url
 from compose.layout import Layout
-from compose.supervision import MARK
-from compose.topology import named
+from compose.listing import list_parts, list_probes
+from compose.shard_map import ShardMap
+from compose.supervision import MARK, Supervisor
+from compose.topology import Topology, named
 
 
 def check_free(base_port: int) -> None:
@@ -50,3 +55,66 @@ def is_listening(port: int) -> bool:
     """Whether somebody accepts connections on the port."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass(frozen=True)
+class Databases:
+    """A stack's PostgreSQL servers behind its PgBouncer, and nothing else of it."""
+
+    topology: Topology
+    layout: Layout
+    credentials: Credentials
+    supervisor: Supervisor
+
+    @property
+    def map_file(self) -> Path:
+        return shard_map.path(self.layout)
+
+    @property
+    def shards(self) -> ShardMap:
+        return shard_map.read(self.map_file)
+
+    def pid(self, server: str) -> int:
+        return self.supervisor.states()[server].pid
+
+    def url(self, server: str, user: str = "postgres") -> str:
+        """Past PgBouncer."""
+        password = {"postgres": self.credentials.superuser, MONITOR: self.credentials.monitor}[user]
+        return postgres_url(user, password, self.topology.ports[server], DATABASE)
+
+    def ask(self, url: str, statement: str) -> object:
+        """The first column of the first row."""
+        with psycopg.connect(url, autocommit=True, connect_timeout=3, prepare_threshold=None) as connection:
+            found = connection.execute(statement.encode())
+            row = found.fetchone() if found.description else None
+        return row[0] if row else None
+
+    def make_notes(self) -> None:
+        """A table to write to, on every primary."""
+        for server in self.shards.servers.values():
+            self.ask(server.primary, "CREATE TABLE notes (id bigint PRIMARY KEY, text text NOT NULL)")
+
+
+@contextlib.contextmanager
+def databases(topology: Topology, state: Path) -> Iterator[Databases]:
+    """All servers answer, and the replicas follow; afterwards nothing is left."""
+    made = layout.choose(state, None)
+    made.make()
+    credentials, programs = Credentials(), binaries.locate()
+    try:
+        parts = list_parts(topology, made, credentials, programs)
+        configuration.write(topology, made, credentials, parts)
+        database.initialise(topology, made, credentials, programs)
+        pid = supervision.launch(made, tied=True)
+        supervisor = Supervisor(topology.ports["supervisor"], credentials.supervisor)
+        boot.await_supervisor(supervisor, made, lambda: psutil.pid_exists(pid))
+        names = [*topology.primary_instances, *topology.replica_instances, "pgbouncer"]
+        supervisor.start(names)
+        probes = list_probes(topology, credentials)
+        boot.await_ready({name: probes[name] for name in names}, supervisor, made)
+        yield Databases(topology, made, credentials, supervisor)
+        supervisor.stop(names)
+        await_true(lambda: not any(state.pid for state in supervisor.states().values()))
+    finally:
+        processes.end(processes.find(made, None))
+        made.clear()

@@ -1,6 +1,7 @@
 import signal
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def test_a_part_that_dies_at_start_is_named_at_once_with_what_it_said(
     # A real server that refuses: PgBouncer does not know memcached's options.
     monkeypatch.setattr(binaries, "locate", lambda: programs | {"memcached": programs["pgbouncer"]})
     began = time.monotonic()
-    with pytest.raises(StackError, match=r"^memcached died at start .*invalid option.*memcached\.log\)$"):
+    with pytest.raises(StackError, match=r"^memcached-\d died at start .*invalid option.*memcached-\d\.log\)$"):
         local.start(topology, state=state)
     assert time.monotonic() - began < boot.READY_TIMEOUT_S / 2
     assert list_processes(state) == []
@@ -51,7 +52,7 @@ def test_the_last_lines_of_a_log_become_one(tmp_path: Path) -> None:
 
 
 def test_a_command_of_the_service_that_fails_says_why_in_one_line() -> None:
-    environment = {"LIKESTORM_DATABASE_URL": "nonsense", **{"PATH": "/usr/bin"}}
+    environment = {"LIKESTORM_SHARDS": "/no/such/file", "PATH": "/usr/bin"}
     with pytest.raises(StackError, match=r"^python -m service migrate failed: .+") as raised:
         boot.run_service(("migrate",), environment)
     assert "\n" not in str(raised.value)
@@ -68,3 +69,12 @@ def test_sigterm_while_it_starts_takes_everything_down(topology: Topology, state
     assert signal.getsignal(signal.SIGTERM) is before
     assert list_processes(state) == []
     assert [entry.name for entry in state.iterdir()] == ["logs"]
+
+
+def test_a_topology_that_the_machine_cannot_bear_is_refused_before_anything_starts(
+    topology: Topology, state: Path
+) -> None:
+    huge = replace(topology, name="huge", app=2000, app_threads=64)
+    with pytest.raises(StackError, match=r"^topology huge: 2000 app instances of 64 threads .* PgBouncer"):
+        local.start(huge, state=state)
+    assert list(state.iterdir()) == []

@@ -40,17 +40,18 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 def test_every_part_runs_and_every_port_is_open(stack: Target) -> None:
     await_true(lambda: {state.state for state in stack.states().values()} == {"RUNNING"})
-    assert all(is_listening(port) for port in stack.topology.ports.values())
+    shut = [part for part, port in stack.topology.ports.items() if not is_listening(port)]
+    assert shut == ["errors"]  # there is no tracker unless it is asked for
     assert stack.pids().keys() == {*stack.states(), "supervisor"}
 
 
 def test_the_front_reaches_the_service(stack: Target) -> None:
-    assert get(stack.topology.ports["nginx"], "/readyz")[0] == 200
+    assert get(stack.topology.ports["front"], "/readyz")[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/stub_status", "/service/app-1"])
+@pytest.mark.parametrize("path", ["/metrics", "/stub_status", "/service/app-1", "/admin", "/status"])
 def test_the_front_shows_no_metrics(stack: Target, path: str) -> None:
-    assert get(stack.topology.ports["nginx"], path)[0] == 404
+    assert get(stack.topology.ports["front"], path)[0] == 404
 
 
 def test_prometheus_scrapes_every_job(stack: Target) -> None:
@@ -72,37 +73,54 @@ def test_each_part_is_one_group_of_processes(stack: Target) -> None:
 
 
 def test_every_backend_is_up_in_its_exporter_s_words(stack: Target) -> None:
-    backends = {"nginx", "postgres", "pgbouncer", "redis", "memcached", "rq", "store"}
-    names = "pg_up|nginx_up|pgbouncer_up|redis_up|memcached_up|rq_up|store_up"
+    topology = stack.topology
+    servers = {
+        "pg_up": {*topology.primary_instances, *topology.replica_instances},
+        "memcached_up": {*topology.memcached_instances},
+        "nginx_up": {*topology.nginx_instances},
+        "probe_success": {"front", "cdn"},
+        **{f"{name}_up": {name} for name in ("pgbouncer", "redis", "rq", "store", "cdn")},
+    }
+    wanted = {(metric, instance): 1.0 for metric, instances in servers.items() for instance in instances}
 
     def seen() -> bool:
-        return {(labels["job"], value) for labels, value in query(stack, f'{{__name__=~"{names}"}}')} == {
-            (name, 1.0) for name in backends
-        }
+        found = query(stack, f'{{__name__=~"{"|".join(servers)}"}}')
+        return {(labels["__name__"], labels["instance"]): value for labels, value in found} == wanted
+
+    await_true(seen)
+
+
+def test_what_the_exporter_says_of_a_server_has_that_server_s_name(stack: Target) -> None:
+    servers = {*stack.topology.primary_instances, *stack.topology.replica_instances}
+
+    def seen() -> bool:
+        found = query(stack, 'pg_stat_database_xact_commit{datname="likestorm"}')
+        return {labels["instance"] for labels, _ in found} == servers
 
     await_true(seen)
 
 
 def test_a_server_that_is_killed_comes_back_and_its_exporter_says_so(stack: Target) -> None:
     port = stack.topology.ports["collectors"]
-    first = stack.pids()["memcached"]
+    first = stack.pids()["memcached-1"]
     os.kill(first, signal.SIGSTOP)
     try:
-        assert "memcached_up 0.0" in get(port, "/memcached")[1]
+        assert "memcached_up 0.0" in get(port, "/memcached/memcached-1")[1]
+        assert "memcached_up 1.0" in get(port, "/memcached/memcached-2")[1]
     finally:
         os.kill(first, signal.SIGKILL)
-    await_true(lambda: stack.pids().get("memcached") not in (None, first))
-    await_true(lambda: "memcached_up 1.0" in get(port, "/memcached")[1])
+    await_true(lambda: stack.pids().get("memcached-1") not in (None, first))
+    await_true(lambda: "memcached_up 1.0" in get(port, "/memcached/memcached-1")[1])
 
 
 def test_a_dead_instance_is_not_scraped_as_if_it_lived(stack: Target) -> None:
     port = stack.topology.ports["collectors"]
-    assert get(port, "/service/worker-thumbnails-1")[0] == 200
-    stack.supervisor.stop(["worker-thumbnails-1"])
-    await_true(lambda: get(port, "/service/worker-thumbnails-1")[0] == 503)
-    await_true(lambda: stack.states()["worker-thumbnails-1"].state == "STOPPED")
-    stack.supervisor.start(["worker-thumbnails-1"])
-    await_true(lambda: get(port, "/service/worker-thumbnails-1")[0] == 200)
+    assert get(port, "/service/worker-thumbnails")[0] == 200
+    stack.supervisor.stop(["worker-thumbnails"])
+    await_true(lambda: get(port, "/service/worker-thumbnails")[0] == 503)
+    await_true(lambda: stack.states()["worker-thumbnails"].state == "STOPPED")
+    stack.supervisor.start(["worker-thumbnails"])
+    await_true(lambda: get(port, "/service/worker-thumbnails")[0] == 200)
 
 
 def test_seeded_data_is_served_and_not_part_of_the_audit(stack: Target) -> None:
@@ -111,7 +129,7 @@ def test_seeded_data_is_served_and_not_part_of_the_audit(stack: Target) -> None:
     assert len(told["photos"]) == 50
     assert local.audit(stack, datetime.now(UTC)) == {"likes": [], "photos": [], "objects": [], "users": []}
     user = told["users"][0]
-    connection = HTTPConnection("127.0.0.1", stack.topology.ports["nginx"], timeout=5)
+    connection = HTTPConnection("127.0.0.1", stack.topology.ports["front"], timeout=5)
     began = datetime.now(UTC)
     connection.request("PUT", f"/photos/{told['photos'][0]}/like", headers={"Authorization": f"Bearer {user['token']}"})
     status = connection.getresponse().status

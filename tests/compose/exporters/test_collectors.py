@@ -2,6 +2,8 @@
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,8 +12,10 @@ from prometheus_client.core import Metric
 from pymemcache.client.base import Client
 from redis import Redis
 
+from compose import shard_map
 from compose.exporters.configuration import load
 from compose.exporters.memcached import Memcached
+from compose.exporters.nginx import Nginx
 from compose.exporters.pgbouncer import PgBouncer
 from compose.exporters.rq import Queues
 from compose.exporters.store import Store
@@ -26,7 +30,7 @@ def read(source: Any) -> dict[tuple[str, ...], float]:
 
 
 def test_memcached_commands_are_counted_by_outcome(stack: Target) -> None:
-    address = stack.environment["LIKESTORM_MEMCACHED"]
+    address = stack.environment["LIKESTORM_MEMCACHED"].split(",")[0]
     with closing(Memcached(address)) as collector, closing(Client(address, default_noreply=False)) as client:
         before = read(collector)
         client.set("likestorm-test", "1")
@@ -42,8 +46,8 @@ def test_memcached_commands_are_counted_by_outcome(stack: Target) -> None:
 
 
 def test_pgbouncer_queries_are_counted_and_its_connections_are_shown(stack: Target) -> None:
-    url = stack.environment["LIKESTORM_DATABASE_URL"]
-    count = ("pgbouncer_stats_queries_pooled_total", "likestorm")
+    url = shard_map.read(Path(stack.environment["LIKESTORM_SHARDS"])).servers["postgres-1"].primary
+    count = ("pgbouncer_stats_queries_pooled_total", "postgres-1")
     with closing(PgBouncer(console_url(stack))) as collector:
         before = read(collector)[count]
         with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
@@ -51,8 +55,8 @@ def test_pgbouncer_queries_are_counted_and_its_connections_are_shown(stack: Targ
                 connection.execute("SELECT 1")
             after = read(collector)
     assert after[count] - before >= 5
-    assert after["pgbouncer_pools_client_waiting_connections", "likestorm", "likestorm"] == 0
-    assert after["pgbouncer_pools_client_active_connections", "likestorm", "likestorm"] >= 1
+    assert after["pgbouncer_pools_client_waiting_connections", "postgres-1", "likestorm"] == 0
+    assert after["pgbouncer_pools_client_active_connections", "postgres-1", "likestorm"] >= 1
     assert not any("pgbouncer" in name[1:] for name in after)
 
 
@@ -89,7 +93,28 @@ def test_jobs_are_counted_by_state_and_the_oldest_has_an_age(stack: Target) -> N
 def test_workers_are_counted_by_state(stack: Target) -> None:
     with closing(Queues(stack.environment["LIKESTORM_REDIS_URL"], ["thumbnails"])) as collector:
         seen = read(collector)
-    assert sum(value for name, value in seen.items() if name[0] == "rq_workers") >= 2
+    assert sum(value for name, value in seen.items() if name[0] == "rq_workers") >= stack.topology.workers["thumbnails"]
+
+
+def test_nginx_counts_its_requests(stack: Target) -> None:
+    collector = Nginx(load(stack.run_dir / "collectors" / "collectors.json").nginx["nginx-1"])
+    before = read(collector)["nginx_http_requests_total",]
+    connection = HTTPConnection("127.0.0.1", stack.topology.ports["nginx-1"], timeout=5)
+    try:
+        for _ in range(3):
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+        after = read(collector)
+    finally:
+        connection.close()
+    assert after["nginx_http_requests_total",] - before >= 3
+    assert after["nginx_connections_active",] >= 1
+    assert after["nginx_connections_accepted_total",] >= after["nginx_connections_active",]
+
+
+def test_a_page_that_is_not_nginx_s_counters_is_an_error(stack: Target) -> None:
+    with pytest.raises(ValueError, match="no counters"):
+        read(Nginx(f"{stack.url}/healthz"))
 
 
 def test_the_store_s_answer_is_timed(stack: Target) -> None:

@@ -1,0 +1,47 @@
+"""nginx's stub_status as metrics, under the official exporter's names; that one reads a single nginx."""
+
+import re
+from collections.abc import Iterable
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+from prometheus_client.core import Metric
+
+from compose.exporters.backend import counter, gauge
+
+_PAGE = re.compile(
+    rb"Active connections: (?P<active>\d+)\s+server accepts handled requests\s+(?P<accepted>\d+) (?P<handled>\d+) "
+    rb"(?P<requests>\d+)\s+Reading: (?P<reading>\d+) Writing: (?P<writing>\d+) Waiting: (?P<waiting>\d+)"
+)
+GAUGES = {
+    "active": "Client connections, idle ones among them.",
+    "reading": "Connections of which a request is being read.",
+    "writing": "Connections to which an answer is being written.",
+    "waiting": "Idle client connections.",
+}
+COUNTERS = {"accepted": "Accepted client connections.", "handled": "Handled client connections."}
+
+
+class Nginx:
+    """Reads one instance's page of counters."""
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        self._host, self._port, self._path = address.hostname or "", address.port, address.path
+
+    def __call__(self) -> Iterable[Metric]:
+        """The metrics; OSError or HTTPException without an answer, ValueError when it is no page of counters."""
+        connection = HTTPConnection(self._host, self._port, timeout=0.4)
+        try:
+            connection.request("GET", self._path)
+            body = connection.getresponse().read(4096)
+        finally:
+            connection.close()
+        page = _PAGE.search(body)
+        if page is None:
+            raise ValueError(f"no counters: {body[:100]!r}")
+        return [
+            *(gauge(f"nginx_connections_{name}", text, float(page[name])) for name, text in GAUGES.items()),
+            *(counter(f"nginx_connections_{name}", text, float(page[name])) for name, text in COUNTERS.items()),
+            counter("nginx_http_requests", "Requests.", float(page["requests"])),
+        ]

@@ -1,0 +1,62 @@
+"""Everything that a stack consists of: its parts, their probes and what Prometheus scrapes."""
+
+from collections.abc import Mapping
+
+from compose import front, tracker
+from compose.credentials import HOST, Credentials
+from compose.environment import service_environment
+from compose.layout import Layout
+from compose.parts import Part
+from compose.parts.monitoring import list_monitoring
+from compose.parts.service import list_service
+from compose.parts.stores import list_stores
+from compose.readiness import Probe, core_probes, http_probe
+from compose.scraping import ScrapeJob, core_jobs
+from compose.standins import part as standins
+from compose.topology import Topology
+
+
+def list_parts(
+    topology: Topology, layout: Layout, credentials: Credentials, programs: Mapping[str, str]
+) -> tuple[Part, ...]:
+    """All parts in the order in which they start; `programs` as binaries.locate() gives them."""
+    return (
+        *list_stores(topology, layout, credentials, programs),
+        *standins.list_standin_parts(layout),
+        *list_service(topology, layout, service_environment(topology, layout, credentials)),
+        *front.list_front_parts(topology, layout, credentials, programs),
+        *((tracker.part(topology, layout, credentials),) if topology.errors else ()),
+        *list_monitoring(topology, layout, credentials, programs),
+    )
+
+
+def list_probes(topology: Topology, credentials: Credentials) -> Mapping[str, Probe]:
+    """One probe a part."""
+    return {
+        **core_probes(topology, credentials),
+        **standins.standin_probes(topology),
+        **front.front_probes(topology),
+        **({tracker.NAME: http_probe(topology.ports[tracker.NAME], "/health/ready")} if topology.errors else {}),
+    }
+
+
+def list_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
+    """Every target of Prometheus."""
+    return (
+        *core_jobs(topology),
+        *front.front_jobs(topology),
+        *standins.standin_jobs(topology),
+        *(
+            ScrapeJob("blackbox", name, topology.ports["exporter-blackbox"], "/probe", True, parameters)
+            for name, parameters in _addresses(topology).items()
+        ),
+    )
+
+
+def _addresses(topology: Topology) -> Mapping[str, Mapping[str, str]]:
+    """What the blackbox exporter asks: the public addresses, as clients know them."""
+    service = f"{front.scheme()}://{HOST}:{topology.ports['front']}/healthz"
+    return {
+        "front": {"module": "service", "target": service},
+        "cdn": {"module": "cdn", "target": f"http://{HOST}:{topology.ports['cdn']}/"},
+    }

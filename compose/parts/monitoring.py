@@ -1,0 +1,73 @@
+"""Prometheus, the exporters that others keep, and the collectors of ours."""
+
+from collections.abc import Mapping
+
+from compose.credentials import HOST, MONITOR, Credentials, postgres_url
+from compose.layout import Layout
+from compose.parts import BACKGROUND, Part, python
+from compose.topology import Topology
+
+# Go runs as many collector threads as there are cores unless told otherwise; exporters need one.
+# And a heap that may double before it is collected is twice as large as it needs to be.
+_ONE_CORE = {"GOMAXPROCS": "1", "GOGC": "50"}
+# The exporter of the nodes reads everything it can; only these are ever looked at.
+_NODE_COLLECTORS = ("cpu", "meminfo", "pressure", "loadavg", "diskstats", "netdev", "stat", "vmstat")
+
+
+def list_monitoring(
+    topology: Topology, layout: Layout, credentials: Credentials, programs: Mapping[str, str]
+) -> tuple[Part, ...]:
+    """What watches the others."""
+    ports, user = topology.ports, layout.user
+
+    def exporter(name: str, *arguments: str, listen: str = "--web.listen-address", **environment: str) -> Part:
+        command = (programs[name], f"{listen}={HOST}:{ports[name]}", *arguments)
+        return Part(name, "monitoring", command, user, _ONE_CORE | environment, niceness=BACKGROUND)
+
+    prometheus = layout.folder("prometheus")
+    return (
+        Part(
+            "prometheus", "monitoring",
+            (programs["prometheus"], f"--config.file={prometheus}/prometheus.yml",
+             f"--storage.tsdb.path={prometheus}/data", "--storage.tsdb.retention.time=12h",
+             f"--web.listen-address={HOST}:{ports['prometheus']}", "--web.enable-lifecycle", "--log.level=warn"),
+            user, _ONE_CORE, niceness=BACKGROUND,
+        ),
+        exporter(
+            "exporter-node", "--collector.disable-defaults", "--web.disable-exporter-metrics", "--log.level=warn",
+            *(f"--collector.{name}" for name in _NODE_COLLECTORS),
+        ),
+        exporter(
+            # These two collectors cannot tell several servers apart.
+            "exporter-postgres", "--disable-settings-metrics", "--no-collector.database", "--no-collector.bgwriter",
+            "--log.level=warn",
+            DATA_SOURCE_NAME=",".join(_data_sources(topology, credentials)),
+        ),
+        exporter(
+            "exporter-redis", "-connection-timeout=500ms", listen="-web.listen-address",
+            REDIS_ADDR=f"redis://{HOST}:{ports['redis']}", REDIS_PASSWORD=credentials.redis,
+        ),
+        exporter(
+            "exporter-blackbox", f"--config.file={layout.folder('exporter-blackbox')}/blackbox.yml",
+            "--log.level=warn",
+        ),
+        # As whoever started the stack: it reads other users' processes.
+        Part(
+            "exporter-process", "monitoring",
+            (programs["exporter-process"], f"-web.listen-address={HOST}:{ports['exporter-process']}",
+             f"-config.path={layout.folder('exporter-process')}/processes.yml", "-gather-smaps=false",
+             "-threads=false"),
+            environment=_ONE_CORE, niceness=BACKGROUND,
+        ),
+        Part(
+            "collectors", "monitoring",
+            python(layout, "collectors", "-m", "compose.exporters", f"{layout.folder('collectors')}/collectors.json"),
+            niceness=BACKGROUND,
+        ),
+    )  # fmt: skip
+
+
+def _data_sources(topology: Topology, credentials: Credentials) -> list[str]:
+    servers = (*topology.primary_instances, *topology.replica_instances)
+    urls = (postgres_url(MONITOR, credentials.monitor, topology.ports[name]) for name in servers)
+    return [f"{url}?sslmode=disable&connect_timeout=1" for url in urls]

@@ -1,0 +1,58 @@
+"""The service's own processes: app instances, and for each queue one parent of its workers."""
+
+import sys
+from collections.abc import Mapping
+
+from compose.capacity import plan
+from compose.credentials import HOST
+from compose.layout import CLONE, Layout
+from compose.parts import BACKGROUND, Part, metrics_folder, python
+from compose.topology import Topology
+
+
+def worker_part(queue: str) -> str:
+    """The name of the part that is all workers of a queue."""
+    return f"worker-{queue}"
+
+
+def list_instances(topology: Topology) -> tuple[str, ...]:
+    """The parts that are instances of the service, each with metrics of its own."""
+    return (*topology.app_instances, *(worker_part(queue) for queue in topology.workers))
+
+
+def list_service(topology: Topology, layout: Layout, common: Mapping[str, str]) -> tuple[Part, ...]:
+    """App instances, then workers; `common` as compose.environment gives it."""
+    capacity = plan(topology)
+
+    def environment(instance: str, pool: int) -> Mapping[str, str]:
+        return {
+            **common,
+            "LIKESTORM_INSTANCE": instance,
+            "LIKESTORM_DB_POOL_SIZE": str(pool),
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(layout, instance)),
+        }
+
+    apps = (
+        Part(
+            instance, "service",
+            (sys.executable, "-m", "gunicorn", "-c", f"{CLONE}/service/gunicorn.conf.py",
+             "--bind", f"{HOST}:{topology.ports[instance]}", "--workers", "1", "--threads", str(topology.app_threads),
+             "service.app:from_env()"),
+            environment=environment(instance, capacity.app_pool),
+            # Longer than gunicorn's own patience with requests that are being answered.
+            patience_s=12,
+        )
+        for instance in topology.app_instances
+    )  # fmt: skip
+    workers = (
+        Part(
+            worker_part(queue), "service",
+            python(layout, worker_part(queue), "-m", "service.worker", queue, "--count", str(count)),
+            environment=environment(worker_part(queue), capacity.worker_pool),
+            niceness=BACKGROUND,
+            # Seconds pass before anybody misses a thumbnail; a push is awaited.
+            is_leisurely=queue != "push",
+        )
+        for queue, count in topology.workers.items()
+    )  # fmt: skip
+    return (*apps, *workers)

@@ -1,0 +1,88 @@
+"""A replica takes its primary's place."""
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from compose import promotion
+from compose.errors import StackError, UsageError
+from compose.topology import Topology
+from tests.compose.stacks import Databases, await_true, databases
+
+
+@pytest.fixture
+def stack(topology: Topology) -> Iterator[Databases]:
+    """Of its own for each test: what is promoted stays so."""
+    with tempfile.TemporaryDirectory(prefix="likestorm-tests-") as name:
+        Path(name).chmod(0o755)
+        with databases(topology, Path(name)) as started:
+            started.make_notes()
+            yield started
+
+
+def ignore(_step: str) -> None:
+    return
+
+
+class Writer(threading.Thread):
+    """Inserts row after row where the shard map says, and notes which were acknowledged."""
+
+    def __init__(self, stack: Databases, server: str, first: int) -> None:
+        super().__init__()
+        self._stack, self._server, self._next = stack, server, first
+        self._stopped = threading.Event()
+        self.acknowledged: list[int] = []
+
+    def run(self) -> None:
+        while not self._stopped.is_set():
+            url = self._stack.shards.servers[self._server].primary
+            self._next += 1
+            try:
+                self._stack.ask(url, f"INSERT INTO notes VALUES ({self._next}, 'written')")
+                self.acknowledged.append(self._next)
+            except psycopg.Error:
+                continue  # the primary is away
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
+
+
+def test_a_killed_primary_s_replica_takes_its_place_with_all_that_was_acknowledged(stack: Databases) -> None:
+    replica = stack.shards.servers["postgres-1"].replica
+    writer = Writer(stack, "postgres-1", 100_000)
+    writer.start()
+    try:
+        await_true(lambda: len(writer.acknowledged) > 20)
+        os.kill(stack.pid("postgres-1"), signal.SIGKILL)
+        steps: list[str] = []
+        url = stack.url("postgres-1-replica")
+        promotion.promote(stack.supervisor, stack.map_file, "postgres-1", url, steps.append)
+        before = len(writer.acknowledged)
+        await_true(lambda: len(writer.acknowledged) > before + 20, 20)
+    finally:
+        writer.stop()
+    assert steps == ["stopping postgres-1", "promoting postgres-1-replica", "changing the shard map"]
+    promoted = stack.shards.servers["postgres-1"]
+    assert (promoted.primary, promoted.replica) == (replica, None)
+    with psycopg.connect(promoted.primary, prepare_threshold=None) as connection:
+        stored = {row[0] for row in connection.execute("SELECT id FROM notes WHERE id > 100000")}
+    assert stored >= set(writer.acknowledged)
+    assert stack.supervisor.states()["postgres-1"].state == "STOPPED"
+    with pytest.raises(UsageError, match=r"^postgres-1 has no replica left"):
+        promotion.promote(stack.supervisor, stack.map_file, "postgres-1", url, ignore)
+
+
+def test_a_replica_that_does_not_run_is_not_promoted_and_its_primary_goes_on(stack: Databases) -> None:
+    stack.supervisor.stop(["postgres-2-replica"])
+    await_true(lambda: stack.pid("postgres-2-replica") == 0)
+    with pytest.raises(StackError, match=r"^postgres-2-replica does not run and cannot be promoted$"):
+        promotion.promote(stack.supervisor, stack.map_file, "postgres-2", stack.url("postgres-2-replica"), ignore)
+    assert stack.pid("postgres-2")
+    assert stack.shards.servers["postgres-2"].replica is not None
