@@ -67,6 +67,20 @@ def _latency_thresholds() -> tuple[Threshold, ...]:
     return tuple(Threshold(limit, ", ".join(names)) for limit, names in sorted(by_limit.items()))
 
 
+def _chain_thresholds() -> tuple[Threshold, ...]:
+    """The seconds of each chain's objective."""
+    chains = objectives.load_chains().values()
+    return tuple(
+        Threshold(seconds, ", ".join(c.name for c in chains if c.seconds == seconds))
+        for seconds in sorted({c.seconds for c in chains})
+    )
+
+
+def _pressure(resource: str, kind: str, name: str) -> str:
+    """The share of the time in which the kernel counts somebody as waiting, labelled with what it means."""
+    return f'label_replace(rate(node_pressure_{resource}_{kind}_seconds_total[$window]), "wait", "{name}", "", "")'
+
+
 def _error_thresholds() -> tuple[Threshold, ...]:
     return (Threshold(min(o.error_ratio for o in objectives.load().values()), "strictest objective"),)
 
@@ -147,6 +161,35 @@ TIERS: tuple[Panel, ...] = (
         "job-wait-p99", "Job delay, p99",
         "How long do jobs wait in their queue before a worker takes them?",
         _p99("likestorm_job_wait_seconds", "queue"), "{{queue}}", "s",
+    ),
+    Panel(
+        "chain-p99", "Asynchronous chains, p99",
+        "How long after the acknowledged request does its effect come: the push, the thumbnail, the followers' feeds?",
+        _p99("likestorm_chain_duration_seconds", "chain"), "{{chain}}", "s", thresholds=_chain_thresholds(),
+    ),
+    Panel(
+        "pushes-per-second", "Pushes per second",
+        "How many pushes does the push server take? A storm of likes on one photo becomes one push.",
+        'sum(rate(standin_received_total{standin="push"}[$window]))', "pushes", "suffix:pushes/s",
+    ),
+    Panel(
+        "replication-lag", "Replication lag",
+        "How old is what each replica shows? Reads that may lag are served from there.",
+        "max by (instance) (pg_replication_lag_seconds and pg_replication_is_replica == 1)", "{{instance}}", "s",
+    ),
+    Panel(
+        "cdn-requests", "CDN requests by cache",
+        "What does the edge answer from its cache, and what must it fetch from the store?",
+        "sum by (cache) (rate(cdn_requests_total[$window]))", "{{cache}}", "suffix:requests/s",
+    ),
+    Panel(
+        "pressure", "Pressure on the machine",
+        "Which share of the time did somebody wait for a core, and everybody for the disk? "
+        "High pressure makes every latency the machine's own.",
+        _pressure("cpu", "waiting", "somebody waits for a core")
+        + " or "
+        + _pressure("io", "stalled", "everybody waits for the disk"),
+        "{{wait}}", "percentunit",
     ),
     Panel(
         "postgres-commits", "PostgreSQL commits",

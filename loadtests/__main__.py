@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from compose.errors import StackError, UsageError
 from compose.layout import STATE, STORAGES
-from compose.topology import DEFAULT_BASE_PORT, SMALL, TOPOLOGIES, named
+from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
 from dashboards import DashboardsError
 from loadtests import display, record, report, run, scenario
 from loadtests.collect import CollectError
@@ -54,9 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--rate", type=_positive, metavar="FACTOR", help="all rates times this")
     verb.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (runs/TIME-SCENARIO)")
     verb.add_argument("--keep", action="store_true", help="of a stack that is up: drive the data that it holds")
-    verb.add_argument("--topology", default=SMALL.name, help=f"one of: {', '.join(TOPOLOGIES)} (%(default)s)")
+    verb.add_argument("--topology", default=DEFAULT, help=f"{', '.join(known())}, or a .toml file (%(default)s)")
     verb.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first port of the stack (%(default)s)")
     verb.add_argument("--storage", choices=STORAGES, help="where data lies (memory if it has room, or else disk)")
+    verb.add_argument("--errors", action="store_true", help="with an error tracker in the stack (make setup-errors)")
     verb.add_argument("--no-realtime", action="store_true", help="leave the generator at ordinary priority")
     verb.add_argument("--state", type=Path, default=STATE, help="folder of the stack (%(default)s)")
     verb.set_defaults(act=_run)
@@ -82,7 +84,7 @@ _positive.__name__ = "positive number"  # argparse says "invalid positive number
 
 def _run(options: argparse.Namespace) -> int:
     chosen = scenario.load(options.scenario).scaled(options.rate, options.duration)
-    topology = named(options.topology, options.base_port)
+    topology = replace(named(options.topology, options.base_port), errors=options.errors)
     state, realtime = options.state.resolve(), not options.no_realtime
     return run.bench(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime))
 

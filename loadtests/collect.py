@@ -12,8 +12,19 @@ from dashboards.panels import PANELS, RUN_WINDOW
 from dashboards.prometheus import Prometheus, Sampled
 from loadtests import environment, ledger
 from loadtests.plan import Outcome
-from loadtests.record import SCHEMA, Load, PanelData, Record, ScenarioFacts, ScrapeTarget, Series
+from loadtests.record import (
+    SCHEMA,
+    ChainEffects,
+    ErrorGroup,
+    Load,
+    PanelData,
+    Record,
+    ScenarioFacts,
+    ScrapeTarget,
+    Series,
+)
 from loadtests.scenario import Scenario
+from service.catalog import CHAIN_DURATION
 
 
 class CollectError(Exception):
@@ -29,6 +40,7 @@ def window(
     stored: Mapping[str, Iterable[str]],
     memory_mb: Mapping[str, float],
     facts: Mapping[str, str],
+    reported_errors: list[ErrorGroup] | None,
 ) -> Record:
     """The record of a run, without a verdict.
 
@@ -56,6 +68,8 @@ def window(
         panels=[panel(prometheus, each.id, each.promql(RUN_WINDOW), start, end) for each in PANELS],
         ledger=entries,
         memory_mb=dict(memory_mb),
+        chains=chains(prometheus, start, end),
+        reported_errors=reported_errors,
     )
 
 
@@ -90,6 +104,20 @@ def _series(sampled: Sampled, start: float) -> Series:
         times=[round(time - start, 3) for time, _ in sampled.points],
         values=[None if math.isnan(value) else value for _, value in sampled.points],
     )
+
+
+def chains(prometheus: Prometheus, start: float, end: float) -> list[ChainEffects]:
+    """What each asynchronous chain brought about between start and end (Unix time)."""
+    query = f"sum by (chain, le) ({CHAIN_DURATION.name}_bucket)"
+    before, after = (
+        {(s.labels["chain"], float(s.labels["le"])): s.values[-1] for s in prometheus.range(query, at, at)}
+        for at in (start, end)
+    )
+    buckets: dict[str, list[tuple[float | None, int]]] = {}
+    for (chain, bound), count in sorted(after.items()):
+        within = round(count - before.get((chain, bound), 0.0))
+        buckets.setdefault(chain, []).append((None if bound == math.inf else bound, within))
+    return [ChainEffects(chain, found) for chain, found in buckets.items()]
 
 
 def scrapes(prometheus: Prometheus, expected: Iterable[ScrapeJob], start: float, end: float) -> list[ScrapeTarget]:

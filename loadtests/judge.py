@@ -22,17 +22,21 @@ from loadtests.record import (
     Verdict,
 )
 from loadtests.scenario import Budgets, ErrorBudget, Limits, PercentileBudget, RateBudget, Scenario
-from service.objectives import Objective
+from service.objectives import ChainObjective, Objective
 
 CPU_SPAN_S = 5
+SHARE = "percentunit"
 
 
-def judge(record: Record, scenario: Scenario, objectives: Mapping[str, Objective]) -> Verdict:
+def judge(
+    record: Record, scenario: Scenario, objectives: Mapping[str, Objective], chains: Mapping[str, ChainObjective]
+) -> Verdict:
     """The verdict on a record under the scenario's budgets and limits.
 
     An invalid measurement outranks a broken budget, which outranks one that cannot be decided.
     """
     budgets = _judge_budgets(record, scenario, objectives)
+    budgets += [_chain(record, chains[name]) for name in scenario.budgets.chains]
     checks = check_validity(record, scenario.limits)
     status = _status(budgets, checks)
     return Verdict(status, EXIT_CODES[status], _reason(status, budgets, checks), budgets, checks)
@@ -107,6 +111,17 @@ def _errors(record: Record, budget: ErrorBudget) -> BudgetResult:
     return _result(budget.name, budget.error_ratio, "ratio", seen, trials, _within(seen, budget.error_ratio))
 
 
+def _chain(record: Record, objective: ChainObjective) -> BudgetResult:
+    """The share of a chain's effects that came in time; its bound must be a bucket's, as objectives.toml's are."""
+    name, limit = f"{objective.name} within {objective.seconds:g} s", objective.percentile / 100
+    effects = next((chain for chain in record.chains if chain.name == objective.chain), None)
+    in_time = dict(effects.buckets) if effects else {}
+    if effects is None or not effects.count or objective.seconds not in in_time:
+        return _absent(name, limit, SHARE, objective.chain)
+    seen = intervals.of_ratio(in_time[objective.seconds], effects.count)
+    return _result(name, limit, SHARE, seen, effects.count, _reaches(seen, limit))
+
+
 def _asked(requests: Requests) -> int:
     """Requests that ended, and those that were dropped or unfinished (timeouts are in both counts)."""
     return requests.count + requests.censored - requests.timeouts
@@ -149,8 +164,8 @@ def _absent(name: str, limit: float, unit: str, what: str) -> BudgetResult:
 
 
 def _side(unit: str) -> Side:
-    """Rates are the only budgets that say how much there must be."""
-    return "at least" if unit == "/s" else "at most"
+    """Rates, and shares of effects in time, are the budgets that say how much there must be."""
+    return "at least" if unit in ("/s", SHARE) else "at most"
 
 
 def _accounting(record: Record) -> ValidityCheck:

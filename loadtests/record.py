@@ -154,6 +154,32 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True)
+class ChainEffects:
+    """The effects of one asynchronous chain that came about within the window.
+
+    buckets: upper bound in seconds and how many effects took at most as long, bounds ascending; None is no bound.
+    """
+
+    name: str
+    buckets: list[tuple[float | None, int]]
+
+    @property
+    def count(self) -> int:
+        """All effects."""
+        return self.buckets[-1][1] if self.buckets else 0
+
+
+@dataclass(frozen=True)
+class ErrorGroup:
+    """Errors of one kind that the service reported to its error tracker within the run."""
+
+    kind: str
+    message: str
+    where: str
+    count: int
+
+
+@dataclass(frozen=True)
 class ScenarioFacts:
     """What was asked for."""
 
@@ -228,6 +254,9 @@ class Record:
     memory_mb: dict[str, float]
     """Most resident memory in the window by part, shared pages counted once (PSS), MB."""
     verdict: Verdict | None = None
+    chains: list[ChainEffects] = field(default_factory=list)
+    reported_errors: list[ErrorGroup] | None = None
+    """What the service's error tracker was told during the run; None where there was no tracker."""
 
 
 def save(record: Record, path: Path) -> None:

@@ -12,17 +12,18 @@ from pathlib import Path
 
 import msgspec
 
-from compose import local
+from compose import local, tracker
 from compose.layout import STATE, Storage
 from compose.local import Target
 from compose.topology import Topology
+from compose.tracker import Issue
 from dashboards.prometheus import Prometheus
 from loadtests import collect, display, report, swarm
 from loadtests.display import Screen
 from loadtests.judge import judge
 from loadtests.memory import MemoryWatch
 from loadtests.plan import Plan
-from loadtests.record import Record, Verdict, save
+from loadtests.record import ErrorGroup, Record, Verdict, save
 from loadtests.scenario import Scenario
 from service import objectives
 
@@ -76,7 +77,7 @@ def bench(options: Options) -> int:
 
 def conclude(record: Record, scenario: Scenario, out: Path) -> tuple[Verdict, Path]:
     """Judge a record, save it with its verdict and its scenario, and write the report; returns its path."""
-    verdict = judge(record, scenario, objectives.load())
+    verdict = judge(record, scenario, objectives.load(), objectives.load_chains())
     record = replace(record, verdict=verdict)
     (out / SCENARIO_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(scenario), indent=1))
     save(record, out / RECORD_FILE)
@@ -140,6 +141,7 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
     plan = Plan(
         scenario, run_id, salt, options.realtime, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr")
     )
+    told = local.read_errors(target)
     pids = {"bench": os.getpid()}
     files = target.run_dir if target.storage == "memory" else None
     with MemoryWatch(lambda: target.pids() | pids, files) as memory:
@@ -156,5 +158,13 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
         target.scrape_jobs,
         local.audit(target, began),
         memory.peak_mb,
-        {"storage": STORAGE_FACTS[target.storage]},
+        {"topology": target.topology.name, "storage": STORAGE_FACTS[target.storage]},
+        _reported(told, local.read_errors(target)),
     )
+
+
+def _reported(before: Mapping[str, Issue] | None, after: Mapping[str, Issue] | None) -> list[ErrorGroup] | None:
+    """What the error tracker was told between two readings; None without a tracker."""
+    if before is None or after is None:
+        return None
+    return [ErrorGroup(issue.kind, issue.message, issue.where, issue.count) for issue in tracker.between(before, after)]

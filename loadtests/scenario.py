@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from loadtests.schedule import Shape
-from service.objectives import Objective
+from service.objectives import ChainObjective, Objective, load_chains
 from service.objectives import load as load_objectives
 
 SCENARIOS = Path(__file__).with_name("scenarios")
@@ -68,9 +68,13 @@ class ErrorBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the run must keep: objectives of the service by name, and budgets of the scenario's own."""
+    """What the run must keep: objectives of the service by name, and budgets of the scenario's own.
+
+    objectives: of requests. chains: of asynchronous chains.
+    """
 
     objectives: list[str] = []
+    chains: list[str] = []
     rates: list[RateBudget] = []
     percentiles: list[PercentileBudget] = []
     errors: list[ErrorBudget] = []
@@ -137,7 +141,7 @@ def load(name_or_path: str) -> Scenario:
         scenario = msgspec.convert(tomllib.loads(path.read_text()), Scenario)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ScenarioError(f"{path}: {error}") from error
-    problems = _problems(scenario, load_objectives())
+    problems = _problems(scenario, load_objectives(), load_chains())
     if problems:
         raise ScenarioError(f"{path}: " + "; ".join(problems))
     return scenario
@@ -151,11 +155,12 @@ def load_saved(path: Path) -> Scenario:
         raise ScenarioError(f"{path}: {error}") from error
 
 
-def _problems(scenario: Scenario, objectives: dict[str, Objective]) -> list[str]:
+def _problems(scenario: Scenario, objectives: dict[str, Objective], chains: dict[str, ChainObjective]) -> list[str]:
     """What a well-formed file still gets wrong: budgets on things that this scenario does not do."""
     requests = {step for plan in scenario.arrivals.values() for step in plan.steps}
     budgets = scenario.budgets
     problems = [f"objective {n!r} is not in service/objectives.toml" for n in budgets.objectives if n not in objectives]
+    problems += [f"chain {n!r} is not in service/objectives.toml" for n in budgets.chains if n not in chains]
     named = [(n, n) for n in budgets.objectives] + [(b.name, b.request) for b in budgets.percentiles]
     named += [(b.name, b.request) for b in budgets.errors if b.request]
     problems += [f"budget {name!r}: no arrival makes the request {r!r}" for name, r in named if r not in requests]
@@ -167,7 +172,7 @@ def _problems(scenario: Scenario, objectives: dict[str, Objective]) -> list[str]
     latest = max((b.seconds for b in budgets.percentiles), default=0)
     if latest >= min(scenario.drain_s, scenario.lateness_max_s):
         problems.append(f"drain_s and lateness_max_s must be longer than every budget ({latest} s)")
-    if not (named or budgets.rates or budgets.errors):
+    if not (named or budgets.rates or budgets.errors or budgets.chains):
         problems.append("no budget at all: such a run could only pass")
     module, _, attribute = scenario.users.partition(":")
     if not (module and attribute):

@@ -12,9 +12,16 @@ EXPORTED = {
     "redis_commands_processed_total",
     "namedprocess_namegroup_cpu_seconds_total",
     "namedprocess_namegroup_memory_bytes",
+    "standin_received_total",
+    "pg_replication_lag_seconds",
+    "pg_replication_is_replica",
+    "cdn_requests_total",
+    "node_pressure_cpu_waiting_seconds_total",
+    "node_pressure_io_stalled_seconds_total",
 }
 WORDS = {
     "sum", "by", "rate", "avg_over_time", "histogram_quantile", "abs", "sqrt", "vector", "and", "or", "offset", "on",
+    "max", "label_replace",
 }  # fmt: skip
 
 

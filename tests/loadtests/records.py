@@ -13,6 +13,7 @@ from loadtests.judge import judge
 from loadtests.record import (
     SCHEMA,
     Arrivals,
+    ChainEffects,
     Generator,
     LedgerEntry,
     Load,
@@ -31,14 +32,15 @@ from service import objectives
 SECONDS = 60
 MEDIAN_MS = {"like": 4.2, "upload-ask": 3.1, "upload-put": 14.0, "upload-confirm": 7.5, "signup": 38.0}
 PARTS = {
-    "app-1": 0.41, "app-2": 0.40, "postgres": 0.16, "store": 0.14, "nginx": 0.05, "worker-thumbnails-1": 0.11,
-    "worker-thumbnails-2": 0.10, "redis": 0.03, "memcached": 0.01, "pgbouncer": 0.04, "prometheus": 0.06,
+    "app-1": 0.41, "app-2": 0.40, "postgres-1": 0.16, "store": 0.14, "nginx-1": 0.05, "worker-thumbnails": 0.21,
+    "worker-fanout": 0.10, "redis": 0.03, "memcached-1": 0.01, "pgbouncer": 0.04, "prometheus": 0.06,
     "collectors": 0.05, "exporter-node": 0.02,
 }  # fmt: skip
 LEVELS = {
     "photos-per-second": 25.0, "likes-per-second": 90.0, "signups-per-minute": 60.0, "queue-depth": 1.0,
     "pool-wait-p99": 0.0005, "store-p99": 0.004, "pgbouncer-waiting": 0.0, "cache-hit-ratio": 0.93,
-    "job-wait-p99": 0.02, "postgres-commits": 170.0, "redis-commands": 410.0, "latency-p99": 0.012, "error-ratio": 0.0,
+    "job-wait-p99": 0.02, "chain-p99": 0.4, "pushes-per-second": 60.0, "replication-lag": 0.002, "cdn-requests": 1.0,
+    "pressure": 0.05, "postgres-commits": 170.0, "redis-commands": 410.0, "latency-p99": 0.012, "error-ratio": 0.0,
 }  # fmt: skip
 LABELS: dict[str, list[dict[str, str]]] = {
     "latency-p99": [
@@ -53,6 +55,10 @@ LABELS: dict[str, list[dict[str, str]]] = {
     "store-p99": [{"store": "postgres"}, {"store": "memcached"}, {"store": "redis"}, {"store": "objects"}],
     "pgbouncer-waiting": [{"database": "likestorm"}],
     "cache-hit-ratio": [{"cache": "photo"}, {"cache": "like-count"}],
+    "chain-p99": [{"chain": "like-to-push"}, {"chain": "upload-to-feeds"}],
+    "replication-lag": [{"instance": "postgres-1-replica"}, {"instance": "postgres-2-replica"}],
+    "cdn-requests": [{"cache": "hit"}],
+    "pressure": [{"wait": "somebody waits for a core"}, {"wait": "everybody waits for the disk"}],
     "cpu-by-part": [{"groupname": part} for part in PARTS],
     "memory-by-part": [{"groupname": part} for part in PARTS],
 }
@@ -95,7 +101,7 @@ def _scenario() -> Scenario:
 
 def _judged(record: Record) -> Record:
     scenario = _scenario().scaled(duration_s=record.scenario.duration_s)
-    return replace(record, verdict=judge(record, scenario, objectives.load()))
+    return replace(record, verdict=judge(record, scenario, objectives.load(), objectives.load_chains()))
 
 
 def _record(
@@ -137,6 +143,10 @@ def _record(
         scrapes=[ScrapeTarget("app", "app-1", seconds, 1.01, 0.0), ScrapeTarget("postgres", "postgres", seconds, 1, 0)],
         panels=[_panel(chance, panel, seconds) for panel in PANELS],
         ledger=[_entry("likes", arrivals["like"].load), _entry("photos", arrivals["upload"].load)],
+        chains=[
+            ChainEffects(name, [(each.seconds / 10, 900), (each.seconds, 1499), (None, 1500)])
+            for name, each in objectives.load_chains().items()
+        ],
         memory_mb={part: 18 + 400 * cores * chance.uniform(0.6, 1.4) for part, cores in PARTS.items()},
     )  # fmt: skip
 

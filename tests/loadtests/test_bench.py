@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import random
 import re
 import signal
 import socket
@@ -22,11 +21,12 @@ from dashboards.panels import BY_ID
 from loadtests import record
 from loadtests.record import Record
 from tests.compose.stacks import await_true, is_listening, list_processes
+from tests.ports import base_ports
 
 ROOT = Path(__file__).parents[2]
 BRIEF = ROOT / "tests/loadtests/scenarios/brief.toml"
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 
 def _bench(*arguments: str | Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -51,8 +51,8 @@ def _variant(folder: Path, *changes: tuple[str, str]) -> Path:
 
 def _free_topology() -> Topology:
     """The small topology on ports of which nobody has one."""
-    for _ in range(50):
-        topology = named("small", random.randrange(11000, 30000, 100))
+    for candidate in base_ports():
+        topology = named("small", candidate)
         with contextlib.suppress(StackError):
             boot.check_ports(topology)
             return topology
@@ -91,7 +91,7 @@ def _check_record(saved: Record) -> None:
     seen = [value for value in likes.values if value is not None]
     new_likes = ledger["likes"].acknowledged / ledger["likes"].attempted
     assert sum(seen) / len(seen) == pytest.approx(90 * new_likes, rel=0.35)
-    assert set(saved.memory_mb) >= {"app-1", "app-2", "postgres", "swarm", "bench"}
+    assert set(saved.memory_mb) >= {"app-1", "app-2", "postgres-1", "swarm", "bench"}
 
 
 def _has_numbers(panel: str, saved: Record) -> bool:
@@ -108,7 +108,9 @@ def _check_folder(out: Path) -> None:
     assert len(page) < 2_000_000
     assert not re.search(r"""(src|href)=["']?https?:""", page)
     assert {path.stem for path in (out / "hdr").iterdir()} == {"like", "upload", "signup"}
-    assert {"nginx.log", "app-1.log", "postgres.log", "swarm.log"} <= {path.name for path in (out / "logs").iterdir()}
+    assert {"nginx-1.log", "app-1.log", "postgres-1.log", "swarm.log"} <= {
+        path.name for path in (out / "logs").iterdir()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +250,7 @@ def test_a_part_that_dies_at_start_is_1_with_its_name_and_last_words(tmp_path: P
         done = _bench(*arguments, folder=tmp_path, PATH=f"{folder}:{os.environ['PATH']}")
     assert done.returncode == 1
     [complaint] = done.stderr.splitlines()
-    assert complaint.startswith("likestorm: memcached died at start")
+    assert complaint.startswith("likestorm: memcached-1 died at start")
     assert "invalid option" in complaint
     assert list_processes(state) == []
     assert not (tmp_path / "out").exists()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from compose.scraping import ScrapeJob
 from dashboards.prometheus import Prometheus, Sampled
 from loadtests import collect
+from loadtests.record import ChainEffects
 
 
 @dataclass(frozen=True)
@@ -57,3 +58,26 @@ def test_series_count_from_the_windows_start_and_have_no_nan() -> None:
     data = collect.panel(source, "queue-depth", "rq_jobs", 100.0, 103.0)
     [series] = data.series
     assert (series.labels, series.times, series.values) == ({"queue": "thumbnails"}, [1.0, 2.0], [2.5, None])
+
+
+@dataclass(frozen=True)
+class Growing(Prometheus):
+    """A histogram of a chain that stood at `before` until 100 s, and at `after` from then on."""
+
+    before: dict[str, float] = field(default_factory=dict)
+    after: dict[str, float] = field(default_factory=dict)
+
+    def range(self, promql: str, start: float, end: float, step: float = 1.0) -> list[Sampled]:
+        counts = self.before if start <= 100 else self.after
+        return [Sampled({"chain": "like-to-push", "le": le}, [(start, count)]) for le, count in counts.items()]
+
+
+def test_effects_are_those_of_the_window() -> None:
+    source = Growing("", {"5.0": 3, "+Inf": 4}, {"0.5": 2, "5.0": 13, "+Inf": 16})
+    [effects] = collect.chains(source, 100.0, 160.0)
+    assert effects == ChainEffects("like-to-push", [(0.5, 2), (5.0, 10), (None, 12)])
+    assert effects.count == 12
+
+
+def test_a_chain_that_nothing_went_through_has_no_effects() -> None:
+    assert collect.chains(Growing(""), 100.0, 160.0) == []

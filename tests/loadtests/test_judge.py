@@ -2,19 +2,20 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from loadtests import histogram
 from loadtests.histogram import Histogram
 from loadtests.judge import judge
-from loadtests.record import BudgetResult, LedgerEntry, Load, Record, ScrapeTarget, Status, Verdict
+from loadtests.record import BudgetResult, ChainEffects, LedgerEntry, Load, Record, ScrapeTarget, Status, Verdict
 from loadtests.scenario import Scenario, load
-from service import objectives
+from service import catalog, objectives
 from tests.loadtests import records
 
 
 def _judge(record: Record, scenario: Scenario | None = None) -> Verdict:
-    return judge(record, scenario or load("likes"), objectives.load())
+    return judge(record, scenario or load("likes"), objectives.load(), objectives.load_chains())
 
 
 def _budget(verdict: Verdict, name: str) -> BudgetResult:
@@ -98,7 +99,14 @@ def test_a_request_that_was_never_seen_is_not_a_pass() -> None:
 
 def test_an_empty_record_is_not_a_pass() -> None:
     record = replace(
-        records.passing(), requests={}, arrivals={}, load=Load(0, 0, 0, 0, 0), scrapes=[], ledger=[], panels=[]
+        records.passing(),
+        requests={},
+        arrivals={},
+        load=Load(0, 0, 0, 0, 0),
+        scrapes=[],
+        ledger=[],
+        panels=[],
+        chains=[],
     )
     verdict = _judge(record)
     assert verdict.status == "invalid"
@@ -168,3 +176,33 @@ def test_a_short_spike_of_generator_cpu_is_not_starvation() -> None:
     record = records.passing()
     spiky = replace(record, generator=replace(record.generator, cpu_percent=[10.0] * 30 + [99.0] + [10.0] * 29))
     assert _judge(spiky).status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("in_time", "all_effects", "status"),
+    [
+        (1499, 1500, "met"),
+        (1400, 1500, "broken"),
+        # Just what is promised: the interval holds the limit.
+        (1485, 1500, "inconclusive"),
+        (20, 20, "inconclusive"),
+        (0, 0, "inconclusive"),
+    ],
+)
+def test_a_chain_is_judged_by_the_share_of_effects_that_came_in_time(
+    in_time: int, all_effects: int, status: str
+) -> None:
+    effects = ChainEffects("upload-to-thumbnail", [(5.0, in_time), (10.0, in_time), (None, all_effects)])
+    scenario = load("likes")
+    budgets = msgspec.structs.replace(scenario.budgets, chains=["upload-to-thumbnail"])
+    scenario = msgspec.structs.replace(scenario, budgets=budgets)
+    result = _budget(_judge(replace(records.passing(), chains=[effects]), scenario), "upload-to-thumbnail within 10 s")
+    assert result.status == status
+    assert result.observed == (in_time / all_effects if all_effects else None)
+    assert result.side == "at least"
+
+
+def test_each_chain_s_objective_is_a_bound_of_its_histogram() -> None:
+    for objective in objectives.load_chains().values():
+        assert objective.seconds in catalog.CHAIN_BUCKETS
+        assert objective.chain in catalog.CHAINS

@@ -11,7 +11,7 @@ from junitparser import JUnitXml
 
 from loadtests import record as records_format
 from loadtests import report
-from loadtests.record import PanelData, Record
+from loadtests.record import ErrorGroup, PanelData, Record
 from loadtests.report import ReportError, wording
 from tests.loadtests import records
 
@@ -215,3 +215,18 @@ def test_a_record_that_was_not_judged_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="no verdict"):
         report.write(replace(records.passing(), verdict=None), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_that_the_service_reported_are_listed(tmp_path: Path) -> None:
+    group = ErrorGroup("ZeroDivisionError", EVIL, "PUT /photos/<id>/like", 1234)
+    html, _, _ = _write(replace(records.passing(), reported_errors=[group]), tmp_path)
+    page = Page(html)
+    assert "Errors that the service reported" in page.text
+    assert "ZeroDivisionError" in page.text
+    assert "1,234" in page.text
+    assert "script" not in page.tags
+
+
+def test_a_run_without_an_error_tracker_says_nothing_of_errors(tmp_path: Path) -> None:
+    html, _, _ = _write(records.passing(), tmp_path)
+    assert "Errors that the service reported" not in Page(html).text

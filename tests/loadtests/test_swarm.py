@@ -12,6 +12,8 @@ from loadtests.plan import Outcome, Plan, Progress
 from loadtests.scenario import ArrivalPlan, Budgets, Data, Scenario
 from tests.loadtests import scripted
 
+pytestmark = pytest.mark.alone
+
 
 def _scenario(arrivals: dict[str, ArrivalPlan], duration_s: float = 2.0, **options: float | int) -> Scenario:
     return Scenario(
