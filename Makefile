@@ -6,13 +6,17 @@ RATE ?=## factor on the scenario's rates
 OUT ?=## folder for the bench's results, in place of runs/TIME-SCENARIO
 KEEP ?=## 1 drives the data that a stack which is up holds, instead of filling it anew
 BASE_PORT ?= 8400## first of the stack's ports, all on loopback; two clones need two
-TOPOLOGY ?= small## shape of the stack
+TOPOLOGY ?= small## shape of the stack: small, 2011, or a TOML file with counts of your own
 STORAGE ?=## memory or disk: where the stack keeps its data; memory where there is room, unless told
+
+ERRORS ?=## 1 adds an error tracker to the stack; the report lists what it was told
+USERS ?= 4000## how many users `make seed` makes
+TEST_PROCESSES ?= 3## how many processes share the tests
 
 PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev bench up down status test lint dashboards-generate lock figures clean
+.PHONY: help setup setup-dev setup-errors bench up down status seed rolling-restart test lint dashboards-generate lock figures overhead clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value …]'
@@ -30,12 +34,15 @@ setup: ## what a bench needs: virtual environment and server packages (does noth
 setup-dev: ## the same, and what lint and tests need
 	@sh compose/setup.sh dev
 
-bench: setup ## boot the stack, run SCENARIO against it, judge it, write a report, take the stack down
-	@$(PYTHON) -m loadtests run $(SCENARIO) --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
-		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep) $(if $(STORAGE),--storage $(STORAGE))
+setup-errors: setup ## the error tracker's environment, which ERRORS=1 needs
+	@sh compose/setup.sh errors
 
-up: setup ## start the stack with seeded data, to stay until `make down`
-	@$(PYTHON) -m compose up --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(STORAGE),--storage $(STORAGE))
+bench: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## boot the stack, run SCENARIO against it, judge it, write a report, take the stack down
+	@$(PYTHON) -m loadtests run $(SCENARIO) --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
+		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors)
+
+up: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## start the stack with seeded data, to stay until `make down`
+	@$(PYTHON) -m compose up --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors)
 
 down: ## stop the stack; only .stack/logs is left
 	@test ! -x $(PYTHON) || $(PYTHON) -m compose down
@@ -43,8 +50,15 @@ down: ## stop the stack; only .stack/logs is left
 status: setup ## what runs: part, pid, port, memory
 	@$(PYTHON) -m compose status
 
+seed: setup ## fill a stack that is up with USERS users and three photos each on average, in place of what it holds
+	@$(PYTHON) -m compose seed --users $(USERS)
+
+rolling-restart: setup ## restart app servers and nginx of a stack that is up one by one, with no request failed
+	@$(PYTHON) -m compose rolling-restart
+
 test: lint ## lint, then all tests
-	@$(PYTHON) -m pytest -q
+	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m 'not alone'
+	@$(PYTHON) -m pytest -q -m alone
 
 lint: setup-dev ## style, types, import contracts, alert rules
 	@.venv/bin/ruff check --quiet .
@@ -62,9 +76,14 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 		requirements/run.in --output-file requirements/run.txt
 	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		requirements/dev.in --output-file requirements/dev.txt
+	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		requirements/errors.in --output-file requirements/errors.txt
 
 figures: setup ## measure what the README quotes: start-up, bench, memory, capacity (half an hour, nothing else running)
 	@$(PYTHON) -m loadtests.figures --base-port $(BASE_PORT)
+
+overhead: setup ## what a like costs beside a bare Flask route with one INSERT (two minutes, nothing else running; wants wrk)
+	@$(PYTHON) -m loadtests.overhead --base-port $(BASE_PORT)
 
 clean: down ## remove caches and logs; results in runs/ stay
 	@rm -rf .stack .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
