@@ -4,6 +4,7 @@
 The address, the number of threads and the number of workers come from the command line.
 """
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(_server: Any, worker: Any) -> None:
     """Take the slot; the application and its metrics are loaded after this."""
     slots.claim(worker.slot)
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Leave all that is loaded by now out of every later collection, which would hold up all threads to look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(_server: Any, worker: Any) -> None:
