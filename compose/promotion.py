@@ -19,7 +19,8 @@ def promote(supervisor: Supervisor, file: Path, server: str, replica_url: str, o
     """Make `server`'s replica its primary and say so in the shard map; writes fail from the first step to the last.
 
     replica_url: for a superuser, past PgBouncer. A primary that still runs is stopped first, in good order if it can:
-    then it hands its replica everything before it ends. UsageError, StackError: what cannot be done and why.
+    then it hands its replica everything before it ends; one that was killed may take the writes of its last moment
+    with it. UsageError, StackError: what cannot be done and why.
     """
     with shard_map.alone(file):
         promoted = shard_map.read(file).promoted(server)

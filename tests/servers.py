@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -135,6 +135,25 @@ def wait_until(ready: Callable[[], bool], alive: Callable[[], bool] = lambda: Tr
         assert alive(), f"{what} has ended"
         assert time.monotonic() < deadline, f"{what}: not within {START_TIMEOUT_S} s"
         time.sleep(0.02)
+
+
+@contextmanager
+def standing_still(*pids: int) -> Iterator[None]:
+    """These processes do nothing for the while; SIGSTOP alone leaves each of their threads another moment."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: all(_has_stopped(pid) for pid in pids), what="SIGSTOP")
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def _has_stopped(pid: int) -> bool:
+    stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 def accepts(port: int) -> bool:

@@ -17,6 +17,7 @@ from compose import local
 from compose.errors import StackError
 from compose.local import Target
 from tests.compose.stacks import await_true, is_listening
+from tests.servers import standing_still
 
 pytestmark = pytest.mark.e2e
 
@@ -103,11 +104,9 @@ def test_what_the_exporter_says_of_a_server_has_that_server_s_name(stack: Target
 def test_a_server_that_is_killed_comes_back_and_its_exporter_says_so(stack: Target) -> None:
     port = stack.topology.ports["collectors"]
     first = stack.pids()["memcached-1"]
-    os.kill(first, signal.SIGSTOP)
-    try:
+    with standing_still(first):
         assert "memcached_up 0.0" in get(port, "/memcached/memcached-1")[1]
         assert "memcached_up 1.0" in get(port, "/memcached/memcached-2")[1]
-    finally:
         os.kill(first, signal.SIGKILL)
     await_true(lambda: stack.pids().get("memcached-1") not in (None, first))
     await_true(lambda: "memcached_up 1.0" in get(port, "/memcached/memcached-1")[1])

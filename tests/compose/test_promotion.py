@@ -4,7 +4,7 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -54,29 +54,57 @@ class Writer(threading.Thread):
         self.join()
 
 
-def test_a_killed_primary_s_replica_takes_its_place_with_all_that_was_acknowledged(stack: Databases) -> None:
-    replica = stack.shards.servers["postgres-1"].replica
-    writer = Writer(stack, "postgres-1", 100_000)
+def promote_under_writes(
+    stack: Databases, server: str, prepare: Callable[[Writer], None]
+) -> tuple[list[int], set[int]]:
+    """Promote the server's replica while rows are written: which were acknowledged, in order, and which are stored."""
+    replica = stack.shards.servers[server].replica
+    writer = Writer(stack, server, 100_000)
     writer.start()
     try:
         await_true(lambda: len(writer.acknowledged) > 20)
-        os.kill(stack.pid("postgres-1"), signal.SIGKILL)
+        prepare(writer)
         steps: list[str] = []
-        url = stack.url("postgres-1-replica")
-        promotion.promote(stack.supervisor, stack.map_file, "postgres-1", url, steps.append)
+        promotion.promote(stack.supervisor, stack.map_file, server, stack.url(f"{server}-replica"), steps.append)
         before = len(writer.acknowledged)
         await_true(lambda: len(writer.acknowledged) > before + 20, 20)
     finally:
         writer.stop()
-    assert steps == ["stopping postgres-1", "promoting postgres-1-replica", "changing the shard map"]
-    promoted = stack.shards.servers["postgres-1"]
+    assert steps == [f"stopping {server}", f"promoting {server}-replica", "changing the shard map"]
+    promoted = stack.shards.servers[server]
     assert (promoted.primary, promoted.replica) == (replica, None)
-    with psycopg.connect(promoted.primary, prepare_threshold=None) as connection:
-        stored = {row[0] for row in connection.execute("SELECT id FROM notes WHERE id > 100000")}
-    assert stored >= set(writer.acknowledged)
-    assert stack.supervisor.states()["postgres-1"].state == "STOPPED"
+    assert stack.supervisor.states()[server].state == "STOPPED"
+    return writer.acknowledged, rows(stack, str(promoted.primary))
+
+
+def rows(stack: Databases, url: str) -> set[int]:
+    with psycopg.connect(url, prepare_threshold=None) as connection:
+        return {row[0] for row in connection.execute("SELECT id FROM notes WHERE id > 100000")}
+
+
+def test_a_replica_takes_its_running_primary_s_place_with_all_that_was_acknowledged(stack: Databases) -> None:
+    acknowledged, stored = promote_under_writes(stack, "postgres-1", lambda _writer: None)
+    assert stored >= set(acknowledged)
     with pytest.raises(UsageError, match=r"^postgres-1 has no replica left"):
-        promotion.promote(stack.supervisor, stack.map_file, "postgres-1", url, ignore)
+        promotion.promote(stack.supervisor, stack.map_file, "postgres-1", stack.url("postgres-1-replica"), ignore)
+
+
+def test_a_killed_primary_takes_at_most_the_last_writes_with_it(stack: Databases) -> None:
+    """Streaming is asynchronous: what the replica had is kept, and what is lost is the newest, without a hole."""
+    replica = str(stack.shards.servers["postgres-1"].replica)
+    received: list[int] = []
+
+    def kill(writer: Writer) -> None:
+        received.extend(writer.acknowledged)
+        await_true(lambda: rows(stack, replica) >= set(received))
+        os.kill(stack.pid("postgres-1"), signal.SIGKILL)
+
+    acknowledged, stored = promote_under_writes(stack, "postgres-1", kill)
+    assert stored >= set(received)
+    lost = [number for number in acknowledged if number not in stored]
+    if lost:
+        first = acknowledged.index(lost[0])
+        assert acknowledged[first : first + len(lost)] == lost
 
 
 def test_a_replica_that_does_not_run_is_not_promoted_and_its_primary_goes_on(stack: Databases) -> None:

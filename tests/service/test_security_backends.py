@@ -1,6 +1,5 @@
 """A backend that hangs: whoever needs it gets 503 within the deadline, and all is well once it goes on."""
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from flask import Flask
 from service.app import create_app
 from service.config import Config
 from service.telemetry.metrics import Metrics
-from tests.servers import Servers, wait_until
+from tests.servers import Servers, standing_still, wait_until
 from tests.service.conftest import Answer, Member, ask, jpeg, sign_up
 
 DEADLINE_S = 0.4
@@ -41,14 +40,8 @@ def hanging(address: str) -> Iterator[None]:
         if any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in process.net_connections("tcp"))
     ]
     assert listening, address
-    stopped = {process for parent in listening for process in (parent, *parent.children(recursive=True))}
-    try:
-        for process in stopped:
-            process.send_signal(signal.SIGSTOP)
+    with standing_still(*{one.pid for parent in listening for one in (parent, *parent.children(recursive=True))}):
         yield
-    finally:
-        for process in stopped:
-            process.send_signal(signal.SIGCONT)
 
 
 def timed(member: Member, method: str, path: str, **options: object) -> tuple[Answer, float]:

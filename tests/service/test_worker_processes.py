@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -17,7 +17,7 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from service.catalog import FANOUT, PUSH, SHARE, THUMBNAILS
 from service.config import Config
 from service.domain.ids import shard_of
-from tests.servers import LOGICAL_SHARDS, Servers, wait_until
+from tests.servers import LOGICAL_SHARDS, Servers, standing_still, wait_until
 from tests.service.conftest import Member, jpeg
 from tests.service.workers import crew, job_of, open_queue, workers_of
 from tests.standins import KEY_ID, TEAM_ID, TOPIC, Standins, standins
@@ -164,10 +164,10 @@ def test_a_worker_that_is_told_to_end_finishes_its_job(
         wait_until(has_thumbnail(member, photo))
         [worker] = workers_of(queue).values()
         # Until the lock is there, or it could be done before.
-        os.kill(worker, signal.SIGSTOP)
-        later = member.publish(jpeg())
-        with locked(servers, shard_of(int(photo)), "photos"):
-            os.kill(worker, signal.SIGCONT)
+        with ExitStack() as lock:
+            with standing_still(worker):
+                later = member.publish(jpeg())
+                lock.enter_context(locked(servers, shard_of(int(photo)), "photos"))
             job_id = f"thumbnail-{later}"
             wait_until(started(queue, job_id))
             running.send_signal(signal.SIGTERM)

@@ -14,7 +14,7 @@ from service.domain.errors import UnavailableError
 from service.domain.records import Photo, PhotoState
 from service.stores.memcached import LONGEST_WAIT_S, PhotoCache
 from service.stores.memcached_servers import SETTLING_S, share_out
-from tests.servers import accepts, free_port, process, wait_until
+from tests.servers import accepts, free_port, process, standing_still, wait_until
 
 PHOTO = Photo(2**62, 2**61, "photos/1/2.jpg", "Grüße 🐕", datetime(2010, 10, 6, 1, 2, 3, 456789, tzinfo=UTC))
 STATE = PhotoState(likes=3, thumbnail=True)
@@ -27,15 +27,6 @@ class Running:
 
     address: tuple[str, int]
     pid: int
-
-    @contextmanager
-    def hung(self) -> Iterator[None]:
-        """It answers nothing for the while."""
-        os.kill(self.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -172,7 +163,7 @@ def test_a_server_that_hangs_costs_one_time_out_and_loses_no_deletion() -> None:
     with memcached() as server, cache_of(server) as cache, cache_of(server) as other:
         fill(cache, 1, STATE)
         fill(cache, 2, STATE)
-        with server.hung():
+        with standing_still(server.pid):
             with pytest.raises(UnavailableError):
                 cache.get_state(1)
             started = time.monotonic()
@@ -203,7 +194,7 @@ def answers_again(cache: PhotoCache) -> float:
 def test_a_deletion_that_times_out_is_made_up_for() -> None:
     with memcached() as server, cache_of(server) as cache, cache_of(server) as other:
         fill(cache, 1, STATE)
-        with server.hung(), pytest.raises(UnavailableError):
+        with standing_still(server.pid), pytest.raises(UnavailableError):
             cache.forget_state(1)
         wait_until(lambda: other.get_state(1) is None)
 
