@@ -75,12 +75,12 @@ def seed(
     """Reset everything and load the population of `number`; what a load generator needs is written to `manifest`."""
     if active_users < 1:
         raise PopulationError("there must be at least one active user")
+    known = shard_map.read(config.shards)
+    population = Population(size, number, len(known.shards))
     jpegs = load_jpegs(number, cache)
     keys = [f"seed/{index:02}.jpg" for index in range(len(jpegs))]
     with ThreadPoolExecutor(max_workers=1) as beside:
         stored = beside.submit(_reset_objects, config, dict(zip(keys, jpegs, strict=True)))
-        known = shard_map.read(config.shards)
-        population = Population(size, number, len(known.shards))
         loaded = _reset_rows(config, known, population, keys, progress)
         stored.result()
     PhotoCache(config.memcached, config.backend_timeout_s).flush()
