@@ -19,7 +19,6 @@ PROGRAMS = {
     "exporter-postgres": ("prometheus-postgres-exporter", "postgres_exporter"),
     "exporter-redis": ("prometheus-redis-exporter", "redis_exporter"),
     "exporter-blackbox": ("prometheus-blackbox-exporter", "blackbox_exporter"),
-    "exporter-process": ("prometheus-process-exporter", "process-exporter"),
 }
 # Servers live in sbin, which is not on an ordinary user's PATH.
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")

@@ -1,7 +1,6 @@
 """Writes every part's configuration files into its folder."""
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -27,7 +26,7 @@ RULES = CLONE / "alerts" / "generated" / "rules.yaml"
 def write(topology: Topology, layout: Layout, credentials: Credentials, parts: tuple[Part, ...]) -> None:
     """Make each part's folder and its files in it, readable to the part alone, and the shard map."""
     folders = {part.name: layout.make_folder(part.name, part.user) for part in parts}
-    texts = _texts(topology, layout, credentials, parts)
+    texts = _texts(topology, layout, credentials)
     for part in parts:
         for name, text in texts.get(part.name, {}).items():
             _write(folders[part.name] / name, text, part.user)
@@ -57,9 +56,7 @@ def _write(path: Path, text: str, user: str | None) -> None:
         shutil.chown(path, user, user)
 
 
-def _texts(
-    topology: Topology, layout: Layout, credentials: Credentials, parts: tuple[Part, ...]
-) -> dict[str, dict[str, str]]:
+def _texts(topology: Topology, layout: Layout, credentials: Credentials) -> dict[str, dict[str, str]]:
     """Each part's files by name."""
     ports = topology.ports
     jobs = list_jobs(topology)
@@ -80,7 +77,6 @@ def _texts(
         "redis": {"redis.conf": fill("redis/redis.conf", redis)},
         "prometheus": prometheus | ({"rules.yaml": rules} if rules else {}),
         "exporter-blackbox": {"blackbox.yml": fill("blackbox/blackbox.yml", {"timeout": "800ms"})},
-        "exporter-process": {"processes.yml": yaml.safe_dump(_process_groups(layout, parts))},
         "collectors": {"collectors.json": json.dumps(_collectors(topology, layout, credentials), indent=1)},
     }
 
@@ -128,15 +124,6 @@ def _pgbouncer(topology: Topology, layout: Layout, credentials: Credentials) -> 
     return {"pgbouncer.ini": fill("pgbouncer/pgbouncer.ini", values), "userlist.txt": users}
 
 
-def _process_groups(layout: Layout, parts: tuple[Part, ...]) -> dict[str, list[dict[str, object]]]:
-    """One group a part, found by its whole command line; its children are counted with it."""
-    commands = {part.name: " ".join(part.command) for part in parts}
-    commands["supervisor"] = " ".join(supervision.command(layout))
-    return {
-        "process_names": [{"name": name, "cmdline": [re.escape(command)]} for name, command in commands.items()],
-    }
-
-
 def _collectors(topology: Topology, layout: Layout, credentials: Credentials) -> dict[str, object]:
     ports = topology.ports
     environment = service_environment(topology, layout, credentials)
@@ -162,4 +149,9 @@ def _collectors(topology: Topology, layout: Layout, credentials: Credentials) ->
             "origin_log": str(origin_log),
         },
         "queues": list(topology.workers),
+        "supervisor": {
+            "port": ports["supervisor"],
+            "password": credentials.supervisor,
+            "pid_file": str(supervision.pid_file(layout)),
+        },
     }

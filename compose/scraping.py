@@ -50,8 +50,7 @@ def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
         instrument("postgres", "exporter-postgres"),
         instrument("redis", "exporter-redis"),
         instrument("node", "exporter-node"),
-        instrument("process", "exporter-process"),
-        *(instrument(job, "collectors", f"/{job}") for job in ("pgbouncer", "rq", "store")),
+        *(instrument(job, "collectors", f"/{job}") for job in ("process", "pgbouncer", "rq", "store")),
         instrument("prometheus", "prometheus"),
     )
 

@@ -47,9 +47,10 @@ missing_packages() {
     done | sort -u | tr '\n' ' '
 }
 
-# A Python that can make virtual environments; nothing when there is none.
+# A Python that can make virtual environments; nothing when there is none. The system's own first: it is built with
+# profile-guided optimization, which one that somebody has compiled for themselves often is not (1.3 to 1.6 times slower).
 find_python() {
-    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+    for candidate in ${PYTHON:-} /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
         if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$candidate"
             return

@@ -47,6 +47,11 @@ def configuration_path(layout: Layout) -> Path:
     return layout.folder("supervisor") / "supervisord.conf"
 
 
+def pid_file(layout: Layout) -> Path:
+    """Where supervisord writes its pid."""
+    return layout.folder("supervisor") / "pid"
+
+
 def command(layout: Layout) -> tuple[str, ...]:
     """supervisord's command line."""
     return (sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(configuration_path(layout)))
@@ -59,7 +64,7 @@ def configure(topology: Topology, layout: Layout, credentials: Credentials, part
         "logfile": layout.log("supervisor"),
         "logfile_maxbytes": "5MB",
         "logfile_backups": 1,
-        "pidfile": layout.folder("supervisor") / "pid",
+        "pidfile": pid_file(layout),
         "childlogdir": layout.logs,
         "identifier": "likestorm",
         # Its children inherit it, and PgBouncer needs a file for each of its clients.

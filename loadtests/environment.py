@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def describe() -> dict[str, str]:
         "machine": f"{_cpu_model()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{_os_name()}, Linux {platform.release()}",
         "likestorm": _revision(),
-        "Python": platform.python_version(),
+        "Python": f"{platform.python_version()}, {'the system’s own' if sys.base_prefix == '/usr' else 'not the system’s'}",
         **{package: version(package) for package in PACKAGES},
         **{name: _server_version(command) for name, command in SERVERS.items()},
     }

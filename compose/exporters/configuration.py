@@ -18,6 +18,15 @@ class CdnConfiguration:
 
 
 @dataclass(frozen=True)
+class SupervisorConfiguration:
+    """port, password: of supervisord's XML-RPC. pid_file: where it writes its pid."""
+
+    port: int
+    password: str
+    pid_file: str
+
+
+@dataclass(frozen=True)
 class Configuration:
     """port: where to listen on loopback. stack: the mark of our processes. instances: metrics directory by instance.
 
@@ -36,6 +45,7 @@ class Configuration:
     store: str
     cdn: CdnConfiguration
     queues: list[str]
+    supervisor: SupervisorConfiguration
 
 
 def load(path: Path) -> Configuration:

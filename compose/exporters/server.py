@@ -11,14 +11,16 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, gener
 from compose.cdn.requests import Cdn
 from compose.credentials import HOST
 from compose.exporters.backend import Backend, Read
-from compose.exporters.configuration import Configuration
+from compose.exporters.configuration import Configuration, SupervisorConfiguration
 from compose.exporters.instances import Instance
 from compose.exporters.memcached import Memcached
 from compose.exporters.nginx import Nginx
 from compose.exporters.pgbouncer import PgBouncer
 from compose.exporters.postgres import Postgres
+from compose.exporters.processes import Processes
 from compose.exporters.rq import Queues
 from compose.exporters.store import Store
+from compose.supervision import Supervisor
 
 Page = Callable[[], bytes | None]
 """The text of a page; None when what it is about is not alive (answered with 503)."""
@@ -30,6 +32,7 @@ def list_pages(configuration: Configuration) -> Mapping[str, Page]:
         "pgbouncer": PgBouncer(configuration.pgbouncer),
         "rq": Queues(configuration.redis, configuration.queues),
         "store": Store(configuration.store),
+        "process": _processes(configuration.supervisor),
         "cdn": Cdn(configuration.cdn.status, Path(configuration.cdn.edge_log), Path(configuration.cdn.origin_log)),
         **{f"pg/{name}": Postgres(url) for name, url in configuration.postgres.items()},
         **{f"memcached/{name}": Memcached(address) for name, address in configuration.memcached.items()},
@@ -42,6 +45,13 @@ def list_pages(configuration: Configuration) -> Mapping[str, Page]:
         pages[f"/service/{name}"] = _instance_page(Instance(configuration.stack, name, Path(folder)))
     paths = "".join(f"{path}\n" for path in pages).encode()
     return {"/": lambda: paths, **pages}
+
+
+def _processes(configuration: SupervisorConfiguration) -> Processes:
+    supervisor = Supervisor(configuration.port, configuration.password)
+    return Processes(
+        Path(configuration.pid_file), lambda: {state.name: state.pid for state in supervisor.states().values()}
+    )
 
 
 def _backend_page(name: str, read: Read) -> Page:

@@ -51,14 +51,7 @@ def list_monitoring(
             "exporter-blackbox", f"--config.file={layout.folder('exporter-blackbox')}/blackbox.yml",
             "--log.level=warn",
         ),
-        # As whoever started the stack: it reads other users' processes.
-        Part(
-            "exporter-process", "monitoring",
-            (programs["exporter-process"], f"-web.listen-address={HOST}:{ports['exporter-process']}",
-             f"-config.path={layout.folder('exporter-process')}/processes.yml", "-gather-smaps=false",
-             "-threads=false"),
-            environment=_ONE_CORE, niceness=BACKGROUND,
-        ),
+        # As whoever started the stack: it counts other users' open files.
         Part(
             "collectors", "monitoring",
             python(layout, "collectors", "-m", "compose.exporters", f"{layout.folder('collectors')}/collectors.json"),

@@ -1,10 +1,7 @@
 import configparser
-import re
 import shlex
 import sys
 from pathlib import Path
-
-import yaml
 
 from compose import binaries, configuration
 from compose.capacity import plan
@@ -68,16 +65,6 @@ def test_no_secret_is_on_a_command_line(topology: Topology, tmp_path: Path) -> N
     _, parts, credentials = write(topology, tmp_path)
     secrets = vars(credentials).values()
     assert [part.name for part in parts if any(secret in " ".join(part.command) for secret in secrets)] == []
-
-
-def test_each_process_group_matches_its_own_command_line_only(topology: Topology, tmp_path: Path) -> None:
-    layout, parts, _ = write(topology, tmp_path)
-    groups = yaml.safe_load((layout.folder("exporter-process") / "processes.yml").read_text())["process_names"]
-    for part in parts:
-        # nginx puts words in front of its own.
-        seen = f"nginx: master process {' '.join(part.command)}"
-        assert [group["name"] for group in groups if re.search(group["cmdline"][0], seen)] == [part.name]
-    assert groups[-1]["name"] == "supervisor"
 
 
 def test_supervisord_is_told_each_command_as_it_is(topology: Topology, tmp_path: Path) -> None:

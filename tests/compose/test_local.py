@@ -67,7 +67,7 @@ def test_prometheus_scrapes_every_job(stack: Target) -> None:
 
 def test_each_part_is_one_group_of_processes(stack: Target) -> None:
     def groups() -> set[str]:
-        # A group whose processes have all gone stays, with none.
+        # A part whose processes have all gone stays, with none.
         return {labels["groupname"] for labels, _ in query(stack, "namedprocess_namegroup_num_procs > 0")}
 
     await_true(lambda: groups() == set(stack.pids()))

@@ -50,6 +50,20 @@ def test_the_environment_is_made_once_and_again_when_it_was_broken(clone: Path) 
     assert subprocess.run([clone / ".venv" / "bin" / "python", "-c", "import pip"], check=False).returncode == 0
 
 
+def test_the_system_s_own_python_comes_before_another_in_the_path_but_not_before_the_one_asked_for(clone: Path) -> None:
+    (clone / "os-release").write_text("ID=arch\n")
+    other = clone / "bin" / "python3"
+    other.parent.mkdir()
+    other.write_text('#!/bin/sh\necho "used" >>"$0.log"\nexec /usr/bin/python3 "$@"\n')
+    other.chmod(0o755)
+    surroundings = {"PATH": f"{other.parent}:{os.environ['PATH']}", "OS_RELEASE": str(clone / "os-release")}
+    assert run(clone, "run", **surroundings).returncode == 0
+    assert not other.with_name("python3.log").exists()
+    shutil.rmtree(clone / ".venv")
+    assert run(clone, "run", PYTHON=str(other), **surroundings).returncode == 0
+    assert other.with_name("python3.log").exists()
+
+
 def test_another_system_is_told_in_one_line_what_is_missing(clone: Path) -> None:
     packages = write_packages(
         clone, "some-server no-such-server", "# a comment", "", "shell sh", "other nothing|nor-this"
