@@ -14,6 +14,7 @@ PROGRAMS = {
     "pgbouncer": ("pgbouncer",),
     "redis": ("redis-server", "valkey-server"),
     "memcached": ("memcached",),
+    "eatmydata": ("eatmydata",),
     "prometheus": ("prometheus",),
     "exporter-node": ("prometheus-node-exporter", "node_exporter"),
     "exporter-postgres": ("prometheus-postgres-exporter", "postgres_exporter"),

@@ -30,7 +30,7 @@ def write(topology: Topology, layout: Layout, credentials: Credentials, parts: t
     for part in parts:
         for name, text in texts.get(part.name, {}).items():
             _write(folders[part.name] / name, text, part.user)
-    _make_bucket(folders["store"] / "data")
+    _make_bucket(layout.objects)
     for instance in list_instances(topology):
         metrics_folder(layout, instance).mkdir()
     if layout.user:

@@ -35,12 +35,19 @@ class Layout:
     state: logs, and while the stack runs stack.json and supervisord's files. run: one folder a part with its
     configuration and data, gone after `down`; in memory (tmpfs), or on disk: inside state wherever the servers' user
     can get there.
-    user: as whom the servers run; None is whoever started them.
+    user: as whom the servers run; None is whoever started them. disk: where a stack that runs in memory keeps what
+    grows without end; None where all of it is on disk.
     """
 
     state: Path
     run: Path
     user: str | None
+    disk: Path | None = None
+
+    @property
+    def objects(self) -> Path:
+        """Where the object store keeps photos: on disk always, as they grow by megabytes with each second of load."""
+        return (self.disk or self.folder("store")) / "objects"
 
     @property
     def storage(self) -> Storage:
@@ -70,17 +77,22 @@ class Layout:
         self.clear()
         shutil.rmtree(self.logs, ignore_errors=True)
         self.logs.mkdir(parents=True)
-        if self.run.parent != self.state:
-            _make_private(self.run.parent)
-        self.run.mkdir(mode=0o711)
+        for folder in self._folders():
+            if folder.parent != self.state:
+                _make_private(folder.parent)
+            folder.mkdir(mode=0o711)
 
     def clear(self) -> None:
         """Remove everything but the logs."""
         self.record.unlink(missing_ok=True)
-        if self.run.parent == self.state:
-            shutil.rmtree(self.run, ignore_errors=True)
-        elif _is_ours(self.run.parent):
-            shutil.rmtree(self.run.parent, ignore_errors=True)
+        for folder in self._folders():
+            if folder.parent == self.state:
+                shutil.rmtree(folder, ignore_errors=True)
+            elif _is_ours(folder.parent):
+                shutil.rmtree(folder.parent, ignore_errors=True)
+
+    def _folders(self) -> tuple[Path, ...]:
+        return (self.run, self.disk) if self.disk else (self.run,)
 
     def make_folder(self, part: str, user: str | None) -> Path:
         """The part's folder, made for its user alone."""
@@ -102,14 +114,18 @@ def choose(state: Path, storage: Storage | None) -> Layout:
         storage = "memory" if _has_room() else "disk"
     elif storage == "memory" and not _has_room():
         raise StackError(f"{MEMORY} has no room for a stack ({ROOM_BYTES >> 30} GiB); STORAGE=disk needs none")
-    return Layout(state, places[storage], user)
+    return _layout(state, places, storage, user)
 
 
 def find(state: Path) -> Layout:
     """The layout of the stack that is there, or was left there."""
     user = _user()
     places = _places(state, user)
-    return Layout(state, places["memory" if places["memory"].exists() else "disk"], user)
+    return _layout(state, places, "memory" if places["memory"].exists() else "disk", user)
+
+
+def _layout(state: Path, places: Mapping[Storage, Path], storage: Storage, user: str | None) -> Layout:
+    return Layout(state, places[storage], user, places["disk"] if storage == "memory" else None)
 
 
 def _user() -> str | None:

@@ -89,7 +89,7 @@ def configure(topology: Topology, layout: Layout, credentials: Credentials, part
 def _program(part: Part, layout: Layout) -> dict[str, object]:
     program: dict[str, object] = {
         "command": shlex.join(launcher(part)),
-        "directory": CLONE if part.command[0] == sys.executable else layout.folder(part.name),
+        "directory": CLONE if sys.executable in part.command else layout.folder(part.name),
         "environment": ",".join(f'{name}="{value}"' for name, value in part.environment.items()),
         "autostart": "false",
         "autorestart": "true",

@@ -30,7 +30,8 @@ def describe() -> dict[str, str]:
         "machine": f"{_cpu_model()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{_os_name()}, Linux {platform.release()}",
         "likestorm": _revision(),
-        "Python": f"{platform.python_version()}, {'the system’s own' if sys.base_prefix == '/usr' else 'not the system’s'}",
+        "Python": platform.python_version()
+        + (", the system's own" if sys.base_prefix == "/usr" else ", not the system's own"),
         **{package: version(package) for package in PACKAGES},
         **{name: _server_version(command) for name, command in SERVERS.items()},
     }

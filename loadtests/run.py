@@ -29,7 +29,7 @@ from service import objectives
 
 RUNS = Path(__file__).parent.parent / "runs"
 STORAGE_FACTS: Mapping[Storage, str] = {
-    "memory": "memory (tmpfs): a sync costs nothing",
+    "memory": "memory (photos: page cache): a sync costs nothing",
     "disk": "disk: commits wait for it",
 }
 RECORD_FILE, SCENARIO_FILE = "record.json", "scenario.json"

@@ -40,11 +40,20 @@ def test_data_is_in_memory_where_it_has_room(state: Path) -> None:
     chosen = layout.choose(state, None)
     assert chosen.storage == "memory"
     chosen.make()
+    chosen.objects.mkdir()
     assert layout.find(state) == chosen
     assert chosen.run.parent.stat().st_mode & 0o777 == 0o711
+    assert chosen.objects == state / "run" / "objects"
     chosen.clear()
     assert not chosen.run.parent.exists()
+    assert list(state.iterdir()) == [chosen.logs]
     assert layout.find(state).storage == "disk"
+
+
+def test_photos_are_on_disk_either_way(state: Path) -> None:
+    on_disk = layout.choose(state, "disk")
+    assert on_disk.objects == on_disk.folder("store") / "objects"
+    assert layout.MEMORY not in layout.choose(state, "memory").objects.parents
 
 
 def test_data_is_on_disk_where_memory_has_no_room(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
