@@ -132,9 +132,8 @@ class Dispatcher:
     def run(self, start: float) -> None:
         """Dispatch every arrival of the schedules, which begin at `start` (perf_counter seconds), when it is due."""
         self._start = start
-        end = self._scenario.warm_up_s + self._scenario.duration_s
         burst = 0
-        for arrival in arrivals(self._scenario.rates(), self._scenario.seed, end):
+        for arrival in arrivals(self._scenario.courses(), self._scenario.seed):
             wait = arrival.due - self.now()
             burst = 0 if wait > 0 else (burst + 1) % BURST
             if wait > 0 or burst == 0:
@@ -221,7 +220,7 @@ class Arrivals(User):
         missing = [name for name in scenario.arrivals if not hasattr(self.users, name)]
         if missing:
             raise LookupError(f"{scenario.users} has no task for the arrivals {', '.join(missing)}")
-        recorder = Recorder(scenario.arrivals, scenario.warm_up_s, scenario.duration_s)
+        recorder = Recorder(scenario.steps, scenario.warm_up_s, scenario.duration_s)
         journals: dict[str, Journal] = {}
         environment = self.environment
 
@@ -272,12 +271,15 @@ class Arrivals(User):
         scenario = self.plan.scenario
         end = scenario.warm_up_s + scenario.duration_s
         scheduled = dict.fromkeys(scenario.arrivals, 0)
-        for arrival in arrivals(scenario.rates(), scenario.seed, end):
+        courses = scenario.courses()
+        for arrival in arrivals(courses, scenario.seed):
             scheduled[arrival.name] += arrival.due >= scenario.warm_up_s
         outcome = Outcome(
             window_start=epoch + scenario.warm_up_s,
             window_end=epoch + end,
-            arrivals=recorder.arrivals(scheduled),
+            arrivals=recorder.arrivals(
+                scheduled, {name: course.mean(scenario.warm_up_s, end) for name, course in courses.items()}
+            ),
             requests=recorder.requests(),
             generator=generator,
             journals=journals,

@@ -14,7 +14,6 @@ from hdrh.log import HistogramLogWriter
 from loadtests.histogram import Histogram, nearest_rank, of
 from loadtests.plan import Rates
 from loadtests.record import Arrivals, Generator, Load, Requests, Timeline
-from loadtests.scenario import ArrivalPlan
 from loadtests.schedule import Arrival
 
 SHOWN_S = 5
@@ -57,12 +56,12 @@ class Recorder:
     but are in no result.
     """
 
-    def __init__(self, plans: Mapping[str, ArrivalPlan], warm_up_s: float, duration_s: float) -> None:
-        self._plans = plans
+    def __init__(self, steps: Mapping[str, list[str]], warm_up_s: float, duration_s: float) -> None:
+        self._steps = steps
         self._start, self._end = warm_up_s, warm_up_s + duration_s
         self._requests: defaultdict[str, _RequestTally] = defaultdict(_RequestTally)
-        self._seconds: dict[str, defaultdict[int, _Second]] = {name: defaultdict(_Second) for name in plans}
-        self._finished: dict[str, Counter[int]] = {name: Counter() for name in plans}
+        self._seconds: dict[str, defaultdict[int, _Second]] = {name: defaultdict(_Second) for name in steps}
+        self._finished: dict[str, Counter[int]] = {name: Counter() for name in steps}
         self._errors: Counter[str] = Counter()
         self._lag = Histogram()
 
@@ -114,11 +113,11 @@ class Recorder:
 
     def rates(self, now: float) -> dict[str, Rates]:
         """How each schedule goes, for a display."""
-        return {name: self._rates(name, int(now) - 1) for name in self._plans}
+        return {name: self._rates(name, int(now) - 1) for name in self._steps}
 
-    def arrivals(self, scheduled: Mapping[str, int]) -> dict[str, Arrivals]:
-        """The window's arrivals by schedule; `scheduled` says how many the schedule holds."""
-        return {name: self._arrivals(name, plan, scheduled[name]) for name, plan in self._plans.items()}
+    def arrivals(self, scheduled: Mapping[str, int], rates: Mapping[str, float]) -> dict[str, Arrivals]:
+        """The window's arrivals by schedule; `scheduled` says how many the schedule holds, `rates` its mean rate."""
+        return {name: self._arrivals(name, scheduled[name], rates[name]) for name in self._steps}
 
     def requests(self) -> dict[str, Requests]:
         """The window's requests by name."""
@@ -131,7 +130,7 @@ class Recorder:
     def write_logs(self, folder: Path, epoch: Callable[[float], float]) -> None:
         """One HDR log a schedule, an interval a second, response times in µs; `epoch` turns run time into Unix time."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in self._plans:
+        for name in self._steps:
             with (folder / f"{name}.hlog").open("w") as file:
                 log = HistogramLogWriter(file)
                 log.output_comment(f"response times of whole arrivals of {name!r} in us, by the second they were due")
@@ -153,7 +152,7 @@ class Recorder:
         return math.floor(due - self._start)
 
     def _censor(self, arrival: Arrival, steps_done: int) -> None:
-        steps = self._plans[arrival.name].steps
+        steps = self._steps[arrival.name]
         if self._measured(arrival) and steps_done < len(steps):
             self._requests[steps[steps_done]].response.censored += 1
 
@@ -175,13 +174,13 @@ class Recorder:
         count = math.ceil(self._end - self._start)
         return [(self._start + k, self._seconds[name][k]) for k in range(count)]
 
-    def _arrivals(self, name: str, plan: ArrivalPlan, scheduled: int) -> Arrivals:
+    def _arrivals(self, name: str, scheduled: int, rate: float) -> Arrivals:
         seconds = [second for _, second in self._window(name)]
         whole = of(value for second in seconds for value in second.responses)
         dropped, unfinished = sum(s.dropped for s in seconds), sum(s.unfinished for s in seconds)
         whole.censored = dropped + unfinished + sum(s.timed_out for s in seconds)
         return Arrivals(
-            rate=plan.rate,
+            rate=rate,
             scheduled=scheduled,
             load=Load(
                 offered=sum(s.offered for s in seconds),
@@ -190,7 +189,7 @@ class Recorder:
                 dropped=dropped,
                 unfinished=unfinished,
             ),
-            steps=plan.steps,
+            steps=self._steps[name],
             response_time_ms=whole.percentiles(),
             histogram=whole.encode(),
             timeline=Timeline(

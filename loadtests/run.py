@@ -120,6 +120,8 @@ def _data(target: Target, options: Options, screen: Screen) -> Path:
         screen.phase("keeping the data")
         return manifest
     data, seed = options.scenario.data, options.scenario.seed
+    if data is None:
+        raise RunError("the scenario says nothing about [data], so the reference stack cannot be filled")
     screen.phase(f"seeding {data.users:,} users and {data.users * data.photos_per_user:,} photos")
     return local.seed(
         target,
