@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -89,6 +89,11 @@ def arrivals(courses: Mapping[str, Course], seed: int) -> Iterator[Arrival]:
     """The arrivals of all schedules, in the order in which they are due."""
     streams = (_stream(name, course, seed) for name, course in courses.items())
     yield from heapq.merge(*streams, key=lambda arrival: arrival.due)
+
+
+def part_of(arrivals: Iterable[Arrival], index: int, of: int) -> Iterator[Arrival]:
+    """One part of `of`, which together are all: in each schedule every so-manieth arrival, from number `index` on."""
+    return (arrival for arrival in arrivals if arrival.number % of == index)
 
 
 def choices(name: str, number: int, seed: int, salt: str = "") -> Random:
