@@ -12,6 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 import gevent
 import msgspec
@@ -22,13 +23,13 @@ from locust.runners import STATE_MISSING, DistributedRunner, MasterRunner, Worke
 
 from loadtests import outcome
 from loadtests.engine import Engine, EngineError, Users
-from loadtests.plan import Part, Plan, Progress, Share
+from loadtests.plan import HELLO, Part, Plan, Progress, Share
 from loadtests.record import Worker
 
 log = logging.getLogger(__name__)
 
-HELLO, PING, PONG, PART, READY, START, PROGRESS, SHARE, FAILED = (
-    f"likestorm-{name}" for name in ("hello", "ping", "pong", "part", "ready", "start", "progress", "share", "failed")
+PING, PONG, PART, READY, START, PROGRESS, SHARE, FAILED = (
+    f"likestorm-{name}" for name in ("ping", "pong", "part", "ready", "start", "progress", "share", "failed")
 )
 LEAD_S = 0.5
 """Between the last preparation and the first second of the schedules, so that the first arrivals are not late."""
@@ -125,7 +126,9 @@ class Conductor:
 
     def _on_hello(self, msg: Message) -> None:
         """A process that wants to become a worker asks for the plan."""
-        self._runner.send_message(HELLO, {"plan": msgspec.json.encode(self._plan)}, client_id=msg.node_id)
+        source = Path(self._plan.locustfile).read_text() if self._plan.locustfile else ""
+        orders = {"plan": msgspec.json.encode(self._plan), "locustfile": source}
+        self._runner.send_message(HELLO, orders, client_id=msg.node_id)
 
     def _on_pong(self, msg: Message) -> None:
         self._pong.set(msg.data["time"])

@@ -12,6 +12,8 @@ from loadtests.scenario import Scenario
 
 PLAN_VARIABLE = "LIKESTORM_PLAN"
 PROGRESS_VARIABLE = "LIKESTORM_PROGRESS_FD"
+HELLO = "likestorm-hello"
+"""With this message a process that wants to become a worker asks for the plan."""
 
 
 class Plan(Struct, frozen=True):

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 START_S = 30.0
 STOP_S = 5.0
+MASTER_PORT = 5557
+"""Where workers from elsewhere are awaited; Locust's own choice."""
 JOIN_S = 300.0
 """So long a run waits for workers from elsewhere."""
 
@@ -83,6 +85,16 @@ def run(
     return msgspec.json.decode(outcome.read_bytes(), type=Outcome)
 
 
+def name_processes(pids: dict[str, int]) -> Callable[[int], None]:
+    """Notes the pids that `run` tells, under the names of their parts."""
+
+    def note(pid: int) -> None:
+        workers = sum(name.startswith("swarm-worker") for name in pids)
+        pids[f"swarm-worker-{workers + 1}" if "swarm" in pids else "swarm"] = pid
+
+    return note
+
+
 def _ended(processes: list[subprocess.Popen[bytes]], log: Path) -> int:
     """The leading process's exit status; the others end soon after it."""
     try:
@@ -140,7 +152,6 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         locust_command(arguments),
-        cwd=ROOT,
         env=locust_environment(told),
         stdin=subprocess.DEVNULL,
         stdout=output,
