@@ -3,6 +3,7 @@
 import time
 
 from loadtests.arrivals import OpenModelUser
+from loadtests.ledger import Journal
 
 
 class Visitor(OpenModelUser):
@@ -34,3 +35,15 @@ class Visitor(OpenModelUser):
         end = time.perf_counter() + 0.03
         while time.perf_counter() < end:
             pass
+
+
+class Diarist(OpenModelUser):
+    """Notes what it was acknowledged."""
+
+    abstract = True
+
+    def note(self) -> None:
+        notes = self.journals.setdefault("notes", Journal())
+        notes.attempted.add(str(self.number))
+        if self.client.get("/", name="note").status_code == 200:
+            notes.acknowledged.add(str(self.number))
