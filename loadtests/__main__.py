@@ -12,7 +12,7 @@ from compose.errors import StackError, UsageError
 from compose.layout import STATE, STORAGES
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
 from dashboards import DashboardsError
-from loadtests import display, record, report, run, scenario
+from loadtests import display, record, report, run, scenario, worker
 from loadtests.collect import CollectError
 from loadtests.swarm import MASTER_PORT, Crew, SwarmError
 
@@ -138,8 +138,6 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _worker(options: argparse.Namespace) -> int:
-    from loadtests import worker  # brings Locust, whose monkey-patching no other verb wants in its process
-
     return worker.join(options.master, options.patience)
 
 

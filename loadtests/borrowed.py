@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 from gevent import GreenletExit
 from gevent.event import Event
-from locust import TaskSet, User
+from locust import FastHttpUser, HttpUser, TaskSet, User
 from locust.env import Environment
 from locust.exception import StopTest, StopUser
 from locust.user.task import DefaultTaskSet
@@ -45,9 +45,11 @@ def chosen(users: dict[str, type[User]], wanted: str | None) -> list[type[User]]
     if wanted and wanted not in users:
         raise LocustfileError(f"no user class {wanted!r} in the locustfile; there are {', '.join(users)}")
     classes = [users[wanted]] if wanted else list(users.values())
-    idle = [each.__name__ for each in classes if not each.tasks]
-    if idle:
-        raise LocustfileError(f"no tasks: {', '.join(idle)}")
+    for each in classes:
+        if not issubclass(each, HttpUser | FastHttpUser):
+            raise LocustfileError(f"{each.__name__} is neither an HttpUser nor a FastHttpUser")
+        if not each.tasks:
+            raise LocustfileError(f"{each.__name__} has no tasks")
     return classes
 
 
@@ -178,10 +180,7 @@ def _instance(user_class: type[User], environment: Environment, request_event: o
     if environment.host:
         user_class.host = environment.host
     user = user_class(environment)
-    client = getattr(user, "client", None)
-    if not hasattr(client, "request_event"):
-        raise LocustfileError(f"{user_class.__name__} is neither an HttpUser nor a FastHttpUser")
-    client.request_event = request_event  # type: ignore[union-attr]
+    user.client.request_event = request_event  # type: ignore[attr-defined]
     return user
 
 

@@ -35,6 +35,7 @@ LEAD_S = 0.5
 """Between the last preparation and the first second of the schedules, so that the first arrivals are not late."""
 PINGS = 8
 POLL_S = 0.1
+SETTLE_S = 0.3
 ANSWER_S = 10.0
 
 
@@ -67,7 +68,7 @@ class Conductor:
         self._await(self._ready)
         starts_at = time.time() + LEAD_S
         self._runner.send_message(START, {"starts_at": starts_at})
-        watch = gevent.spawn(self._watch, report)
+        watch = gevent.spawn(self._watch, starts_at, report)
         try:
             self._await(self._shares)
         finally:
@@ -102,9 +103,12 @@ class Conductor:
         client = self._runner.clients.get(player)
         return client is None or client.state == STATE_MISSING
 
-    def _watch(self, report: Callable[[Progress], None]) -> None:
+    def _watch(self, starts_at: float, report: Callable[[Progress], None]) -> None:
+        """Once a second, a while after the workers: so every report is about the same second."""
+        second = 0
         while True:
-            gevent.sleep(1.0)
+            second += 1
+            gevent.sleep(max(0.0, starts_at + second + SETTLE_S - time.time()))
             if self._progress:
                 report(outcome.progress(list(self._progress.values())))
 

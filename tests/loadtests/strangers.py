@@ -2,7 +2,7 @@
 
 import time
 
-from locust import FastHttpUser, HttpUser, SequentialTaskSet, TaskSet, User, constant, events, task
+from locust import FastHttpUser, HttpUser, SequentialTaskSet, TaskSet, constant, events, task
 
 started = []
 
@@ -76,14 +76,6 @@ class Broken(HttpUser):
         self.client.get("/hang", name="timeout", timeout=0.5)
 
 
-class Stray(FastHttpUser):
-    """Leaves the host that it was sent to; 192.0.2.0/24 is set aside for documentation."""
-
-    @task
-    def stray(self) -> None:
-        self.client.get("http://192.0.2.7/", name="elsewhere")
-
-
 class Redirected(HttpUser):
     """Is sent elsewhere by the target."""
 
@@ -100,11 +92,3 @@ class Waiting(FastHttpUser):
     @task
     def look(self) -> None:
         self.client.get("/", name="look")
-
-
-class NoClient(User):
-    """Is neither of Locust's HTTP users."""
-
-    @task
-    def nothing(self) -> None:
-        pass

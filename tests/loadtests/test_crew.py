@@ -1,23 +1,25 @@
 """A swarm of several processes: its schedule is that of one, its end loses nothing, and a death is noticed."""
 
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from loadtests import histogram
 from loadtests.plan import Outcome, Plan, Progress
-from loadtests.record import Load
 from loadtests.scenario import Budgets, Data, Scenario
 from loadtests.schedule import Arrival, arrivals, part_of
 from loadtests.swarm import Crew, run
 from loadtests.workload import ArrivalPlan, ClosedPlan
 from tests.loadtests import scripted
-from tests.loadtests.drive import drive, strange
+from tests.loadtests.drive import drive
 
 pytestmark = pytest.mark.alone
 
@@ -43,38 +45,38 @@ def test_the_union_of_the_parts_is_the_schedule_and_no_two_share_an_arrival(part
     assert max(len(part) for part in dealt) - min(len(part) for part in dealt) <= 2
 
 
-def test_two_processes_offer_what_one_does_and_nothing_is_lost_at_the_end(tmp_path: Path) -> None:
+def test_two_processes_offer_the_whole_schedule_and_nothing_is_lost_at_the_end(tmp_path: Path) -> None:
     """What hangs ends by a timeout 3 s later: at the window's end, a fixed half second would not be enough."""
+    closed = ClosedPlan(users=5, think_s=(0.2, 0.4), steps=["look"])
     scenario = _scenario(visit=_plan(60, "visit"), hang=_plan(1.5, "hang"))
+    scenario = msgspec.structs.replace(scenario, closed={"look": closed}, users_max=64)
     with scripted.server() as url:
-        one, _ = drive(scenario, url, tmp_path)
-        two, seen = drive(scenario, url, tmp_path, Crew(processes=2))
+        outcome, seen = drive(scenario, url, tmp_path, Crew(processes=2))
+    due = list(arrivals(scenario.courses(), scenario.seed))
     for name in ("visit", "hang"):
-        assert two.arrivals[name].timeline.offered == one.arrivals[name].timeline.offered
-        assert two.arrivals[name].load.offered == two.arrivals[name].scheduled
-    visit = two.requests["visit"]
-    assert visit.count == two.arrivals["visit"].load.completed == histogram.decode(visit.histogram).total
-    assert histogram.decode(two.arrivals["visit"].histogram).total == visit.count
-    assert two.requests["hang"].timeouts == two.arrivals["hang"].load.failed == two.arrivals["hang"].load.offered
-    assert [worker.lost for worker in two.generator.workers] == [False, False]
-    assert all(abs(worker.clock_ahead_ms) <= worker.clock_error_ms + 5 for worker in two.generator.workers)
-    assert max(progress.rates["visit"].offered for progress in seen) > 40
-    assert sum(1 for path in (tmp_path / "hdr").iterdir()) == 2
+        expected = Counter(math.floor(each.due - 0.5) for each in due if each.name == name and each.due >= 0.5)
+        assert outcome.arrivals[name].timeline.offered == [expected[second] for second in range(2)]
+        assert outcome.arrivals[name].load.offered == outcome.arrivals[name].scheduled
+    visit = outcome.requests["visit"]
+    assert visit.count == outcome.arrivals["visit"].load.completed == histogram.decode(visit.histogram).total
+    assert histogram.decode(outcome.arrivals["visit"].histogram).total == visit.count
+    hang = outcome.requests["hang"]
+    assert hang.timeouts == outcome.arrivals["hang"].load.failed == outcome.arrivals["hang"].load.offered
+    assert histogram.decode(hang.failure_histogram).percentile(50) == pytest.approx(3000, rel=0.05)
+    assert [worker.lost for worker in outcome.generator.workers] == [False, False]
+    assert all(abs(worker.clock_ahead_ms) <= worker.clock_error_ms + 5 for worker in outcome.generator.workers)
+    assert max(progress.rates["visit"].achieved for progress in seen) > 40
+    assert {path.stem for path in (tmp_path / "hdr").iterdir()} == {"visit", "hang", "look"}
+    _check_closed(outcome)
 
 
-def test_waiting_counts_and_ends_in_a_drop_on_two_processes_as_well(tmp_path: Path) -> None:
-    """Four users, two a process, of 0.1 s a walk are 40/s; 80/s queue until they are half a second late."""
-    with scripted.server() as url:
-        outcome, _ = drive(_scenario(walk=ArrivalPlan(schedule="constant", rate=80, steps=["first", "second"])), url,
-                           tmp_path, Crew(processes=2))  # fmt: skip
-    load, first = outcome.arrivals["walk"].load, outcome.requests["first"]
-    assert load.offered == 160 == load.completed + load.dropped
-    assert load.dropped > 30
-    assert first.censored == load.dropped
-    assert first.response_time_ms.p50 is not None
-    assert first.response_time_ms.p50 > 200
-    assert first.response_time_ms.p90 is None
-    assert outcome.generator.users_max == 4
+def _check_closed(outcome: Outcome) -> None:
+    """Five users who think for 0.3 s on average."""
+    look, request = outcome.arrivals["look"], outcome.requests["look"]
+    assert look.closed_users == 5
+    assert look.load.completed == look.load.offered == look.scheduled == request.count
+    assert look.load.offered == pytest.approx(5 * 2 / 0.3, abs=8)
+    assert request.response_time_ms.p50 == pytest.approx(request.service_time_ms.p50, abs=1)
 
 
 def test_the_death_of_a_worker_is_noticed_and_nobody_takes_over_its_part(tmp_path: Path) -> None:
@@ -100,34 +102,27 @@ def test_the_death_of_a_worker_is_noticed_and_nobody_takes_over_its_part(tmp_pat
     assert "was lost, and its part of the load with it" in (tmp_path / "swarm.log").read_text()
 
 
-def test_a_worker_from_elsewhere_joins_with_the_plan_that_it_is_sent(tmp_path: Path) -> None:
+def test_one_worker_joins_from_elsewhere_and_arrivals_wait_then_drop_on_both(tmp_path: Path) -> None:
+    """Four users, two a process, of 0.1 s a walk are 40/s; 70/s queue until they are half a second late."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "loadtests", "worker", "--master", f"127.0.0.1:{port}"]
+    scenario = _scenario(walk=ArrivalPlan(schedule="constant", rate=70, steps=["first", "second"]))
     with (
         scripted.server() as url,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as joined,
     ):
-        scenario = strange(url, {"visits": ArrivalPlan(schedule="constant", rate=40, user="Fast")})
-        crew = Crew(processes=0, expected=1, bind=f"127.0.0.1:{port}")
+        crew = Crew(processes=1, expected=1, bind=f"127.0.0.1:{port}")
         outcome, _ = drive(scenario, url, tmp_path, crew)
         said, _ = joined.communicate(timeout=20)
     assert joined.returncode == 0, said
-    assert outcome.arrivals["visits"].load == Load(offered=80, completed=80, failed=0, dropped=0, unfinished=0)
-    assert [worker.lost for worker in outcome.generator.workers] == [False]
-
-
-def test_closed_users_think_between_their_rounds_whatever_the_number_of_processes(tmp_path: Path) -> None:
-    closed = ClosedPlan(users=5, think_s=(0.2, 0.4), steps=["visit"])
-    scenario = Scenario(
-        name="closed", description="", users="tests.loadtests.visitors:Visitor", closed={"visit": closed},
-        budgets=Budgets(), warm_up_s=0.5, duration_s=2.0, drain_s=2.0,
-    )  # fmt: skip
-    with scripted.server() as url:
-        outcome, _ = drive(scenario, url, tmp_path, Crew(processes=2))
-    visit = outcome.arrivals["visit"]
-    assert visit.closed_users == 5
-    assert visit.load.completed == visit.load.offered == visit.scheduled == outcome.requests["visit"].count
-    assert visit.load.offered == pytest.approx(5 * 2 / 0.3, abs=8)
-    assert outcome.requests["visit"].response_time_ms.p50 == outcome.requests["visit"].service_time_ms.p50
+    load, first = outcome.arrivals["walk"].load, outcome.requests["first"]
+    assert load.offered == 140 == load.completed + load.dropped
+    assert load.dropped > 15
+    assert first.censored == load.dropped
+    assert first.response_time_ms.p50 is not None
+    assert first.response_time_ms.p50 > 200
+    assert first.response_time_ms.p90 is None
+    assert outcome.generator.users_max == 4
+    assert [worker.lost for worker in outcome.generator.workers] == [False, False]

@@ -85,38 +85,38 @@ def test_the_example_drives_nginx_with_a_locustfile_that_knows_nothing_of_us(tmp
     shop, out, port = tmp_path / "shop", tmp_path / "out", _free_port()
     shutil.copytree(EXAMPLE, shop)
     own = shop / "shop.toml"
-    # What the machine does in five seconds is not the point: the limits of its generator are set wide.
+    # What the machine does in four seconds is not the point: the limits of its generator are set wide.
     text = own.read_text().replace("8480", str(port)).replace("seconds = 0.050", "seconds = 2")
+    text = text.replace("percentile = 99", "percentile = 95")
+    text = text.replace("warm_up_s = 3", "warm_up_s = 1")
     own.write_text(text + "\n[limits]\ndispatch_lag_p99_s = 1\ncpu_percent = 100\n")
     with _nginx(shop, port):
-        done = _run(own, "--duration", "5", "--out", out, "--csv", tmp_path / "csv" / "shop", folder=tmp_path)
+        done = _run(own, "--duration", "4", "--out", out, "--csv", tmp_path / "csv" / "shop", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     saved = record.load(out / "record.json")
     assert saved.target == f"http://127.0.0.1:{port}"
     assert set(saved.requests) == {"item", "home", "item to buy", "cart"}
     assert saved.load.offered == saved.load.completed == sum(each.count for each in saved.requests.values())
-    assert abs(saved.requests["item to buy"].count - saved.requests["cart"].count) <= 64
-    assert saved.arrivals["purchases"].rate == pytest.approx(19, abs=3)
+    customers = saved.requests["item to buy"].count + saved.requests["cart"].count
+    assert customers / saved.arrivals["tasks"].load.completed == pytest.approx(1 / 5, abs=0.1)
+    assert saved.arrivals["visits"].rate == pytest.approx((10 * 3.5 + 40 * 0.5) / 4)
     assert (saved.scrapes, saved.panels, saved.ledger) == ([], [], [])
     assert "as the locustfile has them" in (out / "report.html").read_text()
     assert "first visit" in (tmp_path / "csv" / "shop_stats.csv").read_text()
 
 
-@pytest.mark.parametrize(("missing", "status"), [(0, 0), (1, 98)])
-def test_what_the_targets_own_command_says_is_stored_goes_into_the_ledger(
-    tmp_path: Path, missing: int, status: int
-) -> None:
-    """20 notes a second for 2 s are noted by their numbers; the command is the target's own account of them."""
+def test_what_the_targets_own_command_says_is_stored_goes_into_the_ledger(tmp_path: Path) -> None:
+    """20 notes a second for 2 s are noted by their numbers; the target's own account of them lacks one."""
     audit = tmp_path / "audit.json"
-    audit.write_text(json.dumps({"notes": [str(number) for number in range(40 - missing)]}))
+    audit.write_text(json.dumps({"notes": [str(number) for number in range(39)]}))
     own, out = tmp_path / "own.toml", tmp_path / "out"
     with scripted.server() as url:
         text = OWN.replace("URL", url).replace("AUDIT", str(audit))
         own.write_text(text + "\n[limits]\ndispatch_lag_p99_s = 1\ncpu_percent = 100\n")
         done = _run(own, "--out", out, folder=tmp_path)
-    assert done.returncode == status, done.stdout + done.stderr
+    assert done.returncode == 98, done.stdout + done.stderr
     [entry] = record.load(out / "record.json").ledger
-    assert (entry.name, entry.acknowledged, entry.lost, entry.phantom) == ("notes", 40, missing, 0)
+    assert (entry.name, entry.acknowledged, entry.lost, entry.phantom) == ("notes", 40, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_locusts_web_ui_shows_latency_from_when_requests_were_due(tmp_path: Path
     own, port = tmp_path / "own.toml", _free_port()
     text = OWN.replace("visitors:Diarist", "visitors:Visitor").replace('audit = ["cat", "AUDIT"]\n', "")
     text = text.replace("[arrivals.note]", "[arrivals.walk]").replace('["note"]', '["first", "second"]')
-    text = text.replace("duration_s = 2", "duration_s = 6").replace("drain_s = 2", "drain_s = 2\nusers_max = 1")
+    text = text.replace("duration_s = 2", "duration_s = 4").replace("drain_s = 2", "drain_s = 2\nusers_max = 1")
     command = [sys.executable, "-m", "loadtests", "run", str(own), "--web", "--web-port", str(port)]
     with scripted.server() as url:
         own.write_text(text.replace("URL", url))
@@ -149,7 +149,7 @@ def test_locusts_web_ui_shows_latency_from_when_requests_were_due(tmp_path: Path
             [*command, "--out", str(tmp_path / "out")], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as bench:  # fmt: skip
-            await_true(lambda: _shown(port) > 1000, 30)
+            await_true(lambda: _shown(port) > 500, 30)
             said, _ = bench.communicate(timeout=60)
     assert f"Locust's web UI: http://127.0.0.1:{port}" in said.decode()
     assert "every arrival accounted for" in said.decode()

@@ -15,6 +15,9 @@ class Visitor(OpenModelUser):
     def visit(self) -> None:
         self.client.get("/", name="visit")
 
+    def look(self) -> None:
+        self.client.get("/", name="look")
+
     def fail(self) -> None:
         self.client.get("/500", name="fail")
 
