@@ -1,4 +1,4 @@
-"""python -m loadtests run|judge|report: drive a scenario, or look again at a run that was saved."""
+"""run|worker|judge|report: drive a scenario, help to, or look again at a run that was saved."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from compose.errors import StackError, UsageError
 from compose.layout import STATE, STORAGES
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
 from dashboards import DashboardsError
-from loadtests import display, record, report, run, scenario
+from loadtests import display, record, report, run, scenario, worker
 from loadtests.collect import CollectError
-from loadtests.swarm import SwarmError
+from loadtests.swarm import MASTER_PORT, Crew, SwarmError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 STATUSES = """exit status of run and judge:
@@ -45,11 +45,14 @@ def _fail(error: object, status: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="python -m loadtests", description=__doc__, epilog=STATUSES, formatter_class=raw
-    )
+    parser = argparse.ArgumentParser(prog=_program(), description=__doc__, epilog=STATUSES, formatter_class=raw)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verb = verbs.add_parser("run", help="drive a scenario on the reference stack", epilog=STATUSES, formatter_class=raw)
+    verb = verbs.add_parser(
+        "run",
+        help="drive a scenario on the reference stack, or on its own target",
+        epilog=STATUSES,
+        formatter_class=raw,
+    )
     verb.add_argument("scenario", nargs="?", default="likes", help="name or TOML file (%(default)s)")
     verb.add_argument("--duration", type=_positive, metavar="S", help="length of the measured window, seconds")
     verb.add_argument("--rate", type=_positive, metavar="FACTOR", help="all rates times this")
@@ -61,7 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--errors", action="store_true", help="with an error tracker in the stack (make setup-errors)")
     verb.add_argument("--no-realtime", action="store_true", help="leave the generator at ordinary priority")
     verb.add_argument("--state", type=Path, default=STATE, help="folder of the stack (%(default)s)")
+    _add_crew(verb)
     verb.set_defaults(act=_run)
+    verb = verbs.add_parser("worker", help="make load for a run that is led elsewhere (run --expect-workers)")
+    verb.add_argument("--master", required=True, metavar="HOST[:PORT]", help="where that run was told to --master-bind")
+    verb.add_argument(
+        "--patience", type=_positive, default=300.0, metavar="S", help="wait so long for it (%(default)s)"
+    )
+    verb.set_defaults(act=_worker)
     for name, act, text in (
         ("judge", _judge, "judge a saved run again and rewrite its report"),
         ("report", _report, "rewrite the report of a saved run"),
@@ -70,6 +80,37 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
         verb.set_defaults(act=act)
     return parser
+
+
+def _add_crew(verb: argparse.ArgumentParser) -> None:
+    """Which processes make the load, and what they show of it."""
+    verb.add_argument("--processes", type=_whole, default=1, metavar="N", help="so many make the load (%(default)s)")
+    verb.add_argument(
+        "--expect-workers", type=_whole, default=0, metavar="N", help="and so many from elsewhere (worker --master)"
+    )
+    verb.add_argument(
+        "--master-bind", default="127.0.0.1", metavar="HOST[:PORT]", help="where workers may join (%(default)s)"
+    )
+    text = "show Locust's web UI on loopback, with latency from when requests were due"
+    verb.add_argument("--web", action="store_true", help=text)
+    verb.add_argument("--web-port", type=_whole, default=8089, metavar="PORT", help="and there (%(default)s)")
+    verb.add_argument("--csv", type=Path, metavar="PREFIX", help="Locust's own CSV files, the same way")
+
+
+def _program() -> str:
+    """How this was called: as a module, or as the command that pip installed."""
+    name = Path(sys.argv[0]).name
+    return "python -m loadtests" if name == "__main__.py" else name
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+_whole.__name__ = "whole number"
 
 
 def _positive(text: str) -> float:
@@ -86,7 +127,18 @@ def _run(options: argparse.Namespace) -> int:
     chosen = scenario.load(options.scenario).scaled(options.rate, options.duration)
     topology = replace(named(options.topology, options.base_port), errors=options.errors)
     state, realtime = options.state.resolve(), not options.no_realtime
-    return run.bench(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime))
+    bind = options.master_bind
+    if options.expect_workers and ":" not in bind:
+        bind += f":{MASTER_PORT}"  # whoever is to join must know it
+    if not options.processes + options.expect_workers:
+        raise UsageError("--processes 0 leaves the load to others: say how many with --expect-workers")
+    csv = options.csv and options.csv.resolve()
+    crew = Crew(options.processes, options.expect_workers, bind, options.web_port if options.web else None, csv)
+    return run.bench(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew))
+
+
+def _worker(options: argparse.Namespace) -> int:
+    return worker.join(options.master, options.patience)
 
 
 def _judge(options: argparse.Namespace) -> int:
@@ -102,10 +154,15 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """What the installed command `likestorm` calls."""
     # Output that is piped into something that ends early is no reason for a traceback.
     try:
         sys.exit(main(sys.argv[1:]))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    command()

@@ -73,6 +73,40 @@ def window(
     )
 
 
+def visited(
+    scenario: Scenario,
+    target_url: str,
+    outcome: Outcome,
+    stored: Mapping[str, Iterable[str]] | None,
+    memory_mb: Mapping[str, float],
+    facts: Mapping[str, str],
+) -> Record:
+    """The record of a run on somebody's own service, without a verdict; CollectError as `window` raises it.
+
+    stored: what the target's own audit says, None where it has none.
+    """
+    try:
+        entries = [] if stored is None else ledger.reconcile(outcome.journals, stored)
+    except KeyError as error:
+        raise CollectError(f"the target's audit says nothing about {error}") from error
+    return Record(
+        schema=SCHEMA,
+        scenario=_facts(scenario),
+        target=target_url,
+        started_at=_iso(outcome.window_start),
+        finished_at=_iso(outcome.window_end),
+        environment=environment.describe() | dict(facts),
+        load=_sum(a.load for a in outcome.arrivals.values()),
+        arrivals=outcome.arrivals,
+        requests=outcome.requests,
+        generator=outcome.generator,
+        scrapes=[],
+        panels=[],
+        ledger=entries,
+        memory_mb=dict(memory_mb),
+    )
+
+
 def _facts(scenario: Scenario) -> ScenarioFacts:
     return ScenarioFacts(
         name=scenario.name,

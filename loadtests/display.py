@@ -85,6 +85,8 @@ def show_verdict(record: Record, verdict: Verdict, report: Path) -> None:
         f" + {load.unfinished} unfinished; memory {sum(record.memory_mb.values()):.0f} MB at most",
         highlight=False,
     )
+    if closed_warning := wording.warn_of_closed(record):
+        console.print(closed_warning, soft_wrap=True, markup=False, highlight=False)
     console.print(Text(f"{verdict.status.upper()} (exit status {verdict.exit_code})", STYLES[verdict.status]))
     console.print(verdict.reason, soft_wrap=True, markup=False, highlight=False)
     console.print(f"report: {report}", soft_wrap=True, markup=False, highlight=False)

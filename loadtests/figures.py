@@ -106,7 +106,7 @@ def _capacity(base_port: int, folder: Path) -> Table:
     table = Table("likes/s offered", "completed", "p50 ms", "p99 ms (95 % interval)", title=title, title_justify="left")
     scenario = load("likes")
     topology = named("small", base_port)
-    rate, broken = scenario.arrivals["like"].rate, False
+    rate, broken = scenario.arrivals["like"].rate or 0.0, False
     with local.up(topology):
         for step in range(STEPS_MAX):
             out = folder / f"step-{step}"

@@ -21,7 +21,7 @@ from loadtests.record import (
     ValidityCheck,
     Verdict,
 )
-from loadtests.scenario import Budgets, ErrorBudget, Limits, PercentileBudget, RateBudget, Scenario
+from loadtests.scenario import Budgets, ErrorBudget, Limits, PercentileBudget, RateBudget, Scenario, Target
 from service.objectives import ChainObjective, Objective
 
 CPU_SPAN_S = 5
@@ -37,21 +37,19 @@ def judge(
     """
     budgets = _judge_budgets(record, scenario, objectives)
     budgets += [_chain(record, chains[name]) for name in scenario.budgets.chains]
-    checks = check_validity(record, scenario.limits)
+    checks = check_validity(record, scenario.limits, scenario.target)
     status = _status(budgets, checks)
     return Verdict(status, EXIT_CODES[status], _reason(status, budgets, checks), budgets, checks)
 
 
-def check_validity(record: Record, limits: Limits) -> list[ValidityCheck]:
-    """The checks of the measurement itself."""
-    return [
-        _accounting(record),
-        _schedule(record),
-        _dispatch_lag(record, limits),
-        _generator_cpu(record, limits),
-        _scraping(record, limits),
-        _ledger(record),
-    ]
+def check_validity(record: Record, limits: Limits, target: Target | None = None) -> list[ValidityCheck]:
+    """The checks of the measurement itself; of a target of one's own, nothing is scraped, and a ledger may be kept."""
+    checks = [_accounting(record), _schedule(record), _dispatch_lag(record, limits), _generator_cpu(record, limits)]
+    if target is None:
+        checks.append(_scraping(record, limits))
+    if target is None or target.audit:
+        checks.append(_ledger(record))
+    return checks
 
 
 def _judge_budgets(record: Record, scenario: Scenario, objectives: Mapping[str, Objective]) -> list[BudgetResult]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 from loadtests.ledger import Journal
@@ -10,13 +12,16 @@ from loadtests.scenario import Scenario
 
 PLAN_VARIABLE = "LIKESTORM_PLAN"
 PROGRESS_VARIABLE = "LIKESTORM_PROGRESS_FD"
+HELLO = "likestorm-hello"
+"""With this message a process that wants to become a worker asks for the plan."""
 
 
 class Plan(Struct, frozen=True):
     """The swarm's orders: what to drive, where to find accounts and photos, and where to leave the outcome.
 
     run_id: part of every name that the run makes up. salt: what users choose depends on the seed and this.
-    realtime: whether to ask the kernel to run the swarm before everything else.
+    realtime: whether to ask the kernel to run the swarm before everything else. locustfile: path of somebody's own.
+    workers: how many processes are to make the load under one that leads them; 0 where one does it all.
     """
 
     scenario: Scenario
@@ -26,6 +31,19 @@ class Plan(Struct, frozen=True):
     manifest: str
     outcome: str
     histograms: str
+    locustfile: str = ""
+    workers: int = 0
+
+
+class Part(Struct, frozen=True):
+    """One process's part: of `of` parts, the one with this index."""
+
+    index: int = 0
+    of: int = 1
+
+    def share(self, total: int) -> int:
+        """How many of so many belong to this part."""
+        return total // self.of + (self.index < total % self.of)
 
 
 class Member(Struct, frozen=True):
@@ -55,12 +73,23 @@ class Rates(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """Where the run is, once a second."""
+    """Where the run is, once a second; `failure` is why it cannot go on."""
 
     phase: str
     left_s: float
     busy: int
     rates: dict[str, Rates]
+    failure: str = ""
+
+
+class Share(Struct, frozen=True):
+    """What one process measured of its part; `recorded` is its recorder's dump."""
+
+    recorded: dict[str, Any]
+    journals: dict[str, Journal]
+    cpu_percent: list[float]
+    users_max: int
+    realtime: bool
 
 
 class Outcome(Struct, frozen=True):

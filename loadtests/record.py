@@ -58,7 +58,10 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """One schedule of the scenario and what became of its arrivals; the times are of whole arrivals, all steps."""
+    """One schedule of the scenario and what became of its arrivals; the times are of whole arrivals, all steps.
+
+    rate: the mean over the window that was asked for; of closed-model users, the rate that came about.
+    """
 
     rate: float
     scheduled: int
@@ -67,6 +70,8 @@ class Arrivals:
     response_time_ms: Percentiles
     histogram: str
     timeline: Timeline
+    closed_users: int = 0
+    """So many closed-model users took turns, in place of a schedule; `scheduled` is then what they began."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,19 @@ class Requests:
 
 
 @dataclass(frozen=True)
+class Worker:
+    """One of several processes that made the load; a lost one's part was offered by nobody."""
+
+    name: str
+    lost: bool
+    cpu_percent: list[float]
+    """Of one core, one value a second of the window."""
+    clock_ahead_ms: float
+    """Of the clock of the process that led the run, as measured before the start; right to ± clock_error_ms."""
+    clock_error_ms: float
+
+
+@dataclass(frozen=True)
 class Generator:
     """How well the load generator itself kept up."""
 
@@ -103,6 +121,8 @@ class Generator:
     """Most virtual users that were busy at once."""
     realtime: bool
     """Whether the kernel ran the generator before everything else on the machine."""
+    workers: list[Worker] = field(default_factory=list)
+    """Each worker that was expected; none where one process did it all. cpu_percent is then the busiest one's."""
 
 
 @dataclass(frozen=True)

@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hdrh.log import HistogramLogWriter
 
-from loadtests.histogram import Histogram, nearest_rank, of
+from loadtests.histogram import Histogram, decode, of
 from loadtests.plan import Rates
-from loadtests.record import Arrivals, Generator, Load, Requests, Timeline
-from loadtests.scenario import ArrivalPlan
+from loadtests.record import Arrivals, Load, Percentiles, Requests, Timeline
 from loadtests.schedule import Arrival
+from loadtests.tally import RequestTally, Second
 
 SHOWN_S = 5
-
-
-@dataclass
-class _RequestTally:
-    response: Histogram = field(default_factory=Histogram)
-    service: Histogram = field(default_factory=Histogram)
-    failed: Histogram = field(default_factory=Histogram)
-    count: int = 0
-    timeouts: int = 0
-    errors: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass
-class _Second:
-    """The arrivals of one schedule that were due in one second."""
-
-    offered: int = 0
-    failed: int = 0
-    timed_out: int = 0
-    dropped: int = 0
-    unfinished: int = 0
-    responses: array[float] = field(default_factory=lambda: array("d"))
-
-    @property
-    def completed(self) -> int:
-        return len(self.responses)
-
-    def percentile_ms(self, percentile: float) -> float | None:
-        value = nearest_rank(sorted(self.responses), percentile)
-        return None if value is None else round(value * 1e3, 3)
 
 
 class Recorder:
@@ -57,20 +27,26 @@ class Recorder:
     but are in no result.
     """
 
-    def __init__(self, plans: Mapping[str, ArrivalPlan], warm_up_s: float, duration_s: float) -> None:
-        self._plans = plans
+    def __init__(self, steps: Mapping[str, list[str]], warm_up_s: float, duration_s: float) -> None:
+        self._steps = steps
         self._start, self._end = warm_up_s, warm_up_s + duration_s
-        self._requests: defaultdict[str, _RequestTally] = defaultdict(_RequestTally)
-        self._seconds: dict[str, defaultdict[int, _Second]] = {name: defaultdict(_Second) for name in plans}
-        self._finished: dict[str, Counter[int]] = {name: Counter() for name in plans}
+        self._requests: defaultdict[str, RequestTally] = defaultdict(RequestTally)
+        self._seconds: dict[str, defaultdict[int, Second]] = {name: defaultdict(Second) for name in steps}
+        self._finished: dict[str, Counter[int]] = {name: Counter() for name in steps}
         self._errors: Counter[str] = Counter()
         self._lag = Histogram()
+        self._asked: dict[str, Counter[str]] = {name: Counter() for name in steps}
+        self._unplaced: Counter[str] = Counter()
 
     def dispatched(self, arrival: Arrival, lag: float) -> None:
         """An arrival was handed over, `lag` seconds after it was due."""
         self._second(arrival).offered += 1
         if self._measured(arrival):
             self._lag.record(lag)
+
+    def offered(self, arrival: Arrival) -> None:
+        """A closed-model user began a round, which is due whenever it begins."""
+        self._second(arrival).offered += 1
 
     def request_ended(
         self, arrival: Arrival, name: str, response: float, service: float, *, error: str | None, timed_out: bool
@@ -80,6 +56,8 @@ class Recorder:
             return
         tally = self._requests[name]
         tally.count += 1
+        if not self._steps[arrival.name]:
+            self._asked[arrival.name][name] += 1
         tally.service.record(service)
         if error is None:
             tally.response.record(response)
@@ -114,24 +92,54 @@ class Recorder:
 
     def rates(self, now: float) -> dict[str, Rates]:
         """How each schedule goes, for a display."""
-        return {name: self._rates(name, int(now) - 1) for name in self._plans}
+        return {name: self._rates(name, int(now) - 1) for name in self._steps}
 
-    def arrivals(self, scheduled: Mapping[str, int]) -> dict[str, Arrivals]:
-        """The window's arrivals by schedule; `scheduled` says how many the schedule holds."""
-        return {name: self._arrivals(name, plan, scheduled[name]) for name, plan in self._plans.items()}
+    def arrivals(self, scheduled: Mapping[str, int], rates: Mapping[str, float]) -> dict[str, Arrivals]:
+        """The window's arrivals by schedule; `scheduled` says how many the schedule holds, `rates` its mean rate."""
+        return {name: self._arrivals(name, scheduled[name], rates[name]) for name in scheduled}
+
+    def closed(self, name: str, users: int) -> Arrivals:
+        """The window's rounds of so many closed-model users."""
+        begun = sum(second.offered for _, second in self._window(name))
+        return replace(self._arrivals(name, begun, begun / (self._end - self._start)), closed_users=users)
 
     def requests(self) -> dict[str, Requests]:
         """The window's requests by name."""
-        return {name: _summary(tally) for name, tally in sorted(self._requests.items())}
+        return {name: tally.summary() for name, tally in sorted(self._place(self._requests).items())}
 
-    def generator(self, cpu_percent: list[float], users_max: int, *, realtime: bool) -> Generator:
-        """How the generator kept up."""
-        return Generator(self._lag.percentiles(), cpu_percent, users_max, realtime)
+    def dispatch_lag(self) -> Percentiles:
+        """How late the window's arrivals were handed over."""
+        return self._lag.percentiles()
+
+    def dump(self) -> dict[str, Any]:
+        """All that was counted, as plain data for the `add` of another process's recorder."""
+        return {
+            "requests": {name: tally.dump() for name, tally in self._requests.items()},
+            "seconds": {
+                name: [(second, counts.dump()) for second, counts in seconds.items()]
+                for name, seconds in self._seconds.items()
+            },
+            "asked": {name: dict(counts) for name, counts in self._asked.items()},
+            "unplaced": dict(self._unplaced),
+            "lag": self._lag.encode(),
+        }
+
+    def add(self, dumped: dict[str, Any]) -> None:
+        """Add what another process counted of the same scenario."""
+        for name, tally in dumped["requests"].items():
+            self._requests[name].add(tally)
+        for name, seconds in dumped["seconds"].items():
+            for second, counts in seconds:
+                self._seconds[name][second].add(counts)
+        for name, asked in dumped["asked"].items():
+            self._asked[name].update(asked)
+        self._unplaced.update(dumped["unplaced"])
+        self._lag.add(decode(dumped["lag"]))
 
     def write_logs(self, folder: Path, epoch: Callable[[float], float]) -> None:
         """One HDR log a schedule, an interval a second, response times in µs; `epoch` turns run time into Unix time."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in self._plans:
+        for name in self._steps:
             with (folder / f"{name}.hlog").open("w") as file:
                 log = HistogramLogWriter(file)
                 log.output_comment(f"response times of whole arrivals of {name!r} in us, by the second they were due")
@@ -145,7 +153,7 @@ class Recorder:
     def _measured(self, arrival: Arrival) -> bool:
         return self._start <= arrival.due < self._end
 
-    def _second(self, arrival: Arrival) -> _Second:
+    def _second(self, arrival: Arrival) -> Second:
         return self._seconds[arrival.name][self._number(arrival.due)]
 
     def _number(self, due: float) -> int:
@@ -153,13 +161,26 @@ class Recorder:
         return math.floor(due - self._start)
 
     def _censor(self, arrival: Arrival, steps_done: int) -> None:
-        steps = self._plans[arrival.name].steps
-        if self._measured(arrival) and steps_done < len(steps):
+        steps = self._steps[arrival.name]
+        if not self._measured(arrival):
+            return
+        if not steps:
+            self._unplaced[arrival.name] += 1
+        elif steps_done < len(steps):
             self._requests[steps[steps_done]].response.censored += 1
+
+    def _place(self, requests: Mapping[str, RequestTally]) -> Mapping[str, RequestTally]:
+        """Where nobody knows what given-up arrivals would have asked for: censor each name by its share, rounded up."""
+        for name, unplaced in self._unplaced.items():
+            asked = self._asked[name]
+            for request, count in asked.items():
+                requests[request].response.censored += math.ceil(unplaced * count / asked.total())
+        self._unplaced.clear()
+        return requests
 
     def _rates(self, name: str, last: int) -> Rates:
         second = self._number(last + 0.5)
-        recent = _Second()
+        recent = Second()
         for k in range(SHOWN_S):
             recent.responses.extend(self._seconds[name][second - k].responses)
         return Rates(
@@ -170,18 +191,18 @@ class Recorder:
             errors=self._errors[name],
         )
 
-    def _window(self, name: str) -> list[tuple[float, _Second]]:
+    def _window(self, name: str) -> list[tuple[float, Second]]:
         """(run time, counts) of each second of the window."""
         count = math.ceil(self._end - self._start)
         return [(self._start + k, self._seconds[name][k]) for k in range(count)]
 
-    def _arrivals(self, name: str, plan: ArrivalPlan, scheduled: int) -> Arrivals:
+    def _arrivals(self, name: str, scheduled: int, rate: float) -> Arrivals:
         seconds = [second for _, second in self._window(name)]
         whole = of(value for second in seconds for value in second.responses)
         dropped, unfinished = sum(s.dropped for s in seconds), sum(s.unfinished for s in seconds)
         whole.censored = dropped + unfinished + sum(s.timed_out for s in seconds)
         return Arrivals(
-            rate=plan.rate,
+            rate=rate,
             scheduled=scheduled,
             load=Load(
                 offered=sum(s.offered for s in seconds),
@@ -190,7 +211,7 @@ class Recorder:
                 dropped=dropped,
                 unfinished=unfinished,
             ),
-            steps=plan.steps,
+            steps=self._steps[name],
             response_time_ms=whole.percentiles(),
             histogram=whole.encode(),
             timeline=Timeline(
@@ -201,18 +222,3 @@ class Recorder:
                 p99_ms=[s.percentile_ms(99) for s in seconds],
             ),
         )
-
-
-def _summary(tally: _RequestTally) -> Requests:
-    return Requests(
-        count=tally.count,
-        failures=tally.failed.completed,
-        timeouts=tally.timeouts,
-        censored=tally.response.censored,
-        response_time_ms=tally.response.percentiles(),
-        service_time_ms=tally.service.percentiles(),
-        histogram=tally.response.encode(),
-        service_histogram=tally.service.encode(),
-        failure_histogram=tally.failed.encode(),
-        errors=dict(tally.errors.most_common()),
-    )

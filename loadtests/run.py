@@ -13,21 +13,25 @@ from pathlib import Path
 import msgspec
 
 from compose import local, tracker
+from compose.errors import UsageError
 from compose.layout import STATE, Storage
 from compose.local import Target
 from compose.topology import Topology
 from compose.tracker import Issue
 from dashboards.prometheus import Prometheus
-from loadtests import collect, display, report, swarm
+from loadtests import collect, display, report, swarm, visit
 from loadtests.display import Screen
 from loadtests.judge import judge
 from loadtests.memory import MemoryWatch
 from loadtests.plan import Plan
 from loadtests.record import ErrorGroup, Record, Verdict, save
 from loadtests.scenario import Scenario
+from loadtests.swarm import Crew
 from service import objectives
 
-RUNS = Path(__file__).parent.parent / "runs"
+CLONE = Path(__file__).parent.parent
+# Installed, the package's own folder is no place for results.
+RUNS = (CLONE if (CLONE / "pyproject.toml").exists() else Path()) / "runs"
 STORAGE_FACTS: Mapping[Storage, str] = {
     "memory": "memory (photos: page cache): a sync costs nothing",
     "disk": "disk: commits wait for it",
@@ -45,7 +49,7 @@ class Options:
 
     out: the folder to fill. keep: drive the data that a running stack already holds. state: the stack's own folder.
     storage: where a stack of the run's own keeps its data, None as compose chooses. realtime: ask for real-time
-    priority for the generator.
+    priority for the generator. crew: the processes that make the load.
     """
 
     scenario: Scenario
@@ -55,20 +59,30 @@ class Options:
     state: Path = STATE
     storage: Storage | None = None
     realtime: bool = True
+    crew: Crew = Crew()  # noqa: RUF009  # frozen
 
 
 def bench(options: Options) -> int:
-    """Run a scenario on the reference stack and return the exit status of its verdict.
+    """Run a scenario on its own target, or else on the reference stack; returns the exit status of its verdict.
 
     Leaves record.json, scenario.json, report.html, summary.md, junit.xml, HDR logs and the parts' logs in a folder.
     """
     scenario = options.scenario
+    if scenario.target:
+        visit.check(scenario.target)
+    elif options.crew.expected:
+        raise UsageError("workers from elsewhere need a [target]: the reference stack listens on loopback only")
     started = datetime.now(UTC)
     folder = options.out or RUNS / f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}"
     with _results(folder) as out, display.screen() as screen:
-        with _stack(options, screen, out) as target:
-            manifest = _data(target, options, screen)
-            record = _drive(options, target, manifest, out, screen)
+        if options.crew.web_port:
+            screen.phase(f"Locust's web UI: http://127.0.0.1:{options.crew.web_port}")
+        if scenario.target:
+            record = visit.drive(scenario, scenario.target, options.crew, out, screen, realtime=options.realtime)
+        else:
+            with _stack(options, screen, out) as target:
+                manifest = _data(target, options, screen)
+                record = _drive(options, target, manifest, out, screen)
         screen.phase("judging")
         verdict, page = conclude(record, scenario, out)
     display.show_verdict(record, verdict, page)
@@ -120,6 +134,8 @@ def _data(target: Target, options: Options, screen: Screen) -> Path:
         screen.phase("keeping the data")
         return manifest
     data, seed = options.scenario.data, options.scenario.seed
+    if data is None:
+        raise RunError("the scenario says nothing about [data], so the reference stack cannot be filled")
     screen.phase(f"seeding {data.users:,} users and {data.users * data.photos_per_user:,} photos")
     return local.seed(
         target,
@@ -139,15 +155,15 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
     # On data that an earlier run has used, the same choices would like again what is liked already.
     salt = run_id if options.keep else ""
     plan = Plan(
-        scenario, run_id, salt, options.realtime, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr")
-    )
+        scenario, run_id, salt, options.realtime, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr"),
+        workers=options.crew.workers,
+    )  # fmt: skip
     told = local.read_errors(target)
     pids = {"bench": os.getpid()}
     files = target.run_dir if target.storage == "memory" else None
     with MemoryWatch(lambda: target.pids() | pids, files) as memory:
-        outcome = swarm.run(
-            plan, target.url, out / "logs" / "swarm.log", lambda pid: pids.update(swarm=pid), screen.progress
-        )
+        started = swarm.name_processes(pids)
+        outcome = swarm.run(plan, target.url, out / "logs" / "swarm.log", started, screen.progress, options.crew)
     screen.clear()
     screen.phase("collecting: Prometheus, the stores' own account of what they hold")
     return collect.window(

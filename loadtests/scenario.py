@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from loadtests.schedule import Shape
+from loadtests.schedule import Course
+from loadtests.workload import ArrivalPlan, ClosedPlan, Count, Positive
 from service.objectives import ChainObjective, Objective, load_chains
 from service.objectives import load as load_objectives
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
 Percentile = Annotated[float, Meta(gt=0, lt=100)]
 Ratio = Annotated[float, Meta(gt=0, lt=1)]
 
@@ -33,12 +32,20 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     follows_per_user: Count
 
 
-class ArrivalPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """One schedule: arrivals a second, their shape, and the requests that an arrival makes, in order."""
+class Target(Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody's own service in place of the reference stack.
 
-    rate: Positive
-    schedule: Shape
-    steps: Annotated[list[str], Meta(min_length=1)]
+    locustfile: whose users drive it (relative to the scenario's file); as open arrivals, or closed as it is written.
+    prometheus: where budgets on server metrics are asked. audit: a command that prints ids by set, as JSON.
+    allow_hosts: names and addresses beyond loopback that load may go to.
+    """
+
+    url: str
+    locustfile: str | None = None
+    model: Literal["open", "closed"] = "open"
+    prometheus: str | None = None
+    audit: list[str] = []
+    allow_hosts: list[str] = []
 
 
 class RateBudget(Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,15 +100,18 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
 
     users: "module:Class" of the Locust user whose methods are the arrivals' tasks. An arrival that waits longer than
     lateness_max_s for a free virtual user (at most users_max of them) is dropped; after the window the run waits
-    at most drain_s for what is under way.
+    at most drain_s for what is under way. data: what the reference stack is seeded with. target: what is driven in
+    place of the reference stack; with a locustfile there, `users` is left out.
     """
 
     name: str
     description: str
-    users: str
-    arrivals: Annotated[dict[str, ArrivalPlan], Meta(min_length=1)]
     budgets: Budgets
-    data: Data
+    users: str = ""
+    arrivals: dict[str, ArrivalPlan] = {}
+    closed: dict[str, ClosedPlan] = {}
+    data: Data | None = None
+    target: Target | None = None
     seed: int = 1
     warm_up_s: Annotated[float, Meta(ge=0)] = 10.0
     duration_s: Positive = 60.0
@@ -114,7 +124,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     def scaled(self, rate: float | None = None, duration_s: float | None = None) -> Scenario:
         """The same scenario with every rate, and every budget on a rate, times `rate`, or with another window."""
         factor = rate or 1.0
-        plans = {n: msgspec.structs.replace(p, rate=p.rate * factor) for n, p in self.arrivals.items()}
+        plans = {name: plan.scaled(factor) for name, plan in self.arrivals.items()}
         rates = [msgspec.structs.replace(b, at_least=b.at_least * factor) for b in self.budgets.rates]
         return msgspec.structs.replace(
             self,
@@ -124,9 +134,14 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
             rate_factor=self.rate_factor * factor,
         )
 
-    def rates(self) -> dict[str, tuple[float, Shape]]:
-        """Each schedule's rate and shape."""
-        return {name: (plan.rate, plan.schedule) for name, plan in self.arrivals.items()}
+    def courses(self) -> dict[str, Course]:
+        """How the rate of each schedule goes, from the start of the warm-up to the end of the window."""
+        return {name: plan.course(self.warm_up_s, self.duration_s) for name, plan in self.arrivals.items()}
+
+    @property
+    def steps(self) -> dict[str, list[str]]:
+        """The requests of each schedule's arrivals and of each closed user's task, in order."""
+        return {n: p.steps for n, p in self.arrivals.items()} | {n: p.steps for n, p in self.closed.items()}
 
 
 def load(name_or_path: str) -> Scenario:
@@ -138,7 +153,7 @@ def load(name_or_path: str) -> Scenario:
         known = ", ".join(sorted(p.stem for p in SCENARIOS.glob("*.toml")))
         raise ScenarioError(f"{name_or_path}: no such scenario or file; there are {known}")
     try:
-        scenario = msgspec.convert(tomllib.loads(path.read_text()), Scenario)
+        scenario = _located(msgspec.convert(tomllib.loads(path.read_text()), Scenario), path.parent)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ScenarioError(f"{path}: {error}") from error
     problems = _problems(scenario, load_objectives(), load_chains())
@@ -156,25 +171,76 @@ def load_saved(path: Path) -> Scenario:
 
 
 def _problems(scenario: Scenario, objectives: dict[str, Objective], chains: dict[str, ChainObjective]) -> list[str]:
-    """What a well-formed file still gets wrong: budgets on things that this scenario does not do."""
-    requests = {step for plan in scenario.arrivals.values() for step in plan.steps}
+    """What a well-formed file still gets wrong: parts that do not fit, budgets on things that are not done."""
+    requests = {step for steps in scenario.steps.values() for step in steps}
+    # What a locustfile of one's own asks for shows only when it runs; a budget on nothing is then inconclusive.
+    is_known = not (scenario.target and scenario.target.locustfile)
     budgets = scenario.budgets
     problems = [f"objective {n!r} is not in service/objectives.toml" for n in budgets.objectives if n not in objectives]
     problems += [f"chain {n!r} is not in service/objectives.toml" for n in budgets.chains if n not in chains]
     named = [(n, n) for n in budgets.objectives] + [(b.name, b.request) for b in budgets.percentiles]
     named += [(b.name, b.request) for b in budgets.errors if b.request]
-    problems += [f"budget {name!r}: no arrival makes the request {r!r}" for name, r in named if r not in requests]
+    problems += [
+        f"budget {name!r}: no arrival makes the request {r!r}" for name, r in named if is_known and r not in requests
+    ]
     problems += [
         f"budget {b.name!r}: no arrival is called {b.arrivals!r}"
         for b in budgets.rates
-        if b.arrivals not in scenario.arrivals
+        if b.arrivals not in scenario.steps
     ]
     latest = max((b.seconds for b in budgets.percentiles), default=0)
     if latest >= min(scenario.drain_s, scenario.lateness_max_s):
         problems.append(f"drain_s and lateness_max_s must be longer than every budget ({latest} s)")
     if not (named or budgets.rates or budgets.errors or budgets.chains):
         problems.append("no budget at all: such a run could only pass")
+    return problems + load_problems(scenario) + target_problems(scenario)
+
+
+def load_problems(scenario: Scenario) -> list[str]:
+    """What is wrong with arrivals and closed users."""
+    own = bool(scenario.target and scenario.target.locustfile)
+    problems = [f"arrivals.{name}: {each}" for name, plan in scenario.arrivals.items() for each in plan.problems()]
+    problems += [f"{name}: both arrivals and closed users" for name in scenario.arrivals if name in scenario.closed]
+    if not scenario.steps:
+        problems.append("no load: neither [arrivals.NAME] nor [closed.NAME]")
+    if not own:
+        problems += [f"{name}: no steps, the requests of one arrival" for name, s in scenario.steps.items() if not s]
+    for name, closed in scenario.closed.items():
+        if own and closed.think_s:
+            problems.append(f"closed.{name}: a locustfile of one's own runs with its own wait_time, not think_s")
+        elif not own and not closed.think_s:
+            problems.append(f"closed.{name}: needs think_s = [shortest, longest]")
+        elif closed.think_s and closed.think_s[0] > closed.think_s[1]:
+            problems.append(f"closed.{name}: think_s must be [shortest, longest]")
+    users = {n: p.user for n, p in scenario.arrivals.items()} | {n: p.user for n, p in scenario.closed.items()}
+    return problems + [
+        f"{name}: user goes with [target] locustfile" for name, user in users.items() if user and not own
+    ]
+
+
+def target_problems(scenario: Scenario) -> list[str]:
+    """What is wrong with whom to drive, and with whose users."""
+    target = scenario.target
     module, _, attribute = scenario.users.partition(":")
-    if not (module and attribute):
-        problems.append(f"users must be 'module:Class', not {scenario.users!r}")
+    if target is None or not target.locustfile:
+        problems = [] if module and attribute else [f"users must be 'module:Class', not {scenario.users!r}"]
+        return problems if target or scenario.data else [*problems, "no [data] for the reference stack"]
+    problems = []
+    if scenario.users:
+        problems.append("users and [target] locustfile exclude each other")
+    if not Path(target.locustfile).is_file():
+        problems.append(f"target.locustfile: no such file: {target.locustfile}")
+    if target.model == "closed" and (scenario.arrivals or not scenario.closed):
+        problems.append('target.model = "closed" wants [closed.NAME] with users, and no [arrivals.NAME]')
+    if target.model == "open" and not scenario.arrivals:
+        problems.append('target.model = "open" wants [arrivals.NAME]')
     return problems
+
+
+def _located(scenario: Scenario, folder: Path) -> Scenario:
+    """The scenario with its locustfile's path made absolute."""
+    target = scenario.target
+    if target is None or not target.locustfile:
+        return scenario
+    target = msgspec.structs.replace(target, locustfile=str((folder / target.locustfile).resolve()))
+    return msgspec.structs.replace(scenario, target=target)

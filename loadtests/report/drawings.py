@@ -39,7 +39,7 @@ def draw_latency(record: Record, verdict: Verdict) -> list[Drawing]:
 def _latency(name: str, arrivals: Arrivals, seconds: float, limits: list[Threshold]) -> Drawing:
     timeline = arrivals.timeline
     at = [float(second) for second in range(len(timeline.offered))]
-    steps = "" if len(arrivals.steps) == 1 else f" Whole arrivals: {', '.join(arrivals.steps)}."
+    steps = "" if len(arrivals.steps) <= 1 else f" Whole arrivals: {', '.join(arrivals.steps)}."
     slow = "p99 of each second" if arrivals.rate > P99_RATE else "slowest of each second"
     pair = [line(slow, at, timeline.p99_ms)]
     if arrivals.rate >= MEDIAN_RATE:
@@ -51,7 +51,7 @@ def _latency(name: str, arrivals: Arrivals, seconds: float, limits: list[Thresho
 
 def _p99_limits(arrivals: Arrivals, budgets: list[BudgetResult]) -> list[Threshold]:
     """The p99 budget of an arrival's only request; an arrival of several steps has none of its own."""
-    if len(arrivals.steps) > 1:
+    if len(arrivals.steps) != 1:
         return []
     return [Threshold(b.limit, "budget") for b in budgets if b.unit == "ms" and b.name == f"{arrivals.steps[0]} p99"]
 

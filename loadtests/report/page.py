@@ -33,6 +33,8 @@ def render(record: Record, verdict: Verdict) -> str:
         headline=wording.HEADLINES[verdict.status],
         tones=wording.TONES,
         icons=wording.ICONS,
+        say_asked=wording.say_asked,
+        closed_warning=wording.warn_of_closed(record),
         chart_style=charts.STYLE,
         figures=tables.list_figures(record, verdict),
         budgets=tables.list_budgets(verdict),

@@ -33,6 +33,8 @@ def render(record: Record, verdict: Verdict) -> str:
         ]
     if ledger:
         parts += ["## Ledger", _table(["", "attempted", "acknowledged", "stored", "lost", "phantom"], ledger)]
+    if closed_warning := wording.warn_of_closed(record):
+        parts.append(_safe(closed_warning))
     parts.append(
         f"{_safe(record.scenario.description)} {record.scenario.duration_s:g} s from {record.started_at} "
         f"against {_safe(record.target)}. The whole is in report.html, the data in record.json."

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dashboards import charts
-from dashboards.quantities import limit, quantity
+from dashboards.quantities import quantity
 from loadtests.record import BudgetResult, Record, Requests, Series, Verdict
 from loadtests.report import wording
 
@@ -69,7 +69,7 @@ def list_figures(record: Record, verdict: Verdict) -> list[Figure]:
         Figure(
             f"{ARRIVAL_WORDS.get(name, name)} completed",
             quantity(each.load.completed / record.scenario.duration_s, "/s"),
-            f"asked for: {limit(each.rate, '/s')}",
+            f"asked for: {wording.say_asked(each)}",
         )
         for name, each in list(record.arrivals.items())[:2]
     ]

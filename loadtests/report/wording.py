@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dashboards.quantities import UNKNOWN, limit, quantity
 from loadtests.histogram import decode
-from loadtests.record import BudgetResult, Percentiles, Requests, Status
+from loadtests.record import Arrivals, BudgetResult, Percentiles, Record, Requests, Status
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ HEADLINES: Mapping[Status, Headline] = {
 TONES = {"met": "good", "ok": "good", "broken": "bad", "failed": "odd", "inconclusive": "open", "unknown": "open"}
 ICONS = {"good": "✓", "bad": "✕", "odd": "!", "open": "?"}
 
+CLOSED_WARNING = (
+    "Closed-model users: each waits for its answer before it asks again. So a target that stalls is asked less, and"
+    " what it kept waiting is missing from these percentiles (coordinated omission); latency counts from sending."
+)
+
 REASON_LENGTH = 320
 PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("p99_9", 99.9))
 
@@ -46,6 +51,18 @@ def shorten(reason: str) -> str:
 def name_budget(name: str) -> str:
     """A budget's name as words."""
     return name.replace("_", " ")
+
+
+def say_asked(arrivals: Arrivals) -> str:
+    """What a schedule asked for: its mean rate, or so many users who take turns."""
+    users = arrivals.closed_users
+    return f"{users} closed-model user{'s' if users > 1 else ''}" if users else limit(arrivals.rate, "/s")
+
+
+def warn_of_closed(record: Record) -> str:
+    """The warning that belongs to closed-model users, with whose figures it is about; nothing where there are none."""
+    closed = [name for name, each in record.arrivals.items() if each.closed_users]
+    return f"{', '.join(closed)}: {CLOSED_WARNING}" if closed else ""
 
 
 def say_limit(budget: BudgetResult) -> str:

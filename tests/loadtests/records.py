@@ -119,7 +119,7 @@ def _record(
     for name, plan in _scenario().arrivals.items():
         late = (timeouts, dropped) if name == "like" else (0, 0)
         slower = slowdown if name == "like" else lambda second: 1.0
-        whole, made = _arrivals(chance, name, plan.rate, plan.steps, seconds, slower, *late)
+        whole, made = _arrivals(chance, name, plan.rate or 0.0, plan.steps, seconds, slower, *late)
         arrivals[name] = whole
         requests.update(made)
     loads = [a.load for a in arrivals.values()]

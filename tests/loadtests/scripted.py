@@ -31,6 +31,12 @@ class _Handler(BaseHTTPRequestHandler):
             server.released.wait(sum(server.stall) - (now - server.first))
         if self.path == "/hang":
             server.released.wait()
+        if self.path == "/elsewhere":
+            self.send_response(302)
+            self.send_header("Location", "http://192.0.2.7/")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if self.path == "/slow":
             server.released.wait(SLOW_S)
         self.send_response(500 if self.path == "/500" else 200)

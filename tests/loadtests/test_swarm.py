@@ -9,7 +9,8 @@ from hdrh.log import HistogramLogReader
 
 from loadtests import histogram, swarm
 from loadtests.plan import Outcome, Plan, Progress
-from loadtests.scenario import ArrivalPlan, Budgets, Data, Scenario
+from loadtests.scenario import Budgets, Data, Scenario
+from loadtests.workload import ArrivalPlan
 from tests.loadtests import scripted
 
 pytestmark = pytest.mark.alone

@@ -3,6 +3,7 @@
 import time
 
 from loadtests.arrivals import OpenModelUser
+from loadtests.ledger import Journal
 
 
 class Visitor(OpenModelUser):
@@ -13,6 +14,9 @@ class Visitor(OpenModelUser):
 
     def visit(self) -> None:
         self.client.get("/", name="visit")
+
+    def look(self) -> None:
+        self.client.get("/", name="look")
 
     def fail(self) -> None:
         self.client.get("/500", name="fail")
@@ -34,3 +38,15 @@ class Visitor(OpenModelUser):
         end = time.perf_counter() + 0.03
         while time.perf_counter() < end:
             pass
+
+
+class Diarist(OpenModelUser):
+    """Notes what it was acknowledged."""
+
+    abstract = True
+
+    def note(self) -> None:
+        notes = self.journals.setdefault("notes", Journal())
+        notes.attempted.add(str(self.number))
+        if self.client.get("/", name="note").status_code == 200:
+            notes.acknowledged.add(str(self.number))

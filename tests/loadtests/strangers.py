@@ -1,0 +1,94 @@
+"""A locustfile of all kinds of users, for tests of how they are driven; it knows of nothing but Locust."""
+
+import time
+
+from locust import FastHttpUser, HttpUser, SequentialTaskSet, TaskSet, constant, events, task
+
+started = []
+
+
+@events.test_start.add_listener  # type: ignore[no-untyped-call,untyped-decorator]
+def note(**_: object) -> None:
+    started.append(time.time())
+
+
+class Fast(FastHttpUser):
+    """Three tasks to one; a login that the other requests need."""
+
+    wait_time = constant(1000)
+    weight = 3
+    logged_in = False
+
+    def on_start(self) -> None:
+        self.client.get("/slow", name="login")
+        self.logged_in = True
+
+    @task(3)
+    def often(self) -> None:
+        self.client.get("/", name="often" if self.logged_in and started else "stranger")
+
+    @task(1)
+    def seldom(self) -> None:
+        self.client.get("/", name="seldom")
+        self.client.get("/slow", name="second step")
+
+
+class Plain(HttpUser):
+    """On requests; nested and sequential task sets."""
+
+    wait_time = constant(1000)
+
+    @task
+    class Outer(TaskSet):
+        @task(2)
+        class Order(SequentialTaskSet):
+            @task
+            def first(self) -> None:
+                self.client.get("/", name="order 1")
+
+            @task
+            def second(self) -> None:
+                self.client.get("/", name="order 2")
+
+            @task
+            def leave(self) -> None:
+                self.interrupt()
+
+        @task(1)
+        def alone(self) -> None:
+            self.client.get("/", name="alone")
+
+
+class Broken(HttpUser):
+    """Tasks that fail in every way."""
+
+    @task
+    def error(self) -> None:
+        self.client.get("/500", name="500")
+
+    @task
+    def crash(self) -> None:
+        self.client.get("/", name="before the crash")
+        raise ValueError("the task itself is broken")
+
+    @task
+    def slow(self) -> None:
+        self.client.get("/hang", name="timeout", timeout=0.5)
+
+
+class Redirected(HttpUser):
+    """Is sent elsewhere by the target."""
+
+    @task
+    def follow(self) -> None:
+        self.client.get("/elsewhere", name="redirect")
+
+
+class Waiting(FastHttpUser):
+    """As a closed model: half a second of thought a request."""
+
+    wait_time = constant(0.45)
+
+    @task
+    def look(self) -> None:
+        self.client.get("/", name="look")
