@@ -29,6 +29,7 @@ STYLES = {
     "broken": "red",
     "failed": "magenta",
     "unknown": "yellow",
+    "noted": "dim",
 }
 
 

@@ -20,8 +20,10 @@ from loadtests.closed import ClosedUsers
 from loadtests.dispatcher import Dispatcher, Pool
 from loadtests.ledger import Journal
 from loadtests.plan import Part, Plan, Progress, Share
+from loadtests.record import Vitals
 from loadtests.recorder import Recorder
 from loadtests.schedule import Arrival, arrivals, choices, part_of
+from loadtests.vitals import VitalsWatch
 from loadtests.workload import ClosedPlan
 
 Users = type[OpenModelUser] | dict[str, type[User]]
@@ -70,6 +72,7 @@ class Engine:
         self._end = scenario.warm_up_s + scenario.duration_s
         self._journals: dict[str, Journal] = {}
         self._cpu: list[float] = []
+        self._vitals: Vitals
         self.recorder = Recorder(scenario.steps, scenario.warm_up_s, scenario.duration_s)
         try:
             self._pools = self._borrowed_pools(users) if isinstance(users, dict) else self._own_pools(users)
@@ -91,6 +94,7 @@ class Engine:
         for group in self._closed:
             group.begin(start, self._end)
         watch = gevent.spawn(self._watch, start, report)
+        vitals = VitalsWatch(start + scenario.warm_up_s, start + self._end)
         try:
             self._dispatcher.run(part_of(arrivals(scenario.courses(), scenario.seed), self._part.index, self._part.of))
             gevent.sleep(max(0.0, self._end - self._dispatcher.now()))
@@ -100,10 +104,12 @@ class Engine:
                 group.drain(deadline)
         finally:
             watch.kill()
+            self._vitals = vitals.finish()
 
     def share(self) -> Share:
         """What this process measured."""
-        return Share(self.recorder.dump(), self._journals, self._cpu, self._dispatcher.users_max, self._realtime)
+        recorded, users_max = self.recorder.dump(), self._dispatcher.users_max
+        return Share(recorded, self._journals, self._cpu, users_max, self._realtime, self._vitals)
 
     def _own_pools(self, users: type[OpenModelUser]) -> dict[str, tuple[list[Pool], list[float]]]:
         scenario = self._plan.scenario

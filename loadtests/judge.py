@@ -1,4 +1,4 @@
-"""Decides of a record whether its budgets were met and whether the measurement can be trusted: pure."""
+"""Decides of a record whether its budgets were met, and what that means beside its validity: pure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from loadtests.record import (
     ValidityCheck,
     Verdict,
 )
-from loadtests.scenario import Budgets, ErrorBudget, Limits, PercentileBudget, RateBudget, Scenario, Target
+from loadtests.scenario import Budgets, ErrorBudget, PercentileBudget, RateBudget, Scenario
+from loadtests.validity import check_validity
 from service.objectives import ChainObjective, Objective
 
-CPU_SPAN_S = 5
 SHARE = "percentunit"
 
 
@@ -37,19 +37,9 @@ def judge(
     """
     budgets = _judge_budgets(record, scenario, objectives)
     budgets += [_chain(record, chains[name]) for name in scenario.budgets.chains]
-    checks = check_validity(record, scenario.limits, scenario.target)
+    checks = check_validity(record, scenario)
     status = _status(budgets, checks)
     return Verdict(status, EXIT_CODES[status], _reason(status, budgets, checks), budgets, checks)
-
-
-def check_validity(record: Record, limits: Limits, target: Target | None = None) -> list[ValidityCheck]:
-    """The checks of the measurement itself; of a target of one's own, nothing is scraped, and a ledger may be kept."""
-    checks = [_accounting(record), _schedule(record), _dispatch_lag(record, limits), _generator_cpu(record, limits)]
-    if target is None:
-        checks.append(_scraping(record, limits))
-    if target is None or target.audit:
-        checks.append(_ledger(record))
-    return checks
 
 
 def _judge_budgets(record: Record, scenario: Scenario, objectives: Mapping[str, Objective]) -> list[BudgetResult]:
@@ -166,91 +156,6 @@ def _side(unit: str) -> Side:
     return "at least" if unit in ("/s", SHARE) else "at most"
 
 
-def _accounting(record: Record) -> ValidityCheck:
-    load = record.load
-    ended = load.completed + load.failed + load.dropped + load.unfinished
-    return ValidityCheck(
-        "every arrival accounted for",
-        "offered = completed + failed + dropped + unfinished",
-        f"{load.offered} = {ended}" if load.offered == ended else f"{load.offered} ≠ {ended}",
-        "ok" if load.offered == ended and load.offered else "failed",
-        "The load generator lost track of arrivals: look into logs/swarm.log.",
-    )
-
-
-def _schedule(record: Record) -> ValidityCheck:
-    wrong = [
-        f"{name} {a.load.offered} of {a.scheduled}"
-        for name, a in record.arrivals.items()
-        if a.load.offered != a.scheduled
-    ]
-    total = sum(a.scheduled for a in record.arrivals.values())
-    return ValidityCheck(
-        "offered against schedule",
-        "all scheduled arrivals",
-        ", ".join(wrong) or f"{record.load.offered} of {total}",
-        "failed" if wrong or not total else "ok",
-        "The load generator did not offer what the scenario asks for: look into logs/swarm.log.",
-    )
-
-
-def _dispatch_lag(record: Record, limits: Limits) -> ValidityCheck:
-    lag, limit = record.generator.dispatch_lag_ms.p99, limits.dispatch_lag_p99_s * 1e3
-    return ValidityCheck(
-        "dispatch lag p99",
-        f"≤ {limit:g} ms",
-        "not known" if lag is None else f"{lag:.2f} ms",
-        "unknown" if lag is None else "ok" if lag <= limit else "failed",
-        "Arrivals started late: lower RATE, or give the generator a core of its own.",
-    )
-
-
-def _generator_cpu(record: Record, limits: Limits) -> ValidityCheck:
-    busiest = _busiest(record.generator.cpu_percent)
-    return ValidityCheck(
-        "generator CPU",
-        f"≤ {limits.cpu_percent:g} % of a core over {CPU_SPAN_S} s",
-        "not known" if busiest is None else f"{busiest:.0f} % at most",
-        "unknown" if busiest is None else "ok" if busiest <= limits.cpu_percent else "failed",
-        "The load generator was short of CPU: lower RATE, or give it a core of its own.",
-    )
-
-
-def _busiest(percents: list[float]) -> float | None:
-    """The highest mean over CPU_SPAN_S neighbouring seconds (over all, where there are fewer)."""
-    span = min(CPU_SPAN_S, len(percents))
-    if not span:
-        return None
-    return max(sum(percents[k : k + span]) / span for k in range(len(percents) - span + 1))
-
-
-def _scraping(record: Record, limits: Limits) -> ValidityCheck:
-    worst = max(record.scrapes, key=lambda s: s.longest_gap_s, default=None)
-    limit = f"no gap over {limits.scrape_gap_s:g} s"
-    advice = (
-        "Prometheus missed samples of a part: look into logs/prometheus.log and whether the machine was overloaded."
-    )
-    if worst is None:
-        return ValidityCheck("scraping", limit, "no target was scraped", "failed", advice)
-    seen = f"{worst.longest_gap_s:.1f} s at most ({worst.job}/{worst.instance}), {len(record.scrapes)} targets"
-    return ValidityCheck(
-        "scraping", limit, seen, "ok" if worst.longest_gap_s <= limits.scrape_gap_s else "failed", advice
-    )
-
-
-def _ledger(record: Record) -> ValidityCheck:
-    lost = sum(entry.lost for entry in record.ledger)
-    phantom = sum(entry.phantom for entry in record.ledger)
-    acknowledged = sum(entry.acknowledged for entry in record.ledger)
-    return ValidityCheck(
-        "ledger",
-        "lost = phantom = 0",
-        f"lost {lost}, phantom {phantom} of {acknowledged} acknowledged" if record.ledger else "no audit",
-        "unknown" if not acknowledged else "failed" if lost or phantom else "ok",
-        "What the target acknowledged and what it stored differ: its answers, and so these figures, mean nothing.",
-    )
-
-
 def _status(budgets: Iterable[BudgetResult], checks: Iterable[ValidityCheck]) -> Status:
     budget_statuses, check_statuses = {b.status for b in budgets}, {c.status for c in checks}
     if "failed" in check_statuses:
@@ -277,7 +182,8 @@ def _reason(status: Status, budgets: list[BudgetResult], checks: list[ValidityCh
         open_budgets = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
         open_checks = [f"{c.check}: {c.observed}" for c in checks if c.status == "unknown"]
         return "Nothing is broken, but this run cannot tell: " + "; ".join(open_budgets + open_checks) + "."
-    return f"All {len(budgets)} budgets are met, each with 95 % confidence, and all {len(checks)} validity checks hold."
+    held = sum(c.status == "ok" for c in checks)
+    return f"All {len(budgets)} budgets are met, each with 95 % confidence, and all {held} validity checks hold."
 
 
 def _describe(budget: BudgetResult) -> str:

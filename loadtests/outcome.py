@@ -27,6 +27,8 @@ def conclude(
         requests=recorder.requests(),
         generator=generator,
         journals=journals,
+        traffic=recorder.traffic(),
+        unfinished=recorder.unfinished,
     )
     recorder.write_logs(Path(plan.histograms), lambda run_time: starts_at + run_time)
     Path(plan.outcome).write_bytes(msgspec.json.encode(outcome))
@@ -50,6 +52,7 @@ def generator(recorder: Recorder, shares: Sequence[Share], workers: Sequence[Wor
         users_max=sum(share.users_max for share in shares),
         realtime=all(share.realtime for share in shares),
         workers=list(workers),
+        vitals=[share.vitals for share in shares],
     )
 
 

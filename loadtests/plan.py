@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from loadtests.ledger import Journal
-from loadtests.record import Arrivals, Generator, Requests
+from loadtests.record import Arrivals, Generator, Requests, Vitals
 from loadtests.scenario import Scenario
 
 PLAN_VARIABLE = "LIKESTORM_PLAN"
@@ -90,6 +90,14 @@ class Share(Struct, frozen=True):
     cpu_percent: list[float]
     users_max: int
     realtime: bool
+    vitals: Vitals
+
+
+class Traffic(Struct, frozen=True):
+    """Requests of the whole run, warm-up included, to one address: answered without an error, and failed ones."""
+
+    answered: int
+    failed: int
 
 
 class Outcome(Struct, frozen=True):
@@ -101,3 +109,7 @@ class Outcome(Struct, frozen=True):
     requests: dict[str, Requests]
     generator: Generator
     journals: dict[str, Journal]
+    traffic: dict[str, Traffic] = {}
+    """By host:port."""
+    unfinished: int = 0
+    """Arrivals that were under way or waiting at the end, those of the warm-up included."""

@@ -12,7 +12,7 @@ from typing import Any
 from hdrh.log import HistogramLogWriter
 
 from loadtests.histogram import Histogram, decode, of
-from loadtests.plan import Rates
+from loadtests.plan import Rates, Traffic
 from loadtests.record import Arrivals, Load, Percentiles, Requests, Timeline
 from loadtests.schedule import Arrival
 from loadtests.tally import RequestTally, Second
@@ -37,6 +37,9 @@ class Recorder:
         self._lag = Histogram()
         self._asked: dict[str, Counter[str]] = {name: Counter() for name in steps}
         self._unplaced: Counter[str] = Counter()
+        self._answered: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self.unfinished = 0
 
     def dispatched(self, arrival: Arrival, lag: float) -> None:
         """An arrival was handed over, `lag` seconds after it was due."""
@@ -68,6 +71,11 @@ class Recorder:
             tally.timeouts += 1
             tally.response.censored += 1
 
+    def sent(self, url: str, *, failed: bool) -> None:
+        """A request to this URL ended, in the window or not, of an arrival or of none."""
+        address = url.split("/", 3)[2]
+        (self._failed if failed else self._answered)[address] += 1
+
     def arrival_ended(self, arrival: Arrival, response: float, now: float, *, failed: bool, timed_out: bool) -> None:
         """All steps of an arrival are over, `response` seconds after it was due, at `now`."""
         second = self._second(arrival)
@@ -88,6 +96,7 @@ class Recorder:
     def arrival_unfinished(self, arrival: Arrival, steps_done: int) -> None:
         """The run ended while an arrival was still waiting or under way in the step after `steps_done`."""
         self._second(arrival).unfinished += 1
+        self.unfinished += 1
         self._censor(arrival, steps_done)
 
     def rates(self, now: float) -> dict[str, Rates]:
@@ -107,6 +116,11 @@ class Recorder:
         """The window's requests by name."""
         return {name: tally.summary() for name, tally in sorted(self._place(self._requests).items())}
 
+    def traffic(self) -> dict[str, Traffic]:
+        """All requests that ended, by address."""
+        addresses = sorted(self._answered.keys() | self._failed.keys())
+        return {each: Traffic(self._answered[each], self._failed[each]) for each in addresses}
+
     def dispatch_lag(self) -> Percentiles:
         """How late the window's arrivals were handed over."""
         return self._lag.percentiles()
@@ -122,6 +136,7 @@ class Recorder:
             "asked": {name: dict(counts) for name, counts in self._asked.items()},
             "unplaced": dict(self._unplaced),
             "lag": self._lag.encode(),
+            "sent": (dict(self._answered), dict(self._failed), self.unfinished),
         }
 
     def add(self, dumped: dict[str, Any]) -> None:
@@ -135,6 +150,10 @@ class Recorder:
             self._asked[name].update(asked)
         self._unplaced.update(dumped["unplaced"])
         self._lag.add(decode(dumped["lag"]))
+        answered, failed, unfinished = dumped["sent"]
+        self._answered.update(answered)
+        self._failed.update(failed)
+        self.unfinished += unfinished
 
     def write_logs(self, folder: Path, epoch: Callable[[float], float]) -> None:
         """One HDR log a schedule, an interval a second, response times in µs; `epoch` turns run time into Unix time."""

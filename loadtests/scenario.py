@@ -88,10 +88,18 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """Beyond these the generator, not the target, is at fault, and the run is invalid."""
+    """Beyond these the generator, not the target, is at fault, and the run is invalid; the README says what each is."""
 
     dispatch_lag_p99_s: Positive = 0.020
+    loop_lag_p99_s: Positive = 0.020
+    gc_percent: Positive = 1.0
+    gc_pause_s: Positive = 0.1
     cpu_percent: Positive = 90.0
+    throttled_percent: Positive = 1.0
+    steal_percent: Positive = 5.0
+    clock_step_s: Positive = 0.05
+    clock_skew_s: Positive = 0.05
+    warm_up_factor: Annotated[float, Meta(gt=1)] = 1.5
     scrape_gap_s: Positive = 5.0
 
 

@@ -15,6 +15,8 @@ from loadtests.record import (
     Arrivals,
     ChainEffects,
     Generator,
+    HopCount,
+    Hops,
     LedgerEntry,
     Load,
     PanelData,
@@ -25,6 +27,7 @@ from loadtests.record import (
     ScrapeTarget,
     Series,
     Timeline,
+    Vitals,
 )
 from loadtests.scenario import Scenario, load
 from service import objectives
@@ -139,6 +142,7 @@ def _record(
         generator=Generator(
             Percentiles(0.2, 0.5, 0.6, lag_ms, 2 * lag_ms, 3 * lag_ms),
             [cpu_percent + chance.uniform(-2, 2) for _ in range(seconds)], 17 if not dropped else 256, False,
+            [_vitals(lag_ms)],
         ),
         scrapes=[ScrapeTarget("app", "app-1", seconds, 1.01, 0.0), ScrapeTarget("postgres", "postgres", seconds, 1, 0)],
         panels=[_panel(chance, panel, seconds) for panel in PANELS],
@@ -147,7 +151,22 @@ def _record(
             ChainEffects(name, [(each.seconds / 10, 900), (each.seconds, 1499), (None, 1500)])
             for name, each in objectives.load_chains().items()
         ],
+        hops=_hops(requests),
         memory_mb={part: 18 + 400 * cores * chance.uniform(0.6, 1.4) for part, cores in PARTS.items()},
+    )  # fmt: skip
+
+
+def _hops(requests: dict[str, Requests]) -> Hops:
+    answered = sum(r.count - r.failures for name, r in requests.items() if name != "upload-put")
+    unsure = sum(r.failures for r in requests.values())
+    return Hops(answered, unsure, 0, [HopCount("nginx", answered + unsure), HopCount("app", answered)])
+
+
+def _vitals(lag_ms: float) -> Vitals:
+    return Vitals(
+        process="generator:2011", loop_lag_ms=Percentiles(0.1, 0.3, 0.5, min(lag_ms, 3.0), 2 * lag_ms, 3 * lag_ms),
+        gc_total_s=0.012, gc_longest_s=0.003, clock_step_s=0.0001, throttled_percent=None, steal_percent=0.4,
+        pressure_percent={"cpu": 12.0, "io": 0.3, "memory": 0.0},
     )  # fmt: skip
 
 
