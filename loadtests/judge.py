@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from dashboards.quantities import limit as say_limit
 from dashboards.quantities import quantity
-from loadtests import histogram, intervals
+from loadtests import histogram, intervals, server_values
 from loadtests.intervals import Interval
 from loadtests.record import (
     EXIT_CODES,
@@ -21,7 +21,7 @@ from loadtests.record import (
     ValidityCheck,
     Verdict,
 )
-from loadtests.scenario import Budgets, ErrorBudget, PercentileBudget, RateBudget, Scenario
+from loadtests.scenario import Budgets, ErrorBudget, PercentileBudget, PromqlBudget, RateBudget, Scenario
 from loadtests.validity import check_validity
 from service.objectives import ChainObjective, Objective
 
@@ -37,6 +37,7 @@ def judge(
     """
     budgets = _judge_budgets(record, scenario, objectives)
     budgets += [_chain(record, chains[name]) for name in scenario.budgets.chains]
+    budgets += [_promql(record, budget) for budget in scenario.budgets.promql]
     checks = check_validity(record, scenario)
     status = _status(budgets, checks)
     return Verdict(status, EXIT_CODES[status], _reason(status, budgets, checks), budgets, checks)
@@ -110,6 +111,19 @@ def _chain(record: Record, objective: ChainObjective) -> BudgetResult:
     return _result(name, limit, SHARE, seen, effects.count, _reaches(seen, limit))
 
 
+def _promql(record: Record, budget: PromqlBudget) -> BudgetResult:
+    """By the interval of its tenths, or by its one value, which is a count and no sample."""
+    side: Side = "at most" if budget.at_least is None else "at least"
+    limit = budget.at_most if budget.at_least is None else budget.at_least
+    given = next((value for value in record.promql if value.budget == budget.name), None)
+    if limit is None or given is None or not given.values:
+        reason = f"nothing was measured: {given.problem if given else 'Prometheus was not asked'}"
+        return BudgetResult(budget.name, side, limit or 0.0, budget.unit, None, None, None, 0, "inconclusive", reason)
+    seen = server_values.interval(given.values)
+    status = _reaches(seen, limit) if side == "at least" else _within(seen, limit)
+    return _result(budget.name, limit, budget.unit, seen, len(given.values), status, side=side)
+
+
 def _asked(requests: Requests) -> int:
     """Requests that ended, and those that were dropped or unfinished (timeouts are in both counts)."""
     return requests.count + requests.censored - requests.timeouts
@@ -134,7 +148,14 @@ def _within(seen: Interval, limit: float) -> BudgetStatus:
 
 
 def _result(
-    name: str, limit: float, unit: str, seen: Interval, samples: int, status: BudgetStatus, reason: str = ""
+    name: str,
+    limit: float,
+    unit: str,
+    seen: Interval,
+    samples: int,
+    status: BudgetStatus,
+    reason: str = "",
+    side: Side | None = None,
 ) -> BudgetResult:
     if status != "inconclusive":
         reason = ""
@@ -143,7 +164,7 @@ def _result(
     if math.inf in (seen.observed, seen.low):
         reason = "so many arrivals never completed that the percentile lies among them"
     observed, low, high = (None if v == math.inf else v for v in (seen.observed, seen.low, seen.high))
-    return BudgetResult(name, _side(unit), limit, unit, observed, low, high, samples, status, reason)
+    return BudgetResult(name, side or _side(unit), limit, unit, observed, low, high, samples, status, reason)
 
 
 def _absent(name: str, limit: float, unit: str, what: str) -> BudgetResult:

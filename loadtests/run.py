@@ -19,7 +19,7 @@ from compose.local import Target
 from compose.topology import Topology
 from compose.tracker import Issue
 from dashboards.prometheus import Prometheus
-from loadtests import collect, display, report, swarm, visit
+from loadtests import collect, display, hops, report, swarm, visit
 from loadtests.display import Screen
 from loadtests.judge import judge
 from loadtests.memory import MemoryWatch
@@ -160,12 +160,14 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
     )  # fmt: skip
     told = local.read_errors(target)
     pids = {"bench": os.getpid()}
+    before = hops.begin(hops.of_stack(target))
     files = target.run_dir if target.storage == "memory" else None
     with MemoryWatch(lambda: target.pids() | pids, files) as memory:
         started = swarm.name_processes(pids)
         outcome = swarm.run(plan, target.url, out / "logs" / "swarm.log", started, screen.progress, options.crew)
     screen.clear()
     screen.phase("collecting: Prometheus, the stores' own account of what they hold")
+    counted = hops.end(before, outcome, target.url)
     return collect.window(
         scenario,
         target.url,
@@ -176,6 +178,7 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
         memory.peak_mb,
         {"topology": target.topology.name, "storage": STORAGE_FACTS[target.storage]},
         _reported(told, local.read_errors(target)),
+        counted,
     )
 
 

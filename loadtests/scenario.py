@@ -74,6 +74,20 @@ class ErrorBudget(Struct, frozen=True, forbid_unknown_fields=True):
     request: str | None = None
 
 
+class PromqlBudget(Struct, frozen=True, forbid_unknown_fields=True):
+    """What Prometheus says of the target: at most, or at least, so much; `unit` is how it is printed.
+
+    An expression over `$tenth` is evaluated for each tenth of the window, and judged by its mean and that mean's
+    interval. Any other is evaluated once, at the window's end, with the whole window as `$window`: one value.
+    """
+
+    name: str
+    promql: str
+    at_most: float | None = None
+    at_least: float | None = None
+    unit: str = "short"
+
+
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     """What the run must keep: objectives of the service by name, and budgets of the scenario's own.
 
@@ -85,6 +99,7 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     rates: list[RateBudget] = []
     percentiles: list[PercentileBudget] = []
     errors: list[ErrorBudget] = []
+    promql: list[PromqlBudget] = []
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -196,10 +211,17 @@ def _problems(scenario: Scenario, objectives: dict[str, Objective], chains: dict
         for b in budgets.rates
         if b.arrivals not in scenario.steps
     ]
+    problems += [
+        f"budget {b.name!r}: needs either at_most or at_least"
+        for b in budgets.promql
+        if (b.at_most is None) == (b.at_least is None)
+    ]
+    if budgets.promql and scenario.target and not scenario.target.prometheus:
+        problems.append("budgets on PromQL need the target's prometheus")
     latest = max((b.seconds for b in budgets.percentiles), default=0)
     if latest >= min(scenario.drain_s, scenario.lateness_max_s):
         problems.append(f"drain_s and lateness_max_s must be longer than every budget ({latest} s)")
-    if not (named or budgets.rates or budgets.errors or budgets.chains):
+    if not (named or budgets.rates or budgets.errors or budgets.chains or budgets.promql):
         problems.append("no budget at all: such a run could only pass")
     return problems + load_problems(scenario) + target_problems(scenario)
 

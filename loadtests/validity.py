@@ -36,7 +36,7 @@ def check_validity(record: Record, scenario: Scenario) -> list[ValidityCheck]:
         _steal(record, limits),
         _pressure(record),
         _clock_steps(record, limits),
-        check_warm_up(record, limits),
+        check_warm_up(record, scenario),
         _scraping(record, limits),
         _hops(record.hops),
         _ledger(record),

@@ -6,8 +6,9 @@ import math
 from statistics import median
 
 from loadtests.record import Arrivals, Record, ValidityCheck
-from loadtests.scenario import Limits
+from loadtests.scenario import Scenario
 
+STEADY = ("constant", "poisson")
 FIRST_SHARE = 0.2
 SHORTEST_S = 16
 """Of a shorter window, too few seconds lie in the first fifth to be told from chance."""
@@ -17,21 +18,22 @@ CHANCE = 0.001
 LEAST_MS = 1.0
 
 
-def check_warm_up(record: Record, limits: Limits) -> ValidityCheck:
+def check_warm_up(record: Record, scenario: Scenario) -> ValidityCheck:
     """Compare each schedule's medians of the seconds of the window's first fifth with those of the rest.
 
     Only a first part that is slower speaks of an unfinished warm-up; one that is faster is a target that fills up. It
     must be slower by the factor, by LEAST_MS, and by more than chance would have it (Mann-Whitney, one-sided).
     """
     advice = "The window's first seconds are still slower than the rest: make warm_up_s longer."
-    limit = f"first fifth < {limits.warm_up_factor:g} times the rest"
-    compared = {
-        name: levels for name, a in record.arrivals.items() if (levels := _levels(a, record.scenario.duration_s))
-    }
+    factor = scenario.limits.warm_up_factor
+    limit = f"first fifth < {factor:g} times the rest"
+    is_steady = all(plan.schedule in STEADY for plan in scenario.arrivals.values())
+    levels = {name: _levels(a, record.scenario.duration_s) for name, a in record.arrivals.items() if is_steady}
+    compared = {name: both for name, both in levels.items() if both}
     if not compared:
         said = f"cannot be told (under {SHORTEST_S} s, under {LOWEST_RATE}/s, or a rate that changes)"
         return ValidityCheck("warm-up over", limit, said, "noted", advice)
-    cold = {name: levels for name, levels in compared.items() if _is_slower(*levels, limits.warm_up_factor)}
+    cold = {name: levels for name, levels in compared.items() if _is_slower(*levels, factor)}
     shown = cold or dict([max(compared.items(), key=lambda item: _ratio(*item[1]))])
     said = ", ".join(
         f"{name} {median(first):.3g} ms, then {median(rest):.3g} ms" for name, (first, rest) in shown.items()

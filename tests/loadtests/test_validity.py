@@ -60,8 +60,8 @@ def _like(record: Record, **changes: object) -> Record:
     return replace(record, arrivals=record.arrivals | {"like": like})
 
 
-def _timeline(record: Record, medians: list[float | None]) -> Record:
-    return _like(record, timeline=replace(record.arrivals["like"].timeline, p50_ms=medians))
+def _timeline(record: Record, medians: list[float]) -> Record:
+    return _like(record, timeline=replace(record.arrivals["like"].timeline, p50_ms=list(medians)))
 
 
 def _renamed(record: Record) -> Record:
