@@ -93,6 +93,11 @@ def show_verdict(record: Record, verdict: Verdict, report: Path) -> None:
     console.print(f"report: {report}", soft_wrap=True, markup=False, highlight=False)
 
 
+def say(lines: list[str]) -> None:
+    """Print lines as they are, for whoever reads the output."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
 def _table(progress: Progress) -> Group:
     table = Table(box=None, pad_edge=False)
     for column in ("arrivals", "offered/s", "achieved/s", "p50 ms", "p99 ms", "errors"):

@@ -372,3 +372,10 @@ def load(path: Path) -> Record:
         return msgspec.convert(data, Record)
     except msgspec.ValidationError as error:
         raise RecordError(f"{path}: {error}") from error
+
+
+def describe() -> str:
+    """The JSON Schema of record.json; loadtests/record.schema.json holds it."""
+    schema = msgspec.json.schema(Record)
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"record.json, schema {SCHEMA}"}
+    return msgspec.json.format(msgspec.json.encode(about | schema), indent=1).decode() + "\n"

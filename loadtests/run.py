@@ -25,6 +25,7 @@ from loadtests.judge import judge
 from loadtests.memory import MemoryWatch
 from loadtests.plan import Plan
 from loadtests.record import ErrorGroup, Record, Verdict, save
+from loadtests.report import ci
 from loadtests.scenario import Scenario
 from loadtests.swarm import Crew
 from service import objectives
@@ -49,7 +50,8 @@ class Options:
 
     out: the folder to fill. keep: drive the data that a running stack already holds. state: the stack's own folder.
     storage: where a stack of the run's own keeps its data, None as compose chooses. realtime: ask for real-time
-    priority for the generator. crew: the processes that make the load.
+    priority for the generator. crew: the processes that make the load. source: the scenario's file, for marks at its
+    lines.
     """
 
     scenario: Scenario
@@ -60,6 +62,7 @@ class Options:
     storage: Storage | None = None
     realtime: bool = True
     crew: Crew = Crew()  # noqa: RUF009  # frozen
+    source: Path | None = None
 
 
 def bench(options: Options) -> int:
@@ -86,6 +89,7 @@ def bench(options: Options) -> int:
         screen.phase("judging")
         verdict, page = conclude(record, scenario, out)
     display.show_verdict(record, verdict, page)
+    display.say(ci.announce(record, verdict, scenario, options.source, os.environ))
     return verdict.exit_code
 
 

@@ -111,7 +111,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     gc_pause_s: Positive = 0.1
     cpu_percent: Positive = 90.0
     throttled_percent: Positive = 1.0
-    steal_percent: Positive = 5.0
+    steal_percent: Positive = 10.0
     clock_step_s: Positive = 0.05
     clock_skew_s: Positive = 0.05
     warm_up_factor: Annotated[float, Meta(gt=1)] = 1.5
@@ -169,12 +169,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
 
 def load(name_or_path: str) -> Scenario:
     """A scenario by its name in loadtests/scenarios/ or by the path of a file; ScenarioError says what is wrong."""
-    path = SCENARIOS / f"{name_or_path}.toml"
-    if not path.is_file():
-        path = Path(name_or_path)
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in SCENARIOS.glob("*.toml")))
-        raise ScenarioError(f"{name_or_path}: no such scenario or file; there are {known}")
+    path = find(name_or_path)
     try:
         scenario = _located(msgspec.convert(tomllib.loads(path.read_text()), Scenario), path.parent)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
@@ -183,6 +178,17 @@ def load(name_or_path: str) -> Scenario:
     if problems:
         raise ScenarioError(f"{path}: " + "; ".join(problems))
     return scenario
+
+
+def find(name_or_path: str) -> Path:
+    """The file of a scenario, by its name in loadtests/scenarios/ or by its path; ScenarioError where there is none."""
+    path = SCENARIOS / f"{name_or_path}.toml"
+    if not path.is_file():
+        path = Path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in SCENARIOS.glob("*.toml")))
+        raise ScenarioError(f"{name_or_path}: no such scenario or file; there are {known}")
+    return path
 
 
 def load_saved(path: Path) -> Scenario:

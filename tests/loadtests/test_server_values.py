@@ -94,7 +94,7 @@ def _judged(budget: PromqlBudget, value: PromqlValue | None) -> BudgetResult:
 def test_it_is_met_or_broken_only_if_its_interval_says_so(
     limits: dict[str, float], values: list[float], status: str
 ) -> None:
-    budget = PromqlBudget("hits", "hits", unit="suffix:/s", **limits)  # type: ignore[arg-type]
+    budget = PromqlBudget("hits", "hits", unit="suffix:/s", **limits)
     result = _judged(budget, PromqlValue("hits", "hits", values, "" if values else "the query gives nothing"))
     assert result.status == status
     assert result.side == ("at most" if "at_most" in limits else "at least")

@@ -89,7 +89,7 @@ INVALIDATING: dict[str, tuple[str, Callable[[Record], Record]]] = {
     "many collections": ("garbage collection", lambda r: _vitals(r, gc_total_s=0.7)),
     "out of CPU": ("generator CPU", lambda r: _generator(r, cpu_percent=[10.0] * 50 + [95.0] * 5)),
     "throttled": ("generator throttled", lambda r: _vitals(r, throttled_percent=3.0)),
-    "stolen from": ("stolen CPU", lambda r: _vitals(r, steal_percent=5.5)),
+    "stolen from": ("stolen CPU", lambda r: _vitals(r, steal_percent=10.5)),
     "clock stepped": ("clock steps", lambda r: _vitals(r, clock_step_s=0.2)),
     "cold": ("warm-up over", _slow_start),
     "not scraped": ("scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 20, 41.0, 0.0)])),
