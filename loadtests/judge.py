@@ -22,7 +22,7 @@ def judge(
     An invalid measurement outranks a broken budget, which outranks one that cannot be decided.
     """
     budgets = judge_budgets(record, scenario.budgets, objectives, chains)
-    checks = check_validity(record, scenario)
+    checks = check_validity(record, scenario, budgets)
     status = _status(budgets, checks)
     return Verdict(status, EXIT_CODES[status], _reason(status, budgets, checks), budgets, checks)
 

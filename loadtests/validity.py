@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from loadtests.record import CheckStatus, Generator, Hops, Record, ValidityCheck, Vitals
+from loadtests.record import BudgetResult, CheckStatus, Generator, Hops, Record, ValidityCheck, Vitals
 from loadtests.scenario import Limits, Scenario
+from loadtests.schedule import arrivals
 from loadtests.warmup import check_warm_up
 
 CPU_SPAN_S = 5
@@ -21,12 +22,12 @@ FULL_MACHINE_PERCENT = 20.0
 """From so much waiting for cores on, a machine's fullness is named as the cause of a late generator."""
 
 
-def check_validity(record: Record, scenario: Scenario) -> list[ValidityCheck]:
-    """The checks of the measurement itself."""
+def check_validity(record: Record, scenario: Scenario, budgets: Iterable[BudgetResult]) -> list[ValidityCheck]:
+    """The checks of the measurement itself; `budgets` tell how long an answer may take and still be in time."""
     limits = scenario.limits
     return [
         _accounting(record),
-        _schedule(record),
+        _schedule(record, scenario),
         _mix(record),
         _dispatch_lag(record, limits),
         _loop_lag(record, limits),
@@ -37,6 +38,7 @@ def check_validity(record: Record, scenario: Scenario) -> list[ValidityCheck]:
         _pressure(record),
         _clock_steps(record, limits),
         check_warm_up(record, scenario),
+        _drain(record, scenario, budgets),
         _scraping(record, limits),
         _hops(record.hops),
         _ledger(record),
@@ -55,18 +57,19 @@ def _accounting(record: Record) -> ValidityCheck:
     )
 
 
-def _schedule(record: Record) -> ValidityCheck:
-    wrong = [
-        f"{name} {a.load.offered} of {a.scheduled}"
-        for name, a in record.arrivals.items()
-        if a.load.offered != a.scheduled
-    ]
-    total = sum(a.scheduled for a in record.arrivals.values())
+def _schedule(record: Record, scenario: Scenario) -> ValidityCheck:
+    """What the seed asks for is worked out anew here, so that a swarm which cuts its schedule short cannot hide it."""
+    start = scenario.warm_up_s
+    end = start + record.scenario.duration_s
+    asked = Counter(each.name for each in arrivals(scenario.courses(), scenario.seed) if start <= each.due < end)
+    offered = {name: record.arrivals[name].load.offered if name in record.arrivals else 0 for name in scenario.arrivals}
+    wrong = [f"{name} {count} of {asked[name]}" for name, count in offered.items() if count != asked[name]]
+    is_closed = bool(scenario.closed)
     return ValidityCheck(
         "offered against schedule",
         "of each schedule, all arrivals that the seed asks for",
-        ", ".join(wrong) or f"{record.load.offered} of {total}",
-        "failed" if wrong or not total else "ok",
+        ", ".join(wrong) or f"{sum(offered.values())} of {asked.total()}",
+        "failed" if wrong or not (asked or is_closed) else "ok",
         f"The load generator did not offer what the scenario asks for: {SWARM_LOG}.",
     )
 
@@ -74,9 +77,9 @@ def _schedule(record: Record) -> ValidityCheck:
 def _mix(record: Record) -> ValidityCheck:
     """An arrival that completed made each of its steps and succeeded, so no step succeeded less often than that."""
     needed: Counter[str] = Counter()
-    for arrivals in record.arrivals.values():
-        needed.update({step: arrivals.load.completed * arrivals.steps.count(step) for step in set(arrivals.steps)})
-    made = {name: each.count - each.failures for name, each in record.requests.items()}
+    for each in record.arrivals.values():
+        needed.update({step: each.load.completed * each.steps.count(step) for step in set(each.steps)})
+    made = {name: asked.count - asked.failures for name, asked in record.requests.items()}
     wrong = [
         f"{step} succeeded {made.get(step, 0)} times, completed arrivals needed it {count} times"
         for step, count in needed.items()
@@ -180,6 +183,20 @@ def _clock_steps(record: Record, limits: Limits) -> ValidityCheck:
         "The wall clock jumped, so requests and what Prometheus saw do not belong together: keep NTP from stepping it."
     )
     return _at_most("clock steps", worst, limits.clock_step_s, "{:.3f} s", "{:g} s from one second to the next", why)
+
+
+def _drain(record: Record, scenario: Scenario, budgets: Iterable[BudgetResult]) -> ValidityCheck:
+    """An answer that would still have been in time must not be given up: then the percentiles are too bad."""
+    latest = max((b.limit / 1e3 for b in budgets if b.unit == "ms"), default=0.0)
+    unfinished = record.load.unfinished
+    cut = unfinished > 0 and scenario.drain_s < latest
+    return ValidityCheck(
+        "drain",
+        f"≥ {latest:g} s, the longest latency budget, where arrivals were unfinished",
+        f"{scenario.drain_s:g} s, {unfinished} unfinished",
+        "failed" if cut else "ok",
+        "The run ended before answers could come that would have been in time: make drain_s longer.",
+    )
 
 
 def _scraping(record: Record, limits: Limits) -> ValidityCheck:

@@ -1,13 +1,12 @@
 """Records as real runs leave them, made up from a seed: one for each verdict."""
 
-import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
 from dashboards.panels import PANELS, RUN_WINDOW, Panel
-from loadtests import histogram
+from loadtests import histogram, schedule
 from loadtests.histogram import Histogram
 from loadtests.judge import judge
 from loadtests.record import (
@@ -170,6 +169,17 @@ def _vitals(lag_ms: float) -> Vitals:
     )  # fmt: skip
 
 
+@cache
+def _offered(seconds: int) -> dict[str, list[int]]:
+    """What the seed asks for, by schedule and second of the window."""
+    scenario = _scenario().scaled(duration_s=seconds)
+    counts = {name: [0] * seconds for name in scenario.arrivals}
+    for arrival in schedule.arrivals(scenario.courses(), scenario.seed):
+        if arrival.due >= scenario.warm_up_s:
+            counts[arrival.name][int(arrival.due - scenario.warm_up_s)] += 1
+    return counts
+
+
 def _arrivals(
     chance: random.Random,
     name: str,
@@ -180,7 +190,7 @@ def _arrivals(
     timeouts: int,
     dropped: int,
 ) -> tuple[Arrivals, dict[str, Requests]]:
-    offered = [max(0, round(chance.gauss(rate, math.sqrt(rate)))) for _ in range(seconds)]
+    offered = _offered(seconds)[name]
     by_step: dict[str, list[float]] = {step: [] for step in steps}
     p50s: list[float | None] = []
     p99s: list[float | None] = []

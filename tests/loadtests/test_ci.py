@@ -53,7 +53,7 @@ def test_a_broken_budget_is_marked_as_an_error_where_it_stands() -> None:
     )
     [like] = [mark for mark in marks if "like p99" in mark]
     assert like.startswith(
-        "::error file=service/objectives.toml,line=9,title=Budget broken%3A like p99::observed 154 ms"
+        "::error file=service/objectives.toml,line=9,title=Budget broken%3A like p99::observed 152 ms"
     )
     assert "95 %25 interval" in like
     assert len(marks) == 3

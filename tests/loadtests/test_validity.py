@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from loadtests.judge import judge
 from loadtests.record import (
+    BudgetResult,
     HopCount,
     Hops,
     LedgerEntry,
@@ -30,7 +32,7 @@ def _judge(record: Record) -> Verdict:
 
 
 def _check(record: Record, name: str) -> ValidityCheck:
-    [found] = [c for c in check_validity(record, load("likes")) if c.check == name]
+    [found] = [c for c in check_validity(record, load("likes"), []) if c.check == name]
     return found
 
 
@@ -55,6 +57,14 @@ def _hops(record: Record, nginx: int | None, app: int | None, **changes: int) ->
     return replace(record, hops=replace(hops, counts=counts, **changes))
 
 
+def _offered(record: Record, more: int) -> Record:
+    """As if so many more likes had been offered and completed, whatever the generator says was scheduled."""
+    like = record.arrivals["like"]
+    load = replace(like.load, offered=like.load.offered + more, completed=like.load.completed + more)
+    whole = replace(record.load, offered=record.load.offered + more, completed=record.load.completed + more)
+    return replace(_like(record, load=load, scheduled=load.offered), load=whole)
+
+
 def _like(record: Record, **changes: object) -> Record:
     like = replace(record.arrivals["like"], **changes)  # type: ignore[arg-type]
     return replace(record, arrivals=record.arrivals | {"like": like})
@@ -76,9 +86,7 @@ INVALIDATING: dict[str, tuple[str, Callable[[Record], Record]]] = {
     "lost count": (
         "every arrival accounted for", lambda r: replace(r, load=replace(r.load, offered=r.load.offered + 1)),
     ),
-    "offered less": (
-        "offered against schedule", lambda r: _like(r, scheduled=r.arrivals["like"].scheduled + 1),
-    ),
+    "offered less": ("offered against schedule", lambda r: _offered(r, -5)),
     "a step left out": ("mix of requests", lambda r: _like(r, steps=["like", "unlike"])),
     "asked something else": ("mix of requests", _renamed),
     "late": (
@@ -114,13 +122,13 @@ def test_each_check_can_fail_and_says_what_to_change(fault: str) -> None:
 
 
 def test_a_clean_run_fails_no_check_and_every_check_has_a_limit_and_advice() -> None:
-    checks = check_validity(records.passing(), load("likes"))
+    checks = check_validity(records.passing(), load("likes"), [])
     assert {c.status for c in checks} == {"ok", "noted"}
     assert {c.check for c in checks if c.status == "noted"} == {
         "generator throttled",
         "pressure on the generator's machine",
     }
-    assert len({c.check for c in checks}) == len(checks) == 15
+    assert len({c.check for c in checks}) == len(checks) == 16
     assert all(c.limit and c.observed and c.advice.endswith(".") for c in checks)
 
 
@@ -174,6 +182,17 @@ def test_what_does_not_spoil_a_measurement_passes(harmless: str) -> None:
 def test_a_late_generator_is_told_the_likeliest_cause(changes: dict[str, object], cause: str) -> None:
     record = _vitals(records.passing(), loop_lag_ms=LAG, **changes)
     assert cause in _check(record, "event-loop lag p99").advice
+
+
+@pytest.mark.parametrize(("drain_s", "unfinished", "status"), [(1, 3, "failed"), (1, 0, "ok"), (2, 3, "ok")])
+def test_a_drain_shorter_than_the_longest_latency_budget_gives_answers_up_too_soon(
+    drain_s: float, unfinished: int, status: str
+) -> None:
+    scenario = msgspec.structs.replace(load("likes"), drain_s=drain_s)
+    budget = BudgetResult("upload p99", "at most", 2000, "ms", 5, 5, 5, 9, "met", "")
+    record = replace(records.passing(), load=replace(records.passing().load, unfinished=unfinished))
+    [check] = [c for c in check_validity(record, scenario, [budget]) if c.check == "drain"]
+    assert check.status == status
 
 
 def test_a_window_that_bears_no_comparison_says_so() -> None:
