@@ -159,6 +159,8 @@ class AsWritten:
         arrival = Arrival(now - service, self._name, self._count)
         self._count += 1
         error, timed_out = failure(meta.get("exception"))
+        if url := meta.get("url"):
+            self._recorder.sent(url, failed=error is not None)
         self._recorder.offered(arrival)
         self._recorder.request_ended(arrival, meta["name"], service, service, error=error, timed_out=timed_out)
         self._recorder.arrival_ended(arrival, service, now, failed=error is not None, timed_out=timed_out)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from loadtests.record import BudgetResult, CheckStatus, Generator, Hops, Record, ValidityCheck, Vitals
-from loadtests.scenario import Limits, Scenario
+from loadtests.scenario import Limits, Scenario, Target
 from loadtests.schedule import arrivals
 from loadtests.warmup import check_warm_up
 
@@ -26,6 +26,7 @@ def check_validity(record: Record, scenario: Scenario, budgets: Iterable[BudgetR
     """The checks of the measurement itself; `budgets` tell how long an answer may take and still be in time."""
     limits = scenario.limits
     return [
+        _workers(record.generator),
         _accounting(record),
         _schedule(record, scenario),
         _mix(record),
@@ -37,12 +38,25 @@ def check_validity(record: Record, scenario: Scenario, budgets: Iterable[BudgetR
         _steal(record, limits),
         _pressure(record),
         _clock_steps(record, limits),
+        _clock_skew(record.generator, limits),
         check_warm_up(record, scenario),
         _drain(record, scenario, budgets),
-        _scraping(record, limits),
+        _scraping(record, scenario),
         _hops(record.hops),
-        _ledger(record),
+        _ledger(record, scenario.target),
     ]
+
+
+def _workers(generator: Generator) -> ValidityCheck:
+    lost = [worker.name for worker in generator.workers if worker.lost]
+    said = f"{len(generator.workers) - len(lost)} of {len(generator.workers)}" if generator.workers else "one process"
+    return ValidityCheck(
+        "workers",
+        "none lost",
+        f"{said}, lost: {', '.join(lost)}" if lost else said,
+        "failed" if lost else "ok",
+        "A process of the generator died, and nobody offered its part: look into logs/swarm-worker-*.log.",
+    )
 
 
 def _accounting(record: Record) -> ValidityCheck:
@@ -185,6 +199,20 @@ def _clock_steps(record: Record, limits: Limits) -> ValidityCheck:
     return _at_most("clock steps", worst, limits.clock_step_s, "{:.3f} s", "{:g} s from one second to the next", why)
 
 
+def _clock_skew(generator: Generator, limits: Limits) -> ValidityCheck:
+    """A worker whose clock is ahead begins as much too early; the comparison is right to within its error."""
+    name, limit = "clock skew between workers", f"≤ {limits.clock_skew_s:g} s"
+    advice = (
+        "The workers' clocks disagree, so their arrivals were not offered when they should: synchronise them (NTP)."
+    )
+    if not generator.workers:
+        return ValidityCheck(name, limit, "one process", "ok", advice)
+    worst = max(generator.workers, key=lambda worker: abs(worker.clock_ahead_ms))
+    apart = abs(worst.clock_ahead_ms) - worst.clock_error_ms
+    said = f"{worst.name} {worst.clock_ahead_ms:+.2f} ms (± {worst.clock_error_ms:.2f} ms)"
+    return ValidityCheck(name, limit, said, "failed" if apart > limits.clock_skew_s * 1e3 else "ok", advice)
+
+
 def _drain(record: Record, scenario: Scenario, budgets: Iterable[BudgetResult]) -> ValidityCheck:
     """An answer that would still have been in time must not be given up: then the percentiles are too bad."""
     latest = max((b.limit / 1e3 for b in budgets if b.unit == "ms"), default=0.0)
@@ -199,18 +227,19 @@ def _drain(record: Record, scenario: Scenario, budgets: Iterable[BudgetResult]) 
     )
 
 
-def _scraping(record: Record, limits: Limits) -> ValidityCheck:
+def _scraping(record: Record, scenario: Scenario) -> ValidityCheck:
+    """Of somebody's own target nothing need be scraped; a budget on what Prometheus lacks is inconclusive by itself."""
     worst = max(record.scrapes, key=lambda s: s.longest_gap_s, default=None)
-    limit = f"no gap over {limits.scrape_gap_s:g} s"
+    longest_s = scenario.limits.scrape_gap_s
+    limit = f"no gap over {longest_s:g} s"
     advice = (
         "Prometheus missed samples of a part: look into logs/prometheus.log and whether the machine was overloaded."
     )
     if worst is None:
-        return ValidityCheck("scraping", limit, "no target was scraped", "failed", advice)
+        status: CheckStatus = "noted" if scenario.target else "failed"
+        return ValidityCheck("scraping", limit, "no target was scraped", status, advice)
     seen = f"{worst.longest_gap_s:.1f} s at most ({worst.job}/{worst.instance}), {len(record.scrapes)} targets"
-    return ValidityCheck(
-        "scraping", limit, seen, "ok" if worst.longest_gap_s <= limits.scrape_gap_s else "failed", advice
-    )
+    return ValidityCheck("scraping", limit, seen, "ok" if worst.longest_gap_s <= longest_s else "failed", advice)
 
 
 def _hops(hops: Hops | None) -> ValidityCheck:
@@ -241,7 +270,9 @@ def _why_counts_differ(few: object, many: object) -> str:
     return "Where a hop cannot be asked, nobody knows whether requests took the way that they should."
 
 
-def _ledger(record: Record) -> ValidityCheck:
+def _ledger(record: Record, target: Target | None) -> ValidityCheck:
+    """Without an audit of somebody's own target there is no ledger; the reference stack always has one."""
+    absent: CheckStatus = "noted" if target and not target.audit else "unknown"
     lost = sum(entry.lost for entry in record.ledger)
     phantom = sum(entry.phantom for entry in record.ledger)
     acknowledged = sum(entry.acknowledged for entry in record.ledger)
@@ -249,7 +280,7 @@ def _ledger(record: Record) -> ValidityCheck:
         "ledger",
         "lost = phantom = 0",
         f"lost {lost}, phantom {phantom} of {acknowledged} acknowledged" if record.ledger else "no audit",
-        "failed" if lost or phantom else "ok" if acknowledged else "unknown",
+        "failed" if lost or phantom else "ok" if acknowledged else absent,
         "What the target acknowledged and what it stored differ: its answers, and so these figures, mean nothing.",
     )
 

@@ -141,7 +141,7 @@ def _record(
         generator=Generator(
             Percentiles(0.2, 0.5, 0.6, lag_ms, 2 * lag_ms, 3 * lag_ms),
             [cpu_percent + chance.uniform(-2, 2) for _ in range(seconds)], 17 if not dropped else 256, False,
-            [_vitals(lag_ms)],
+            vitals=[_vitals(lag_ms)],
         ),
         scrapes=[ScrapeTarget("app", "app-1", seconds, 1.01, 0.0), ScrapeTarget("postgres", "postgres", seconds, 1, 0)],
         panels=[_panel(chance, panel, seconds) for panel in PANELS],

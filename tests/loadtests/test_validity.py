@@ -18,8 +18,9 @@ from loadtests.record import (
     ValidityCheck,
     Verdict,
     Vitals,
+    Worker,
 )
-from loadtests.scenario import load
+from loadtests.scenario import Target, load
 from loadtests.validity import check_validity
 from service import objectives
 from tests.loadtests import records
@@ -78,6 +79,11 @@ def _renamed(record: Record) -> Record:
     return replace(record, requests=record.requests | {"search": record.requests["like"]})
 
 
+def _worker(**changes: object) -> Worker:
+    worker = Worker("worker 1 on generator", False, [10.0] * 60, 0.2, 0.4)
+    return replace(worker, **changes)  # type: ignore[arg-type]
+
+
 def _slow_start(record: Record) -> Record:
     return _timeline(record, [8.0 + k / 10 for k in range(12)] + [4.0 + k / 100 for k in range(48)])
 
@@ -89,6 +95,8 @@ INVALIDATING: dict[str, tuple[str, Callable[[Record], Record]]] = {
     "offered less": ("offered against schedule", lambda r: _offered(r, -5)),
     "a step left out": ("mix of requests", lambda r: _like(r, steps=["like", "unlike"])),
     "asked something else": ("mix of requests", _renamed),
+    "a worker lost": ("workers", lambda r: _generator(r, workers=[_worker(), _worker(lost=True)])),
+    "a skewed worker": ("clock skew between workers", lambda r: _generator(r, workers=[_worker(clock_ahead_ms=-60.5)])),
     "late": (
         "dispatch lag p99", lambda r: _generator(r, dispatch_lag_ms=replace(r.generator.dispatch_lag_ms, p99=20.5)),
     ),
@@ -128,7 +136,7 @@ def test_a_clean_run_fails_no_check_and_every_check_has_a_limit_and_advice() -> 
         "generator throttled",
         "pressure on the generator's machine",
     }
-    assert len({c.check for c in checks}) == len(checks) == 16
+    assert len({c.check for c in checks}) == len(checks) == 18
     assert all(c.limit and c.observed and c.advice.endswith(".") for c in checks)
 
 
@@ -160,6 +168,7 @@ HARMLESS: dict[str, Callable[[Record], Record]] = {
     "slower by less than a millisecond": lambda r: _timeline(r, [0.9 + k / 1e3 for k in range(12)] + [0.4] * 48),
     "as many more as failed": lambda r: _hops(r, 3, 1, unsure=3),
     "repeated by a hop": lambda r: _hops(r, 0, 2, repeated=2),
+    "clocks that may be alike": lambda r: _generator(r, workers=[_worker(clock_ahead_ms=60.0, clock_error_ms=15.0)]),
     "no counters to compare with": lambda r: replace(r, hops=None),
 }
 
@@ -182,6 +191,15 @@ def test_what_does_not_spoil_a_measurement_passes(harmless: str) -> None:
 def test_a_late_generator_is_told_the_likeliest_cause(changes: dict[str, object], cause: str) -> None:
     record = _vitals(records.passing(), loop_lag_ms=LAG, **changes)
     assert cause in _check(record, "event-loop lag p99").advice
+
+
+def test_somebody_s_own_target_needs_neither_prometheus_nor_an_audit() -> None:
+    scenario = msgspec.structs.replace(load("likes"), target=Target("http://127.0.0.1:9"))
+    bare = replace(records.passing(), scrapes=[], ledger=[], hops=None)
+    found = {c.check: c.status for c in check_validity(bare, scenario, [])}
+    assert {found[name] for name in ("scraping", "ledger", "requests counted alike")} == {"noted"}
+    audited = msgspec.structs.replace(scenario, target=Target("http://127.0.0.1:9", audit=["ids"]))
+    assert {c.check: c.status for c in check_validity(bare, audited, [])}["ledger"] == "unknown"
 
 
 @pytest.mark.parametrize(("drain_s", "unfinished", "status"), [(1, 3, "failed"), (1, 0, "ok"), (2, 3, "ok")])
