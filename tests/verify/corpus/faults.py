@@ -91,7 +91,7 @@ def _kill_prometheus(bench: Bench) -> None:
 
 def _drive_as_well(bench: Bench) -> None:
     for _ in range(25):
-        with urlopen(f"{bench.url}/notes"):  # noqa: S310  # ours, on loopback
+        with urlopen(f"{bench.url}/notes"):
             pass
 
 
@@ -120,7 +120,9 @@ BAD = (
     Case("front answers from a cache", "requests counted alike", behaviour=Behaviour(cache=True)),
     Case("somebody else drives the target", "requests counted alike", meddle=_drive_as_well),
     Case("scraping stopped for three seconds", "scraping", meddle=_stop_prometheus, duration_s=5.0),
-    Case("exporter fails from mid-run on", "scraping", ("requests counted alike",), behaviour=Behaviour(mute_after_s=2.5)),
+    Case(
+        "exporter fails from mid-run on", "scraping", ("requests counted alike",), behaviour=Behaviour(mute_after_s=2.5)
+    ),
     Case("Prometheus killed", "scraping", meddle=_kill_prometheus),
     Case(
         "warm-up not over", "warm-up over", behaviour=Behaviour(slow_s=0.03, slow_until_s=6.0),

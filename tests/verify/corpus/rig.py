@@ -1,4 +1,4 @@
-"""Carries out one run of the corpus on the scripted target: drives it, scrapes it, audits it, and judges what came of it."""
+"""Carries out one run of the corpus on the scripted target: drives, scrapes, audits and judges it."""
 
 import json
 import os
@@ -32,11 +32,12 @@ ROOT = Path(__file__).parents[3]
 HOPS = [PromqlHop("front", "front_requests_total"), PromqlHop("app", "app_requests_total")]
 READY_S = 20.0
 WARM_UP_S, DURATION_S = 1.0, 4.0
+SOUND = Behaviour()
 
 
 @dataclass
 class Bench:
-    """What a meddler may spoil while a run goes on: processes of the generator, Prometheus, and the target's address."""
+    """What a meddler may spoil while a run goes on: the generator's processes, Prometheus, and the target itself."""
 
     url: str
     prometheus_pid: int
@@ -62,7 +63,7 @@ class Case:
     expects: str
     also: tuple[str, ...] = ()
     users: str = "visitors:Visitor"
-    behaviour: Behaviour = Behaviour()
+    behaviour: Behaviour = SOUND
     steps: tuple[str, ...] = ("save",)
     rate: float = 40.0
     looks: float = 10.0
@@ -83,7 +84,7 @@ def carry_out(case: Case, folder: Path) -> tuple[Record, Verdict]:
         before = hops.begin(Counting(prometheus, HOPS))
         outcome = _drive(case, scenario, bench, folder)
         counted = hops.end(before, outcome, bench.url)
-        with urlopen(f"http://127.0.0.1:{status_port}/ids") as answer:  # noqa: S310  # ours, on loopback
+        with urlopen(f"http://127.0.0.1:{status_port}/ids") as answer:
             stored = json.load(answer)
         jobs = [ScrapeJob("corpus", "target", status_port, "/metrics", is_instrument=True)]
         record = collect.window(
@@ -173,7 +174,7 @@ def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urlopen(url) as answer:  # noqa: S310  # ours, on loopback
+            with urlopen(url) as answer:
                 if answer.status == 200:
                     return
         except OSError:
