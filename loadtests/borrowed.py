@@ -148,6 +148,10 @@ class AsWritten:
         self._lives = [gevent.spawn_later(wait, user.run) for user in self._users]
         gevent.spawn_later(wait + end, self._stop)
 
+    def end_at(self, end: float) -> None:
+        """Live until `end` (seconds after the start), and not as planned."""
+        gevent.spawn_later(max(0.0, self._start + end - time.perf_counter()), self._stop)
+
     def drain(self, deadline: float) -> None:
         """Wait until everybody has stopped, or until `deadline`; what is under way then is not counted."""
         gevent.joinall(self._lives, timeout=max(0.0, deadline - (time.perf_counter() - self._start)))

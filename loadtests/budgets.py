@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from loadtests import histogram, intervals, server_values
 from loadtests.intervals import Interval
-from loadtests.record import BudgetResult, BudgetStatus, Record, Requests, Side
+from loadtests.record import Aborted, BudgetResult, BudgetStatus, Record, Requests, Side
 from loadtests.scenario import Budgets, ErrorBudget, PercentileBudget, PromqlBudget, RateBudget
 from service.objectives import ChainObjective, Objective
 
@@ -21,13 +22,21 @@ def judge_budgets(
     chosen = [objectives[name] for name in budgets.objectives]
     percentiles = [PercentileBudget(percentile_name(o), o.name, o.percentile, o.seconds) for o in chosen]
     errors = [ErrorBudget(error_name(o), o.error_ratio, o.name) for o in chosen]
-    return [
+    results = [
         *(_rate(record, budget) for budget in budgets.rates),
         *(_percentile(record, budget) for budget in [*percentiles, *budgets.percentiles]),
         *(_errors(record, budget) for budget in [*errors, *budgets.errors]),
         *(_chain(record, chains[name]) for name in budgets.chains),
         *(_promql(record, budget) for budget in budgets.promql),
     ]
+    return [_as_ended(result, record.aborted) for result in results]
+
+
+def _as_ended(result: BudgetResult, aborted: Aborted | None) -> BudgetResult:
+    """A budget that ended the run is broken, whatever its whole, shortened window says."""
+    if aborted is None or aborted.budget != result.name:
+        return result
+    return replace(result, status="broken", reason=f"it ended the run: {aborted.reason}")
 
 
 def percentile_name(objective: Objective) -> str:

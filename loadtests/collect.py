@@ -61,7 +61,7 @@ def window(
         raise CollectError(f"the target's audit says nothing about {error}") from error
     return Record(
         schema=SCHEMA,
-        scenario=_facts(scenario),
+        scenario=_facts(scenario, outcome),
         target=target_url,
         started_at=_iso(start),
         finished_at=_iso(end),
@@ -78,6 +78,7 @@ def window(
         reported_errors=reported_errors,
         hops=counted,
         promql=seen.promql,
+        aborted=outcome.aborted,
     )
 
 
@@ -85,21 +86,26 @@ def visited(
     scenario: Scenario,
     target_url: str,
     outcome: Outcome,
+    prometheus: Prometheus | None,
     stored: Mapping[str, Iterable[str]] | None,
     memory_mb: Mapping[str, float],
     facts: Mapping[str, str],
+    counted: Hops | None = None,
 ) -> Record:
     """The record of a run on somebody's own service, without a verdict; CollectError as `window` raises it.
 
-    stored: what the target's own audit says, None where it has none.
+    prometheus: the target's, for budgets on PromQL. stored: what the target's own audit says, None where it has none.
     """
+    start, end = outcome.window_start, outcome.window_end
+    budgets = scenario.budgets.promql
+    promql = [server_values.evaluate(prometheus, each, start, end) for each in budgets] if prometheus else []
     try:
         entries = [] if stored is None else ledger.reconcile(outcome.journals, stored)
     except KeyError as error:
         raise CollectError(f"the target's audit says nothing about {error}") from error
     return Record(
         schema=SCHEMA,
-        scenario=_facts(scenario),
+        scenario=_facts(scenario, outcome),
         target=target_url,
         started_at=_iso(outcome.window_start),
         finished_at=_iso(outcome.window_end),
@@ -112,6 +118,9 @@ def visited(
         panels=[],
         ledger=entries,
         memory_mb=dict(memory_mb),
+        hops=counted,
+        promql=promql,
+        aborted=outcome.aborted,
     )
 
 
@@ -142,12 +151,14 @@ def observe(
         return Observed(unseen, [], [], [PromqlValue(b.name, b.promql, [], str(error)) for b in budgets])
 
 
-def _facts(scenario: Scenario) -> ScenarioFacts:
+def _facts(scenario: Scenario, outcome: Outcome) -> ScenarioFacts:
+    """What was asked for; of a run that ended early, the window is as long as it became."""
+    seconds = round(outcome.window_end - outcome.window_start, 3) if outcome.aborted else scenario.duration_s
     return ScenarioFacts(
         name=scenario.name,
         description=scenario.description,
         seed=scenario.seed,
-        duration_s=scenario.duration_s,
+        duration_s=seconds,
         warm_up_s=scenario.warm_up_s,
         rate_factor=scenario.rate_factor,
     )

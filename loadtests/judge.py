@@ -62,4 +62,6 @@ def _describe(budget: BudgetResult) -> str:
     limit = say_limit(budget.limit, budget.unit)
     if budget.observed is None:
         return f"{budget.name} is {side} its limit of {limit}: {budget.reason}"
+    if budget.reason:
+        return f"{budget.name} is broken: {budget.reason}"
     return f"{budget.name} was {quantity(budget.observed, budget.unit)}, {side} its limit of {limit}"

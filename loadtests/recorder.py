@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hdrh.log import HistogramLogWriter
 
+from loadtests.early import Rule, Tally
 from loadtests.histogram import Histogram, decode, of
 from loadtests.plan import Rates, Traffic
 from loadtests.record import Arrivals, Load, Percentiles, Requests, Timeline
@@ -27,7 +28,10 @@ class Recorder:
     but are in no result.
     """
 
-    def __init__(self, steps: Mapping[str, list[str]], warm_up_s: float, duration_s: float) -> None:
+    def __init__(
+        self, steps: Mapping[str, list[str]], warm_up_s: float, duration_s: float, rules: Sequence[Rule] = ()
+    ) -> None:
+        self.tally = Tally(list(rules))
         self._steps = steps
         self._start, self._end = warm_up_s, warm_up_s + duration_s
         self._requests: defaultdict[str, RequestTally] = defaultdict(RequestTally)
@@ -40,6 +44,10 @@ class Recorder:
         self._answered: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
         self.unfinished = 0
+
+    def end_at(self, end: float) -> None:
+        """The window ends there, and not as planned."""
+        self._end = end
 
     def dispatched(self, arrival: Arrival, lag: float) -> None:
         """An arrival was handed over, `lag` seconds after it was due."""
@@ -62,6 +70,7 @@ class Recorder:
         if not self._steps[arrival.name]:
             self._asked[arrival.name][name] += 1
         tally.service.record(service)
+        self.tally.count(name, response, failed=error is not None, censored=timed_out)
         if error is None:
             tally.response.record(response)
             return
@@ -187,6 +196,7 @@ class Recorder:
             self._unplaced[arrival.name] += 1
         elif steps_done < len(steps):
             self._requests[steps[steps_done]].response.censored += 1
+            self.tally.count(steps[steps_done], math.inf, failed=True, censored=True)
 
     def _place(self, requests: Mapping[str, RequestTally]) -> Mapping[str, RequestTally]:
         """Where nobody knows what given-up arrivals would have asked for: censor each name by its share, rounded up."""

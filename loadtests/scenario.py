@@ -36,7 +36,8 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
     """Somebody's own service in place of the reference stack.
 
     locustfile: whose users drive it (relative to the scenario's file); as open arrivals, or closed as it is written.
-    prometheus: where budgets on server metrics are asked. audit: a command that prints ids by set, as JSON.
+    prometheus: where budgets on server metrics are asked. counters: of each hop that counts all requests, the PromQL of
+    its counter, which must then agree with the clients' count. audit: a command that prints ids by set, as JSON.
     allow_hosts: names and addresses beyond loopback that load may go to.
     """
 
@@ -44,6 +45,7 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
     locustfile: str | None = None
     model: Literal["open", "closed"] = "open"
     prometheus: str | None = None
+    counters: dict[str, str] = {}
     audit: list[str] = []
     allow_hosts: list[str] = []
 
@@ -58,20 +60,25 @@ class RateBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PercentileBudget(Struct, frozen=True, forbid_unknown_fields=True):
-    """A percentile of one request's response times: at most `seconds`."""
+    """A percentile of one request's response times: at most `seconds`; `abort` ends the run once that is hopeless."""
 
     name: str
     request: str
     percentile: Percentile
     seconds: Positive
+    abort: bool = False
 
 
 class ErrorBudget(Struct, frozen=True, forbid_unknown_fields=True):
-    """The share of requests that fail or are never answered: at most `error_ratio`; without `request`, of them all."""
+    """The share of requests that fail or are never answered: at most `error_ratio`; without `request`, of them all.
+
+    abort: ends the run once that is hopeless.
+    """
 
     name: str
     error_ratio: Ratio
     request: str | None = None
+    abort: bool = False
 
 
 class PromqlBudget(Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +98,8 @@ class PromqlBudget(Struct, frozen=True, forbid_unknown_fields=True):
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     """What the run must keep: objectives of the service by name, and budgets of the scenario's own.
 
-    objectives: of requests. chains: of asynchronous chains.
+    objectives: of requests. chains: of asynchronous chains. abort_long_s, abort_short_s: the sliding windows in both of
+    which a budget with `abort` must be broken for the run to end early.
     """
 
     objectives: list[str] = []
@@ -100,6 +108,8 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     percentiles: list[PercentileBudget] = []
     errors: list[ErrorBudget] = []
     promql: list[PromqlBudget] = []
+    abort_long_s: Positive = 30.0
+    abort_short_s: Positive = 5.0
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -222,8 +232,12 @@ def _problems(scenario: Scenario, objectives: dict[str, Objective], chains: dict
         for b in budgets.promql
         if (b.at_most is None) == (b.at_least is None)
     ]
+    if budgets.abort_short_s >= budgets.abort_long_s:
+        problems.append("budgets.abort_short_s must be shorter than budgets.abort_long_s")
     if budgets.promql and scenario.target and not scenario.target.prometheus:
         problems.append("budgets on PromQL need the target's prometheus")
+    if scenario.target and scenario.target.counters and not scenario.target.prometheus:
+        problems.append("target.counters need the target's prometheus")
     latest = max((b.seconds for b in budgets.percentiles), default=0)
     if latest >= min(scenario.drain_s, scenario.lateness_max_s):
         problems.append(f"drain_s and lateness_max_s must be longer than every budget ({latest} s)")

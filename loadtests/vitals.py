@@ -102,6 +102,10 @@ class VitalsWatch:
         self._began = self._ended = time.perf_counter()
         self._greenlet = gevent.spawn(self._watch)
 
+    def end_at(self, end: float) -> None:
+        """Watch until then, and not as planned."""
+        self._end = end
+
     def finish(self) -> Vitals:
         """Stop watching, if it has not ended yet, and sum up."""
         if not self._greenlet.dead:
