@@ -1,7 +1,8 @@
 """Ends a run early once a budget that asks for it is broken beyond doubt: pure.
 
-Two sliding windows must both say so, a long one, so that no short hiccup ends a run, and a short one, so that what is
-over does not. As it is asked every second, each must clear the limit by four standard errors (Wilson's lower bound).
+Two sliding windows must both say so, a long one, and a short one, so that what is over does not end a run. As they are
+asked every second, each must clear the limit by four standard errors (Wilson's lower bound). In the long one more than
+half of the seconds must be over the limit, so that no hiccup ends a run, however bad.
 """
 
 from __future__ import annotations
@@ -78,9 +79,13 @@ class Tripwire:
             return None
         for rule in self._rules:
             long, short = self._sum(rule.budget, self._long), self._sum(rule.budget, self._short)
-            if min(lower_bound(*long), lower_bound(*short)) > rule.allowed:
+            if min(lower_bound(*long), lower_bound(*short)) > rule.allowed and self._lasts(rule):
                 return rule.budget, self._say(rule, long, short)
         return None
+
+    def _lasts(self, rule: Rule) -> bool:
+        asked = [counts for each in self._seconds if (counts := each.get(rule.budget)) and counts[1]]
+        return 2 * sum(bad > rule.allowed * total for bad, total in asked) > len(asked)
 
     def _sum(self, budget: str, seconds: int) -> tuple[int, int]:
         recent = [each.get(budget, (0, 0)) for each in list(self._seconds)[-seconds:]]

@@ -34,8 +34,8 @@ def test_only_budgets_that_ask_for_it_end_a_run() -> None:
 
 def test_both_windows_must_be_broken_and_the_long_one_full() -> None:
     assert _feed([9] * 12)[0] == 10
-    assert _feed([0] * 20 + [90] * 2) == [22]
-    assert _feed([0] * 20 + [90] + [0] * 10) == []
+    assert _feed([0] * 20 + [90] * 6) == [26]
+    assert _feed([0] * 20 + [90] * 5 + [0] * 10) == []
     assert _feed([90] * 7 + [0] * 10) == []
 
 

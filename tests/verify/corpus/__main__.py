@@ -8,11 +8,15 @@ import dataclasses
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from compose.topology import DEFAULT_BASE_PORT
 from loadtests.record import Record, Verdict
-from tests.verify.corpus import faults, rig
+from tests.verify.corpus import faults, rig, stack
 from tests.verify.corpus.rig import Case, Skipped
+from tests.verify.corpus.stack import StackCase
 
 FORMAT = "{:<44} {:<28} {:<64} {}"
 
@@ -22,6 +26,10 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.verify.corpus", description=__doc__)
     parser.add_argument("--only", metavar="WORDS", default="", help="only the runs whose name has these words")
     parser.add_argument("--clean", type=int, metavar="N", default=0, help="so many clean runs as well")
+    parser.add_argument("--stack", action="store_true", help="runs on the reference stack as well")
+    parser.add_argument(
+        "--base-port", type=int, default=DEFAULT_BASE_PORT, help="first port of the stack (%(default)s)"
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder in which the runs' files stay")
     options = parser.parse_args(arguments)
     cases = [case for case in (*faults.BAD, *faults.SLOW) if options.only in case.name]
@@ -29,16 +37,27 @@ def main(arguments: list[str]) -> int:
     print(FORMAT.format("fault", "expected", "said", ""), flush=True)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="likestorm-corpus-") as scratch:
-        said = [_try(case, (options.keep or Path(scratch)) / f"{k:02}") for k, case in enumerate(cases)]
+        folder = options.keep or Path(scratch)
+        said = [_try(case, partial(rig.carry_out, case, folder / f"{k:02}")) for k, case in enumerate(cases)]
+        if options.stack:
+            said += _on_stack(options.only, options.base_port, folder)
     faults.sweep()
     right, skipped = said.count("right"), said.count("skipped")
     print(f"{right} of {len(said) - skipped} right, {skipped} skipped, {time.monotonic() - started:.0f} s")
     return 0 if right + skipped == len(said) else 1
 
 
-def _try(case: Case, folder: Path) -> str:
+def _on_stack(only: str, base_port: int, folder: Path) -> list[str]:
+    cases = [case for case in stack.CASES if only in case.name]
+    with stack.stack(folder, base_port) as state:
+        return [
+            _try(case, partial(stack.carry_out, case, state, folder / f"stack-{k}")) for k, case in enumerate(cases)
+        ]
+
+
+def _try(case: Case | StackCase, carry_out: Callable[[], tuple[Record, Verdict]]) -> str:
     try:
-        record, verdict = rig.carry_out(case, folder)
+        record, verdict = carry_out()
     except Skipped as skipped:
         print(FORMAT.format(case.name, case.expects, str(skipped), "skipped"), flush=True)
         return "skipped"
@@ -47,7 +66,7 @@ def _try(case: Case, folder: Path) -> str:
     return outcome
 
 
-def _is_right(case: Case, verdict: Verdict) -> bool:
+def _is_right(case: Case | StackCase, verdict: Verdict) -> bool:
     """The check that must fail has failed, and no other than the same fault explains; or none, where none must."""
     failed = {check.check for check in verdict.validity if check.status == "failed"}
     if case.expects in ("breach", "pass"):

@@ -20,7 +20,7 @@ from dashboards.prometheus import Prometheus
 from loadtests import collect, hops, swarm
 from loadtests.hops import Counting, PromqlHop
 from loadtests.judge import judge
-from loadtests.plan import Plan, Progress
+from loadtests.plan import Outcome, Plan, Progress
 from loadtests.record import Record, Verdict
 from loadtests.scenario import Budgets, ErrorBudget, Limits, PercentileBudget, Scenario
 from loadtests.swarm import Crew
@@ -114,7 +114,7 @@ def _scenario(case: Case) -> Scenario:
     )
 
 
-def _drive(case: Case, scenario: Scenario, bench: Bench, folder: Path) -> swarm.Outcome:
+def _drive(case: Case, scenario: Scenario, bench: Bench, folder: Path) -> Outcome:
     meddling: list[threading.Thread] = []
 
     def started(pid: int) -> None:
