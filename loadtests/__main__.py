@@ -1,4 +1,4 @@
-"""run|worker|judge|report: drive a scenario, help to, or look again at a run that was saved."""
+"""run|worker|judge|report|schema: drive a scenario, help to, or look again at a run that was saved."""
 
 from __future__ import annotations
 
@@ -79,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=text)
         verb.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
         verb.set_defaults(act=act)
+    verb = verbs.add_parser("schema", help="print the JSON Schema of record.json")
+    verb.set_defaults(act=_schema)
     return parser
 
 
@@ -134,7 +136,10 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError("--processes 0 leaves the load to others: say how many with --expect-workers")
     csv = options.csv and options.csv.resolve()
     crew = Crew(options.processes, options.expect_workers, bind, options.web_port if options.web else None, csv)
-    return run.bench(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew))
+    source = scenario.find(options.scenario)
+    return run.bench(
+        run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew, source)
+    )
 
 
 def _worker(options: argparse.Namespace) -> int:
@@ -151,6 +156,11 @@ def _judge(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     saved = record.load(options.run / run.RECORD_FILE)
     print(report.write(saved, options.run))
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    print(record.describe(), end="")
     return 0
 
 

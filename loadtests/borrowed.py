@@ -150,6 +150,10 @@ class AsWritten:
         self._lives = [gevent.spawn_later(wait, user.run) for user in self._users]
         gevent.spawn_later(wait + end, self._stop)
 
+    def end_at(self, end: float) -> None:
+        """Live until `end` (seconds after the start), and not as planned."""
+        gevent.spawn_later(max(0.0, self._start + end - time.perf_counter()), self._stop)
+
     def drain(self, deadline: float) -> None:
         """Wait until everybody has stopped, or until `deadline`; what is under way then is not counted."""
         gevent.joinall(self._lives, timeout=max(0.0, deadline - (time.perf_counter() - self._start)))
@@ -161,6 +165,8 @@ class AsWritten:
         arrival = Arrival(now - service, self._name, self._count)
         self._count += 1
         error, timed_out = failure(meta.get("exception"))
+        if url := meta.get("url"):
+            self._recorder.sent(url, failed=error is not None)
         self._recorder.offered(arrival)
         self._recorder.request_ended(arrival, meta["name"], service, service, error=error, timed_out=timed_out)
         self._recorder.arrival_ended(arrival, service, now, failed=error is not None, timed_out=timed_out)

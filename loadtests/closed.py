@@ -47,6 +47,10 @@ class ClosedUsers:
         self._start, self._end = start, end
         self._users = [gevent.spawn(self._live, number) for number in self._numbers]
 
+    def end_at(self, end: float) -> None:
+        """Live until `end` (seconds after the start), and not as planned."""
+        self._end = end
+
     def drain(self, deadline: float) -> None:
         """Wait until everybody has finished the last round, or until `deadline`; the rest is unfinished."""
         gevent.joinall(self._users, timeout=max(0.0, deadline - self._now()))

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
 from compose.scraping import ScrapeJob
+from dashboards import DashboardsError
 from dashboards.panels import PANELS, RUN_WINDOW
 from dashboards.prometheus import Prometheus, Sampled
-from loadtests import environment, ledger
+from loadtests import environment, ledger, server_values
 from loadtests.plan import Outcome
 from loadtests.record import (
     SCHEMA,
     ChainEffects,
     ErrorGroup,
+    Hops,
     Load,
     PanelData,
+    PromqlValue,
     Record,
     ScenarioFacts,
     ScrapeTarget,
     Series,
 )
-from loadtests.scenario import Scenario
+from loadtests.scenario import PromqlBudget, Scenario
 from service.catalog import CHAIN_DURATION
 
 
@@ -41,21 +45,23 @@ def window(
     memory_mb: Mapping[str, float],
     facts: Mapping[str, str],
     reported_errors: list[ErrorGroup] | None,
+    counted: Hops | None = None,
 ) -> Record:
     """The record of a run, without a verdict.
 
     expected: what the topology says is scraped. stored: the target's audit, ids stored since the run began by set.
     facts: on the environment, beside those that can be found out.
-    Raises CollectError where the audit lacks a set, dashboards' error where Prometheus is away.
+    counted: the requests of the run as each hop counted them. Raises CollectError where the audit lacks a set.
     """
     start, end = outcome.window_start, outcome.window_end
+    seen = observe(prometheus, expected, scenario.budgets.promql, start, end)
     try:
         entries = ledger.reconcile(outcome.journals, stored)
     except KeyError as error:
         raise CollectError(f"the target's audit says nothing about {error}") from error
     return Record(
         schema=SCHEMA,
-        scenario=_facts(scenario),
+        scenario=_facts(scenario, outcome),
         target=target_url,
         started_at=_iso(start),
         finished_at=_iso(end),
@@ -64,12 +70,15 @@ def window(
         arrivals=outcome.arrivals,
         requests=outcome.requests,
         generator=outcome.generator,
-        scrapes=scrapes(prometheus, expected, start, end),
-        panels=[panel(prometheus, each.id, each.promql(RUN_WINDOW), start, end) for each in PANELS],
+        scrapes=seen.scrapes,
+        panels=seen.panels,
         ledger=entries,
         memory_mb=dict(memory_mb),
-        chains=chains(prometheus, start, end),
+        chains=seen.chains,
         reported_errors=reported_errors,
+        hops=counted,
+        promql=seen.promql,
+        aborted=outcome.aborted,
     )
 
 
@@ -77,21 +86,26 @@ def visited(
     scenario: Scenario,
     target_url: str,
     outcome: Outcome,
+    prometheus: Prometheus | None,
     stored: Mapping[str, Iterable[str]] | None,
     memory_mb: Mapping[str, float],
     facts: Mapping[str, str],
+    counted: Hops | None = None,
 ) -> Record:
     """The record of a run on somebody's own service, without a verdict; CollectError as `window` raises it.
 
-    stored: what the target's own audit says, None where it has none.
+    prometheus: the target's, for budgets on PromQL. stored: what the target's own audit says, None where it has none.
     """
+    start, end = outcome.window_start, outcome.window_end
+    budgets = scenario.budgets.promql
+    promql = [server_values.evaluate(prometheus, each, start, end) for each in budgets] if prometheus else []
     try:
         entries = [] if stored is None else ledger.reconcile(outcome.journals, stored)
     except KeyError as error:
         raise CollectError(f"the target's audit says nothing about {error}") from error
     return Record(
         schema=SCHEMA,
-        scenario=_facts(scenario),
+        scenario=_facts(scenario, outcome),
         target=target_url,
         started_at=_iso(outcome.window_start),
         finished_at=_iso(outcome.window_end),
@@ -104,15 +118,47 @@ def visited(
         panels=[],
         ledger=entries,
         memory_mb=dict(memory_mb),
+        hops=counted,
+        promql=promql,
+        aborted=outcome.aborted,
     )
 
 
-def _facts(scenario: Scenario) -> ScenarioFacts:
+@dataclass(frozen=True)
+class Observed:
+    """What Prometheus saw in the window."""
+
+    scrapes: list[ScrapeTarget]
+    panels: list[PanelData]
+    chains: list[ChainEffects]
+    promql: list[PromqlValue]
+
+
+def observe(
+    prometheus: Prometheus, expected: Iterable[ScrapeJob], budgets: Iterable[PromqlBudget], start: float, end: float
+) -> Observed:
+    """Ask Prometheus for all that the record keeps; where it is away, each target has one gap, the window."""
+    expected, budgets = list(expected), list(budgets)
+    try:
+        return Observed(
+            scrapes(prometheus, expected, start, end),
+            [panel(prometheus, each.id, each.promql(RUN_WINDOW), start, end) for each in PANELS],
+            chains(prometheus, start, end),
+            [server_values.evaluate(prometheus, budget, start, end) for budget in budgets],
+        )
+    except DashboardsError as error:
+        unseen = [_scrape(target, [], start, end) for target in expected]
+        return Observed(unseen, [], [], [PromqlValue(b.name, b.promql, [], str(error)) for b in budgets])
+
+
+def _facts(scenario: Scenario, outcome: Outcome) -> ScenarioFacts:
+    """What was asked for; of a run that ended early, the window is as long as it became."""
+    seconds = round(outcome.window_end - outcome.window_start, 3) if outcome.aborted else scenario.duration_s
     return ScenarioFacts(
         name=scenario.name,
         description=scenario.description,
         seed=scenario.seed,
-        duration_s=scenario.duration_s,
+        duration_s=seconds,
         warm_up_s=scenario.warm_up_s,
         rate_factor=scenario.rate_factor,
     )

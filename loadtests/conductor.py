@@ -22,14 +22,15 @@ from locust.rpc import Message
 from locust.runners import STATE_MISSING, DistributedRunner, MasterRunner, WorkerRunner
 
 from loadtests import outcome
+from loadtests.early import EarlyEnd
 from loadtests.engine import Engine, EngineError, Users
 from loadtests.plan import HELLO, Part, Plan, Progress, Share
 from loadtests.record import Worker
 
 log = logging.getLogger(__name__)
 
-PING, PONG, PART, READY, START, PROGRESS, SHARE, FAILED = (
-    f"likestorm-{name}" for name in ("ping", "pong", "part", "ready", "start", "progress", "share", "failed")
+PING, PONG, PART, READY, START, END, PROGRESS, SHARE, FAILED = (
+    f"likestorm-{name}" for name in ("ping", "pong", "part", "ready", "start", "end", "progress", "share", "failed")
 )
 LEAD_S = 0.5
 """Between the last preparation and the first second of the schedules, so that the first arrivals are not late."""
@@ -50,6 +51,8 @@ class Conductor:
         self._ready: set[str] = set()
         self._shares: dict[str, Share] = {}
         self._progress: dict[str, Progress] = {}
+        self._uncounted: list[Progress] = []
+        self._ending = EarlyEnd(plan.scenario)
         self._failure = ""
         _listen(runner, HELLO, self._on_hello)
         _listen(runner, PONG, self._on_pong)
@@ -104,13 +107,21 @@ class Conductor:
         return client is None or client.state == STATE_MISSING
 
     def _watch(self, starts_at: float, report: Callable[[Progress], None]) -> None:
-        """Once a second, a while after the workers: so every report is about the same second."""
+        """Once a second, a while after the workers, so that every report is about the same second: tell, and see whether
+        it is time to end.
+        """
         second = 0
         while True:
             second += 1
             gevent.sleep(max(0.0, starts_at + second + SETTLE_S - time.time()))
-            if self._progress:
-                report(outcome.progress(list(self._progress.values())))
+            if not self._progress:
+                continue
+            merged = outcome.progress(list(self._progress.values()))
+            report(merged)
+            counts, self._uncounted = outcome.counts(self._uncounted), []
+            end = self._ending.add(counts, time.time() - starts_at) if merged.phase == "measure" else None
+            if end is not None:
+                self._runner.send_message(END, {"end": end})
 
     def _conclude(self, starts_at: float) -> None:
         shares = [self._shares[player] for player in self._players if player in self._shares]
@@ -119,7 +130,7 @@ class Conductor:
             log.error("%s was lost, and its part of the load with it", player)
         recorder = outcome.recorded(self._plan, shares)
         generator = outcome.generator(recorder, shares, [self._describe(player) for player in self._players])
-        outcome.conclude(self._plan, starts_at, recorder, generator, outcome.journals(shares))
+        outcome.conclude(self._plan, starts_at, recorder, generator, outcome.journals(shares), self._ending)
 
     def _describe(self, player: str) -> Worker:
         share = self._shares.get(player)
@@ -141,7 +152,9 @@ class Conductor:
         self._ready.add(msg.node_id)
 
     def _on_progress(self, msg: Message) -> None:
-        self._progress[msg.node_id] = msgspec.msgpack.decode(msg.data["progress"], type=Progress)
+        progress = msgspec.msgpack.decode(msg.data["progress"], type=Progress)
+        self._progress[msg.node_id] = progress
+        self._uncounted.append(progress)
 
     def _on_share(self, msg: Message) -> None:
         self._shares[msg.node_id] = msgspec.msgpack.decode(msg.data["share"], type=Share)
@@ -160,6 +173,7 @@ class Player:
         _listen(runner, PING, self._on_ping)
         _listen(runner, PART, self._on_part, concurrent=True)
         _listen(runner, START, self._on_start, concurrent=True)
+        _listen(runner, END, self._on_end)
 
     def fail(self, why: str) -> None:
         """Let the conductor know that this worker cannot go on."""
@@ -187,6 +201,10 @@ class Player:
         except Exception as error:
             log.exception("the engine broke down")
             self.fail(f"{type(error).__name__}: {error}")
+
+    def _on_end(self, msg: Message) -> None:
+        if self._engine is not None:
+            self._engine.end_at(msg.data["end"])
 
     def _report(self, progress: Progress) -> None:
         self._runner.send_message(PROGRESS, {"progress": msgspec.msgpack.encode(progress)})

@@ -29,6 +29,7 @@ STYLES = {
     "broken": "red",
     "failed": "magenta",
     "unknown": "yellow",
+    "noted": "dim",
 }
 
 
@@ -90,6 +91,11 @@ def show_verdict(record: Record, verdict: Verdict, report: Path) -> None:
     console.print(Text(f"{verdict.status.upper()} (exit status {verdict.exit_code})", STYLES[verdict.status]))
     console.print(verdict.reason, soft_wrap=True, markup=False, highlight=False)
     console.print(f"report: {report}", soft_wrap=True, markup=False, highlight=False)
+
+
+def say(lines: list[str]) -> None:
+    """Print lines as they are, for whoever reads the output."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def _table(progress: Progress) -> Group:

@@ -18,11 +18,19 @@ from loadtests.arrivals import OpenModelUser
 from loadtests.borrowed import AsWritten, Borrowed, LocustfileError
 from loadtests.closed import ClosedUsers
 from loadtests.dispatcher import Dispatcher, Pool
+from loadtests.early import rules
 from loadtests.ledger import Journal
 from loadtests.plan import Part, Plan, Progress, Share
+from loadtests.record import Vitals
 from loadtests.recorder import Recorder
 from loadtests.schedule import Arrival, arrivals, choices, part_of
+from loadtests.vitals import VitalsWatch
 from loadtests.workload import ClosedPlan
+
+
+class _EndedEarlyError(Exception):
+    """Thrown into whoever dispatches, when the run is to end."""
+
 
 Users = type[OpenModelUser] | dict[str, type[User]]
 """A user class whose methods are the tasks, or those of somebody's own locustfile by name."""
@@ -57,6 +65,9 @@ class Closed(Protocol):
     def begin(self, start: float, end: float) -> None:
         """Live from `start` (perf_counter seconds) for `end` seconds."""
 
+    def end_at(self, end: float) -> None:
+        """Live until `end` (seconds after the start), and not as planned."""
+
     def drain(self, deadline: float) -> None:
         """Wait until everybody has finished, or until `deadline` (seconds after the start)."""
 
@@ -70,7 +81,10 @@ class Engine:
         self._end = scenario.warm_up_s + scenario.duration_s
         self._journals: dict[str, Journal] = {}
         self._cpu: list[float] = []
-        self.recorder = Recorder(scenario.steps, scenario.warm_up_s, scenario.duration_s)
+        self._vitals: Vitals
+        self._watcher: VitalsWatch
+        self.recorder = Recorder(scenario.steps, scenario.warm_up_s, scenario.duration_s, rules(scenario.budgets))
+        self._dispatching: gevent.Greenlet | None = None
         try:
             self._pools = self._borrowed_pools(users) if isinstance(users, dict) else self._own_pools(users)
             self._closed = [self._closed_users(name, each, users) for name, each in scenario.closed.items()]
@@ -91,19 +105,50 @@ class Engine:
         for group in self._closed:
             group.begin(start, self._end)
         watch = gevent.spawn(self._watch, start, report)
+        self._watcher = VitalsWatch(start + scenario.warm_up_s, start + self._end)
+        self._dispatching = gevent.getcurrent()
         try:
-            self._dispatcher.run(part_of(arrivals(scenario.courses(), scenario.seed), self._part.index, self._part.of))
-            gevent.sleep(max(0.0, self._end - self._dispatcher.now()))
+            self._dispatch()
             deadline = self._end + scenario.drain_s
             self._dispatcher.drain(deadline)
             for group in self._closed:
                 group.drain(deadline)
         finally:
             watch.kill()
+            self._vitals = self._watcher.finish()
+
+    def now(self) -> float:
+        """Seconds since the start of the schedules."""
+        return self._dispatcher.now()
+
+    def _dispatch(self) -> None:
+        """Offer this part of the schedules, until the window's end, whenever that is."""
+        scenario = self._plan.scenario
+        try:
+            self._dispatcher.run(part_of(arrivals(scenario.courses(), scenario.seed), self._part.index, self._part.of))
+            gevent.sleep(max(0.0, self._end - self._dispatcher.now()))
+        except _EndedEarlyError:
+            pass
+        self._dispatching = None
+
+    def end_at(self, end: float) -> None:
+        """End the window at `end` (seconds after the start of the schedules), which lies ahead."""
+        self._end = end
+        left = max(0.0, end - self._dispatcher.now())
+        self.recorder.end_at(end)
+        self._watcher.end_at(time.perf_counter() + left)
+        for group in self._closed:
+            group.end_at(end)
+        gevent.spawn_later(left, self._end_dispatching)
+
+    def _end_dispatching(self) -> None:
+        if self._dispatching is not None:
+            gevent.kill(self._dispatching, _EndedEarlyError, block=False)
 
     def share(self) -> Share:
         """What this process measured."""
-        return Share(self.recorder.dump(), self._journals, self._cpu, self._dispatcher.users_max, self._realtime)
+        recorded, users_max = self.recorder.dump(), self._dispatcher.users_max
+        return Share(recorded, self._journals, self._cpu, users_max, self._realtime, self._vitals)
 
     def _own_pools(self, users: type[OpenModelUser]) -> dict[str, tuple[list[Pool], list[float]]]:
         scenario = self._plan.scenario
@@ -165,7 +210,8 @@ class Engine:
             phase = "warm-up" if now < scenario.warm_up_s else "measure" if now < self._end else "drain"
             ends = {"warm-up": scenario.warm_up_s, "measure": self._end, "drain": self._end + scenario.drain_s}
             busy = self._dispatcher.busy + sum(group.busy for group in self._closed)
-            report(Progress(phase, max(0.0, ends[phase] - now), busy, self.recorder.rates(now)))
+            counts = self.recorder.tally.empty()
+            report(Progress(phase, max(0.0, ends[phase] - now), busy, self.recorder.rates(now), counts=counts))
 
 
 def _go_first() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -27,20 +28,24 @@ class Journal:
 def reconcile(journals: Mapping[str, Journal], stored: Mapping[str, Iterable[str]]) -> list[LedgerEntry]:
     """One entry a journal; `stored` has the ids that the target stored since the run began, by the same names.
 
-    Raises KeyError for a journal that the target's audit says nothing about.
+    An id that the target stored more than once is a phantom for each time beyond the first. Raises KeyError for a
+    journal that the target's audit says nothing about.
     """
-    return [_entry(name, journal, set(stored[name])) for name, journal in sorted(journals.items())]
+    return [_entry(name, journal, list(stored[name])) for name, journal in sorted(journals.items())]
 
 
-def _entry(name: str, journal: Journal, stored: set[str]) -> LedgerEntry:
+def _entry(name: str, journal: Journal, listed: list[str]) -> LedgerEntry:
+    stored = set(listed)
     lost = journal.acknowledged - stored
-    phantom = stored - journal.attempted
+    repeats = Counter(listed)
+    repeats.subtract(stored)
+    phantom = [*(stored - journal.attempted), *repeats.elements()]
     kinds = {"lost": lost, "phantom": phantom, "indeterminate": journal.indeterminate}
     return LedgerEntry(
         name=name,
         attempted=len(journal.attempted),
         acknowledged=len(journal.acknowledged),
-        stored=len(stored),
+        stored=len(listed),
         lost=len(lost),
         phantom=len(phantom),
         indeterminate=len(journal.indeterminate),

@@ -23,6 +23,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from loadtests import outcome
 from loadtests.conductor import LEAD_S, Conductor, Player
+from loadtests.early import EarlyEnd
 from loadtests.engine import Engine, EngineError, load_users
 from loadtests.hosts import HostGuard
 from loadtests.plan import PLAN_VARIABLE, PROGRESS_VARIABLE, Part, Plan, Progress
@@ -75,10 +76,18 @@ class Lead:
     def _alone(self) -> None:
         engine = Engine(self._environment, _plan, Part(), _users)
         starts_at = time.time() + LEAD_S
-        engine.run(starts_at, _report)
+        ending = EarlyEnd(_plan.scenario)
+
+        def report(progress: Progress) -> None:
+            _report(progress)
+            end = ending.add(progress.counts, engine.now()) if progress.phase == "measure" else None
+            if end is not None:
+                engine.end_at(end)
+
+        engine.run(starts_at, report)
         share = engine.share()
         recorder = engine.recorder
-        outcome.conclude(_plan, starts_at, recorder, outcome.generator(recorder, [share]), share.journals)
+        outcome.conclude(_plan, starts_at, recorder, outcome.generator(recorder, [share]), share.journals, ending)
 
     def _quit(self) -> None:
         gevent.spawn(_quit, self._environment)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from loadtests.early import Counts, EarlyEnd
 from loadtests.ledger import Journal
 from loadtests.plan import Outcome, Plan, Progress, Rates, Share
 from loadtests.record import Arrivals, Generator, Worker
@@ -16,17 +17,26 @@ from loadtests.schedule import arrivals
 
 
 def conclude(
-    plan: Plan, starts_at: float, recorder: Recorder, generator: Generator, journals: dict[str, Journal]
+    plan: Plan,
+    starts_at: float,
+    recorder: Recorder,
+    generator: Generator,
+    journals: dict[str, Journal],
+    ending: EarlyEnd,
 ) -> None:
     """Write the outcome of a plan whose schedules began at `starts_at` (Unix time), and its HDR logs."""
+    recorder.end_at(ending.end_s)
     scenario = plan.scenario
     outcome = Outcome(
         window_start=starts_at + scenario.warm_up_s,
-        window_end=starts_at + scenario.warm_up_s + scenario.duration_s,
-        arrivals=_arrivals(plan, recorder),
+        window_end=starts_at + ending.end_s,
+        arrivals=_arrivals(plan, recorder, ending.end_s),
         requests=recorder.requests(),
         generator=generator,
         journals=journals,
+        traffic=recorder.traffic(),
+        unfinished=recorder.unfinished,
+        aborted=ending.aborted,
     )
     recorder.write_logs(Path(plan.histograms), lambda run_time: starts_at + run_time)
     Path(plan.outcome).write_bytes(msgspec.json.encode(outcome))
@@ -50,6 +60,7 @@ def generator(recorder: Recorder, shares: Sequence[Share], workers: Sequence[Wor
         users_max=sum(share.users_max for share in shares),
         realtime=all(share.realtime for share in shares),
         workers=list(workers),
+        vitals=[share.vitals for share in shares],
     )
 
 
@@ -72,6 +83,16 @@ def progress(reports: Sequence[Progress]) -> Progress:
     return Progress(latest.phase, latest.left_s, sum(report.busy for report in reports), rates)
 
 
+def counts(reports: Iterable[Progress]) -> Counts:
+    """The sum of what these reports counted."""
+    summed: Counts = {}
+    for report in reports:
+        for budget, (bad, total) in report.counts.items():
+            before_bad, before_total = summed.get(budget, (0, 0))
+            summed[budget] = before_bad + bad, before_total + total
+    return summed
+
+
 def _rates(rates: Sequence[Rates]) -> Rates:
     return Rates(
         offered=sum(each.offered for each in rates),
@@ -82,14 +103,14 @@ def _rates(rates: Sequence[Rates]) -> Rates:
     )
 
 
-def _arrivals(plan: Plan, recorder: Recorder) -> dict[str, Arrivals]:
+def _arrivals(plan: Plan, recorder: Recorder, end: float) -> dict[str, Arrivals]:
     """What became of each schedule, beside what its seed asks for; of closed users, what they began is all there is."""
     scenario = plan.scenario
-    start, end = scenario.warm_up_s, scenario.warm_up_s + scenario.duration_s
+    start = scenario.warm_up_s
     courses = scenario.courses()
     scheduled = dict.fromkeys(courses, 0)
     for arrival in arrivals(courses, scenario.seed):
-        scheduled[arrival.name] += arrival.due >= start
+        scheduled[arrival.name] += start <= arrival.due < end
     rates = {name: course.mean(start, end) for name, course in courses.items()}
     closed = {name: recorder.closed(name, plan.users) for name, plan in scenario.closed.items()}
     return recorder.arrivals(scheduled, rates) | closed

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from loadtests.ledger import Journal
-from loadtests.record import Arrivals, Generator, Requests
+from loadtests.record import Aborted, Arrivals, Generator, Requests, Vitals
 from loadtests.scenario import Scenario
 
 PLAN_VARIABLE = "LIKESTORM_PLAN"
@@ -73,13 +73,17 @@ class Rates(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """Where the run is, once a second; `failure` is why it cannot go on."""
+    """Where the run is, once a second; `failure` is why it cannot go on.
+
+    counts: of the last second, by budget that may end the run early: bad requests, and all.
+    """
 
     phase: str
     left_s: float
     busy: int
     rates: dict[str, Rates]
     failure: str = ""
+    counts: dict[str, tuple[int, int]] = {}
 
 
 class Share(Struct, frozen=True):
@@ -90,6 +94,14 @@ class Share(Struct, frozen=True):
     cpu_percent: list[float]
     users_max: int
     realtime: bool
+    vitals: Vitals
+
+
+class Traffic(Struct, frozen=True):
+    """Requests of the whole run, warm-up included, to one address: answered without an error, and failed ones."""
+
+    answered: int
+    failed: int
 
 
 class Outcome(Struct, frozen=True):
@@ -101,3 +113,8 @@ class Outcome(Struct, frozen=True):
     requests: dict[str, Requests]
     generator: Generator
     journals: dict[str, Journal]
+    traffic: dict[str, Traffic] = {}
+    """By host:port."""
+    unfinished: int = 0
+    """Arrivals that were under way or waiting at the end, those of the warm-up included."""
+    aborted: Aborted | None = None

@@ -111,6 +111,28 @@ class Worker:
 
 
 @dataclass(frozen=True)
+class Vitals:
+    """What one process of the generator noticed of itself and of its machine in the window; None: nobody tells.
+
+    process: host and pid. loop_lag_ms: how late a timer of its event loop was; due times are evenly spread over the
+    window, so a block of a second counts for a second. gc_total_s, gc_longest_s: in which the collector held the
+    process. clock_step_s: the most by which the wall clock moved against the monotonic one from one second to the next.
+    throttled_percent: of the window, held back by its own cgroup's quota. steal_percent: of the machine's CPU time,
+    taken by the hypervisor for others. pressure_percent: of the window, by resource: somebody waited for a core (cpu),
+    everybody for the disk or for memory (io, memory).
+    """
+
+    process: str
+    loop_lag_ms: Percentiles
+    gc_total_s: float
+    gc_longest_s: float
+    clock_step_s: float
+    throttled_percent: float | None
+    steal_percent: float | None
+    pressure_percent: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Generator:
     """How well the load generator itself kept up."""
 
@@ -123,6 +145,8 @@ class Generator:
     """Whether the kernel ran the generator before everything else on the machine."""
     workers: list[Worker] = field(default_factory=list)
     """Each worker that was expected; none where one process did it all. cpu_percent is then the busiest one's."""
+    vitals: list[Vitals] = field(default_factory=list)
+    """One a process that drove arrivals."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +198,39 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True)
+class HopCount:
+    """How many of the run's requests one hop counted; None where it could not be asked, and `problem` says why."""
+
+    hop: str
+    count: int | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Hops:
+    """The requests of the whole run, warm-up included, as each hop counted them.
+
+    answered: to clients, without an error. unsure: failed or never answered, which a hop may have counted or not.
+    repeated: sent once more from one hop to the next, which a later hop counts twice.
+    """
+
+    answered: int
+    unsure: int
+    repeated: int
+    counts: list[HopCount]
+
+
+@dataclass(frozen=True)
+class PromqlValue:
+    """What a budget's PromQL gave: one value, or one a tenth of the window; `problem` says why there is none."""
+
+    budget: str
+    query: str
+    values: list[float]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class ChainEffects:
     """The effects of one asynchronous chain that came about within the window.
 
@@ -213,7 +270,7 @@ class ScenarioFacts:
 
 Side = Literal["at most", "at least"]
 BudgetStatus = Literal["met", "broken", "inconclusive"]
-CheckStatus = Literal["ok", "failed", "unknown"]
+CheckStatus = Literal["ok", "failed", "unknown", "noted"]
 
 
 @dataclass(frozen=True)
@@ -234,7 +291,10 @@ class BudgetResult:
 
 @dataclass(frozen=True)
 class ValidityCheck:
-    """One check of the measurement itself; `advice` says what to change when it failed."""
+    """One check of the measurement itself; `advice` says what to change when it failed.
+
+    A check that is only noted decides nothing: it does not apply to this run, or says what the others may mean.
+    """
 
     check: str
     limit: str
@@ -252,6 +312,15 @@ class Verdict:
     reason: str
     budgets: list[BudgetResult]
     validity: list[ValidityCheck]
+
+
+@dataclass(frozen=True)
+class Aborted:
+    """A run that a budget ended early: everything else in its record is of the window so far."""
+
+    budget: str
+    reason: str
+    asked_duration_s: float
 
 
 @dataclass(frozen=True)
@@ -277,6 +346,10 @@ class Record:
     chains: list[ChainEffects] = field(default_factory=list)
     reported_errors: list[ErrorGroup] | None = None
     """What the service's error tracker was told during the run; None where there was no tracker."""
+    hops: Hops | None = None
+    """None where the target has no counters of its own to compare with."""
+    promql: list[PromqlValue] = field(default_factory=list)
+    aborted: Aborted | None = None
 
 
 def save(record: Record, path: Path) -> None:
@@ -299,3 +372,10 @@ def load(path: Path) -> Record:
         return msgspec.convert(data, Record)
     except msgspec.ValidationError as error:
         raise RecordError(f"{path}: {error}") from error
+
+
+def describe() -> str:
+    """The JSON Schema of record.json; loadtests/record.schema.json holds it."""
+    schema = msgspec.json.schema(Record)
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"record.json, schema {SCHEMA}"}
+    return msgspec.json.format(msgspec.json.encode(about | schema), indent=1).decode() + "\n"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hdrh.log import HistogramLogWriter
 
+from loadtests.early import Rule, Tally
 from loadtests.histogram import Histogram, decode, of
-from loadtests.plan import Rates
+from loadtests.plan import Rates, Traffic
 from loadtests.record import Arrivals, Load, Percentiles, Requests, Timeline
 from loadtests.schedule import Arrival
 from loadtests.tally import RequestTally, Second
@@ -27,7 +28,10 @@ class Recorder:
     but are in no result.
     """
 
-    def __init__(self, steps: Mapping[str, list[str]], warm_up_s: float, duration_s: float) -> None:
+    def __init__(
+        self, steps: Mapping[str, list[str]], warm_up_s: float, duration_s: float, rules: Sequence[Rule] = ()
+    ) -> None:
+        self.tally = Tally(list(rules))
         self._steps = steps
         self._start, self._end = warm_up_s, warm_up_s + duration_s
         self._requests: defaultdict[str, RequestTally] = defaultdict(RequestTally)
@@ -37,6 +41,13 @@ class Recorder:
         self._lag = Histogram()
         self._asked: dict[str, Counter[str]] = {name: Counter() for name in steps}
         self._unplaced: Counter[str] = Counter()
+        self._answered: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self.unfinished = 0
+
+    def end_at(self, end: float) -> None:
+        """The window ends there, and not as planned."""
+        self._end = end
 
     def dispatched(self, arrival: Arrival, lag: float) -> None:
         """An arrival was handed over, `lag` seconds after it was due."""
@@ -59,6 +70,7 @@ class Recorder:
         if not self._steps[arrival.name]:
             self._asked[arrival.name][name] += 1
         tally.service.record(service)
+        self.tally.count(name, response, failed=error is not None, censored=timed_out)
         if error is None:
             tally.response.record(response)
             return
@@ -67,6 +79,11 @@ class Recorder:
         if timed_out:
             tally.timeouts += 1
             tally.response.censored += 1
+
+    def sent(self, url: str, *, failed: bool) -> None:
+        """A request to this URL ended, in the window or not, of an arrival or of none."""
+        address = url.split("/", 3)[2]
+        (self._failed if failed else self._answered)[address] += 1
 
     def arrival_ended(self, arrival: Arrival, response: float, now: float, *, failed: bool, timed_out: bool) -> None:
         """All steps of an arrival are over, `response` seconds after it was due, at `now`."""
@@ -88,6 +105,7 @@ class Recorder:
     def arrival_unfinished(self, arrival: Arrival, steps_done: int) -> None:
         """The run ended while an arrival was still waiting or under way in the step after `steps_done`."""
         self._second(arrival).unfinished += 1
+        self.unfinished += 1
         self._censor(arrival, steps_done)
 
     def rates(self, now: float) -> dict[str, Rates]:
@@ -107,6 +125,11 @@ class Recorder:
         """The window's requests by name."""
         return {name: tally.summary() for name, tally in sorted(self._place(self._requests).items())}
 
+    def traffic(self) -> dict[str, Traffic]:
+        """All requests that ended, by address."""
+        addresses = sorted(self._answered.keys() | self._failed.keys())
+        return {each: Traffic(self._answered[each], self._failed[each]) for each in addresses}
+
     def dispatch_lag(self) -> Percentiles:
         """How late the window's arrivals were handed over."""
         return self._lag.percentiles()
@@ -122,6 +145,7 @@ class Recorder:
             "asked": {name: dict(counts) for name, counts in self._asked.items()},
             "unplaced": dict(self._unplaced),
             "lag": self._lag.encode(),
+            "sent": (dict(self._answered), dict(self._failed), self.unfinished),
         }
 
     def add(self, dumped: dict[str, Any]) -> None:
@@ -135,6 +159,10 @@ class Recorder:
             self._asked[name].update(asked)
         self._unplaced.update(dumped["unplaced"])
         self._lag.add(decode(dumped["lag"]))
+        answered, failed, unfinished = dumped["sent"]
+        self._answered.update(answered)
+        self._failed.update(failed)
+        self.unfinished += unfinished
 
     def write_logs(self, folder: Path, epoch: Callable[[float], float]) -> None:
         """One HDR log a schedule, an interval a second, response times in µs; `epoch` turns run time into Unix time."""
@@ -168,6 +196,7 @@ class Recorder:
             self._unplaced[arrival.name] += 1
         elif steps_done < len(steps):
             self._requests[steps[steps_done]].response.censored += 1
+            self.tally.count(steps[steps_done], math.inf, failed=True, censored=True)
 
     def _place(self, requests: Mapping[str, RequestTally]) -> Mapping[str, RequestTally]:
         """Where nobody knows what given-up arrivals would have asked for: censor each name by its share, rounded up."""

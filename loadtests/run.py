@@ -19,12 +19,13 @@ from compose.local import Target
 from compose.topology import Topology
 from compose.tracker import Issue
 from dashboards.prometheus import Prometheus
-from loadtests import collect, display, report, swarm, visit
+from loadtests import collect, display, hops, report, swarm, visit
 from loadtests.display import Screen
 from loadtests.judge import judge
 from loadtests.memory import MemoryWatch
 from loadtests.plan import Plan
 from loadtests.record import ErrorGroup, Record, Verdict, save
+from loadtests.report import ci
 from loadtests.scenario import Scenario
 from loadtests.swarm import Crew
 from service import objectives
@@ -49,7 +50,8 @@ class Options:
 
     out: the folder to fill. keep: drive the data that a running stack already holds. state: the stack's own folder.
     storage: where a stack of the run's own keeps its data, None as compose chooses. realtime: ask for real-time
-    priority for the generator. crew: the processes that make the load.
+    priority for the generator. crew: the processes that make the load. source: the scenario's file, for marks at its
+    lines.
     """
 
     scenario: Scenario
@@ -60,6 +62,7 @@ class Options:
     storage: Storage | None = None
     realtime: bool = True
     crew: Crew = Crew()  # noqa: RUF009  # frozen
+    source: Path | None = None
 
 
 def bench(options: Options) -> int:
@@ -86,6 +89,7 @@ def bench(options: Options) -> int:
         screen.phase("judging")
         verdict, page = conclude(record, scenario, out)
     display.show_verdict(record, verdict, page)
+    display.say(ci.announce(record, verdict, scenario, options.source, os.environ))
     return verdict.exit_code
 
 
@@ -160,12 +164,14 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
     )  # fmt: skip
     told = local.read_errors(target)
     pids = {"bench": os.getpid()}
+    before = hops.begin(hops.of_stack(target))
     files = target.run_dir if target.storage == "memory" else None
     with MemoryWatch(lambda: target.pids() | pids, files) as memory:
         started = swarm.name_processes(pids)
         outcome = swarm.run(plan, target.url, out / "logs" / "swarm.log", started, screen.progress, options.crew)
     screen.clear()
     screen.phase("collecting: Prometheus, the stores' own account of what they hold")
+    counted = hops.end(before, outcome, target.url)
     return collect.window(
         scenario,
         target.url,
@@ -176,6 +182,7 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
         memory.peak_mb,
         {"topology": target.topology.name, "storage": STORAGE_FACTS[target.storage]},
         _reported(told, local.read_errors(target)),
+        counted,
     )
 
 

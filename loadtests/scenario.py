@@ -36,7 +36,8 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
     """Somebody's own service in place of the reference stack.
 
     locustfile: whose users drive it (relative to the scenario's file); as open arrivals, or closed as it is written.
-    prometheus: where budgets on server metrics are asked. audit: a command that prints ids by set, as JSON.
+    prometheus: where budgets on server metrics are asked. counters: of each hop that counts all requests, the PromQL of
+    its counter, which must then agree with the clients' count. audit: a command that prints ids by set, as JSON.
     allow_hosts: names and addresses beyond loopback that load may go to.
     """
 
@@ -44,6 +45,7 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
     locustfile: str | None = None
     model: Literal["open", "closed"] = "open"
     prometheus: str | None = None
+    counters: dict[str, str] = {}
     audit: list[str] = []
     allow_hosts: list[str] = []
 
@@ -58,26 +60,46 @@ class RateBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PercentileBudget(Struct, frozen=True, forbid_unknown_fields=True):
-    """A percentile of one request's response times: at most `seconds`."""
+    """A percentile of one request's response times: at most `seconds`; `abort` ends the run once that is hopeless."""
 
     name: str
     request: str
     percentile: Percentile
     seconds: Positive
+    abort: bool = False
 
 
 class ErrorBudget(Struct, frozen=True, forbid_unknown_fields=True):
-    """The share of requests that fail or are never answered: at most `error_ratio`; without `request`, of them all."""
+    """The share of requests that fail or are never answered: at most `error_ratio`; without `request`, of them all.
+
+    abort: ends the run once that is hopeless.
+    """
 
     name: str
     error_ratio: Ratio
     request: str | None = None
+    abort: bool = False
+
+
+class PromqlBudget(Struct, frozen=True, forbid_unknown_fields=True):
+    """What Prometheus says of the target: at most, or at least, so much; `unit` is how it is printed.
+
+    An expression over `$tenth` is evaluated for each tenth of the window, and judged by its mean and that mean's
+    interval. Any other is evaluated once, at the window's end, with the whole window as `$window`: one value.
+    """
+
+    name: str
+    promql: str
+    at_most: float | None = None
+    at_least: float | None = None
+    unit: str = "short"
 
 
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     """What the run must keep: objectives of the service by name, and budgets of the scenario's own.
 
-    objectives: of requests. chains: of asynchronous chains.
+    objectives: of requests. chains: of asynchronous chains. abort_long_s, abort_short_s: the sliding windows in both of
+    which a budget with `abort` must be broken for the run to end early.
     """
 
     objectives: list[str] = []
@@ -85,13 +107,24 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     rates: list[RateBudget] = []
     percentiles: list[PercentileBudget] = []
     errors: list[ErrorBudget] = []
+    promql: list[PromqlBudget] = []
+    abort_long_s: Positive = 30.0
+    abort_short_s: Positive = 5.0
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """Beyond these the generator, not the target, is at fault, and the run is invalid."""
+    """Beyond these the generator, not the target, is at fault, and the run is invalid; the README says what each is."""
 
     dispatch_lag_p99_s: Positive = 0.020
+    loop_lag_p99_s: Positive = 0.020
+    gc_percent: Positive = 1.0
+    gc_pause_s: Positive = 0.1
     cpu_percent: Positive = 90.0
+    throttled_percent: Positive = 1.0
+    steal_percent: Positive = 10.0
+    clock_step_s: Positive = 0.05
+    clock_skew_s: Positive = 0.05
+    warm_up_factor: Annotated[float, Meta(gt=1)] = 1.5
     scrape_gap_s: Positive = 5.0
 
 
@@ -146,12 +179,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
 
 def load(name_or_path: str) -> Scenario:
     """A scenario by its name in loadtests/scenarios/ or by the path of a file; ScenarioError says what is wrong."""
-    path = SCENARIOS / f"{name_or_path}.toml"
-    if not path.is_file():
-        path = Path(name_or_path)
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in SCENARIOS.glob("*.toml")))
-        raise ScenarioError(f"{name_or_path}: no such scenario or file; there are {known}")
+    path = find(name_or_path)
     try:
         scenario = _located(msgspec.convert(tomllib.loads(path.read_text()), Scenario), path.parent)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
@@ -160,6 +188,17 @@ def load(name_or_path: str) -> Scenario:
     if problems:
         raise ScenarioError(f"{path}: " + "; ".join(problems))
     return scenario
+
+
+def find(name_or_path: str) -> Path:
+    """The file of a scenario, by its name in loadtests/scenarios/ or by its path; ScenarioError where there is none."""
+    path = SCENARIOS / f"{name_or_path}.toml"
+    if not path.is_file():
+        path = Path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in SCENARIOS.glob("*.toml")))
+        raise ScenarioError(f"{name_or_path}: no such scenario or file; there are {known}")
+    return path
 
 
 def load_saved(path: Path) -> Scenario:
@@ -188,10 +227,21 @@ def _problems(scenario: Scenario, objectives: dict[str, Objective], chains: dict
         for b in budgets.rates
         if b.arrivals not in scenario.steps
     ]
+    problems += [
+        f"budget {b.name!r}: needs either at_most or at_least"
+        for b in budgets.promql
+        if (b.at_most is None) == (b.at_least is None)
+    ]
+    if budgets.abort_short_s >= budgets.abort_long_s:
+        problems.append("budgets.abort_short_s must be shorter than budgets.abort_long_s")
+    if budgets.promql and scenario.target and not scenario.target.prometheus:
+        problems.append("budgets on PromQL need the target's prometheus")
+    if scenario.target and scenario.target.counters and not scenario.target.prometheus:
+        problems.append("target.counters need the target's prometheus")
     latest = max((b.seconds for b in budgets.percentiles), default=0)
     if latest >= min(scenario.drain_s, scenario.lateness_max_s):
         problems.append(f"drain_s and lateness_max_s must be longer than every budget ({latest} s)")
-    if not (named or budgets.rates or budgets.errors or budgets.chains):
+    if not (named or budgets.rates or budgets.errors or budgets.chains or budgets.promql):
         problems.append("no budget at all: such a run could only pass")
     return problems + load_problems(scenario) + target_problems(scenario)
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from loadtests import collect, swarm
+from dashboards.prometheus import Prometheus
+from loadtests import collect, hops, swarm
 from loadtests.display import Screen
+from loadtests.hops import Counting, PromqlHop
 from loadtests.hosts import HostGuard, RefusedError
 from loadtests.memory import MemoryWatch
 from loadtests.plan import Plan
@@ -40,13 +42,17 @@ def drive(scenario: Scenario, target: Target, crew: Crew, out: Path, screen: Scr
         target.locustfile or "", crew.workers,
     )  # fmt: skip
     pids = {"bench": os.getpid()}
+    prometheus = Prometheus(target.prometheus) if target.prometheus else None
+    counters = [PromqlHop(name, promql) for name, promql in target.counters.items()]
+    before = hops.begin(Counting(prometheus, counters)) if prometheus and counters else None
     with MemoryWatch(lambda: pids) as memory:
         started = swarm.name_processes(pids)
         outcome = swarm.run(plan, target.url, out / "logs" / "swarm.log", started, screen.progress, crew)
     screen.clear()
+    counted = hops.end(before, outcome, target.url) if before else None
     stored = _audit(target.audit) if target.audit else None
     facts = {"target": "a service of somebody's own", "model": target.model}
-    return collect.visited(scenario, target.url, outcome, stored, memory.peak_mb, facts)
+    return collect.visited(scenario, target.url, outcome, prometheus, stored, memory.peak_mb, facts, counted)
 
 
 def _audit(command: list[str]) -> Mapping[str, list[str]]:

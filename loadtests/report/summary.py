@@ -16,7 +16,7 @@ def render(record: Record, verdict: Verdict) -> str:
         [f"{wording.ICONS[b.tone]} {b.status}", b.name, b.limit, b.observed, b.interval, b.samples]
         for b in tables.list_budgets(verdict)
     ]
-    checks = [[c.check, c.limit, c.observed, c.advice] for c in verdict.validity if c.status != "ok"]
+    checks = [[c.check, c.limit, c.observed, c.advice] for c in verdict.validity if c.status in ("failed", "unknown")]
     ledger = [[e.name, e.attempted, e.acknowledged, e.stored, e.lost, e.phantom] for e in record.ledger]
     parts = [
         f"# {headline.icon} {headline.word}: {_safe(record.scenario.name)}",

@@ -28,8 +28,11 @@ HEADLINES: Mapping[Status, Headline] = {
     ),
     "inconclusive": Headline("INCONCLUSIVE", "?", "open", "This run is too small to say that all is well."),
 }
-TONES = {"met": "good", "ok": "good", "broken": "bad", "failed": "odd", "inconclusive": "open", "unknown": "open"}
-ICONS = {"good": "✓", "bad": "✕", "odd": "!", "open": "?"}
+TONES = {
+    "met": "good", "ok": "good", "broken": "bad", "failed": "odd", "inconclusive": "open", "unknown": "open",
+    "noted": "plain",
+}  # fmt: skip
+ICONS = {"good": "✓", "bad": "✕", "odd": "!", "open": "?", "plain": "·"}
 
 CLOSED_WARNING = (
     "Closed-model users: each waits for its answer before it asks again. So a target that stalls is asked less, and"

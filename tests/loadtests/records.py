@@ -1,13 +1,12 @@
 """Records as real runs leave them, made up from a seed: one for each verdict."""
 
-import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
 from dashboards.panels import PANELS, RUN_WINDOW, Panel
-from loadtests import histogram
+from loadtests import histogram, schedule
 from loadtests.histogram import Histogram
 from loadtests.judge import judge
 from loadtests.record import (
@@ -15,6 +14,8 @@ from loadtests.record import (
     Arrivals,
     ChainEffects,
     Generator,
+    HopCount,
+    Hops,
     LedgerEntry,
     Load,
     PanelData,
@@ -25,6 +26,7 @@ from loadtests.record import (
     ScrapeTarget,
     Series,
     Timeline,
+    Vitals,
 )
 from loadtests.scenario import Scenario, load
 from service import objectives
@@ -139,6 +141,7 @@ def _record(
         generator=Generator(
             Percentiles(0.2, 0.5, 0.6, lag_ms, 2 * lag_ms, 3 * lag_ms),
             [cpu_percent + chance.uniform(-2, 2) for _ in range(seconds)], 17 if not dropped else 256, False,
+            vitals=[_vitals(lag_ms)],
         ),
         scrapes=[ScrapeTarget("app", "app-1", seconds, 1.01, 0.0), ScrapeTarget("postgres", "postgres", seconds, 1, 0)],
         panels=[_panel(chance, panel, seconds) for panel in PANELS],
@@ -147,8 +150,34 @@ def _record(
             ChainEffects(name, [(each.seconds / 10, 900), (each.seconds, 1499), (None, 1500)])
             for name, each in objectives.load_chains().items()
         ],
+        hops=_hops(requests),
         memory_mb={part: 18 + 400 * cores * chance.uniform(0.6, 1.4) for part, cores in PARTS.items()},
     )  # fmt: skip
+
+
+def _hops(requests: dict[str, Requests]) -> Hops:
+    answered = sum(r.count - r.failures for name, r in requests.items() if name != "upload-put")
+    unsure = sum(r.failures for r in requests.values())
+    return Hops(answered, unsure, 0, [HopCount("nginx", answered + unsure), HopCount("app", answered)])
+
+
+def _vitals(lag_ms: float) -> Vitals:
+    return Vitals(
+        process="generator:2011", loop_lag_ms=Percentiles(0.1, 0.3, 0.5, min(lag_ms, 3.0), 2 * lag_ms, 3 * lag_ms),
+        gc_total_s=0.012, gc_longest_s=0.003, clock_step_s=0.0001, throttled_percent=None, steal_percent=0.4,
+        pressure_percent={"cpu": 12.0, "io": 0.3, "memory": 0.0},
+    )  # fmt: skip
+
+
+@cache
+def _offered(seconds: int) -> dict[str, list[int]]:
+    """What the seed asks for, by schedule and second of the window."""
+    scenario = _scenario().scaled(duration_s=seconds)
+    counts = {name: [0] * seconds for name in scenario.arrivals}
+    for arrival in schedule.arrivals(scenario.courses(), scenario.seed):
+        if arrival.due >= scenario.warm_up_s:
+            counts[arrival.name][int(arrival.due - scenario.warm_up_s)] += 1
+    return counts
 
 
 def _arrivals(
@@ -161,7 +190,7 @@ def _arrivals(
     timeouts: int,
     dropped: int,
 ) -> tuple[Arrivals, dict[str, Requests]]:
-    offered = [max(0, round(chance.gauss(rate, math.sqrt(rate)))) for _ in range(seconds)]
+    offered = _offered(seconds)[name]
     by_step: dict[str, list[float]] = {step: [] for step in steps}
     p50s: list[float | None] = []
     p99s: list[float | None] = []

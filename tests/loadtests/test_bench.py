@@ -179,8 +179,10 @@ def test_a_request_that_never_happens_is_not_a_pass(state: Path, tmp_path: Path)
         ('request = "like"', 'request = "upload-confirm"'),
     )
     done = _bench(forgetful, "--state", state, "--out", tmp_path / "out", folder=tmp_path)
-    assert done.returncode == 97, done.stdout + done.stderr
+    assert done.returncode == 98, done.stdout + done.stderr
     assert "nothing was measured of 'upload-confirm'" in done.stdout
+    verdict = _verdict(tmp_path / "out")
+    assert "mix of requests" in {c.check for c in verdict.validity if c.status == "failed"}
 
 
 def test_kept_data_is_driven_as_it_is_and_rates_can_be_scaled(state: Path, tmp_path: Path) -> None:

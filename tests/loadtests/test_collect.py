@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass, field
 
 from compose.scraping import ScrapeJob
+from dashboards import DashboardsError
 from dashboards.prometheus import Prometheus, Sampled
 from loadtests import collect
 from loadtests.record import ChainEffects
+from loadtests.scenario import PromqlBudget
 
 
 @dataclass(frozen=True)
@@ -81,3 +83,22 @@ def test_effects_are_those_of_the_window() -> None:
 
 def test_a_chain_that_nothing_went_through_has_no_effects() -> None:
     assert collect.chains(Growing(""), 100.0, 160.0) == []
+
+
+class Away(Prometheus):
+    """Refuses every connection."""
+
+    def range(self, promql: str, start: float, end: float, step: float = 1.0) -> list[Sampled]:
+        raise DashboardsError("http://127.0.0.1:9: no answer from Prometheus (ConnectionError)")
+
+    samples = range  # type: ignore[assignment]
+
+
+def test_without_prometheus_every_target_has_a_gap_and_no_value_is_there() -> None:
+    budget = PromqlBudget("load", "node_load1", at_most=2)
+    seen = collect.observe(Away(""), [_job("app", is_instrument=False)], [budget], 100.0, 160.0)
+    assert [(s.job, s.samples, s.longest_gap_s) for s in seen.scrapes] == [("app", 0, 60.0)]
+    assert (seen.panels, seen.chains) == ([], [])
+    [value] = seen.promql
+    assert (value.values, value.budget) == ([], "load")
+    assert "no answer from Prometheus" in value.problem

@@ -34,3 +34,10 @@ def test_a_declined_effect_that_is_stored_all_the_same_is_no_phantom_of_nobody()
 def test_an_audit_that_lacks_a_set_is_refused() -> None:
     with pytest.raises(KeyError, match="likes"):
         reconcile({"likes": Journal()}, {"photos": []})
+
+
+def test_what_is_stored_twice_is_a_phantom_once() -> None:
+    journal = Journal(attempted={"a", "b"}, acknowledged={"a", "b"})
+    [entry] = reconcile({"likes": journal}, {"likes": ["a", "b", "a"]})
+    assert (entry.lost, entry.phantom, entry.stored, entry.residual) == (0, 1, 3, 1)
+    assert entry.examples == {"phantom": ["a"]}

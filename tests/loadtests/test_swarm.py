@@ -3,13 +3,15 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 from loadtests import histogram, swarm
 from loadtests.plan import Outcome, Plan, Progress
-from loadtests.scenario import Budgets, Data, Scenario
+from loadtests.scenario import Budgets, Data, ErrorBudget, Scenario
+from loadtests.swarm import Crew
 from loadtests.workload import ArrivalPlan
 from tests.loadtests import scripted
 
@@ -30,11 +32,14 @@ def _scenario(arrivals: dict[str, ArrivalPlan], duration_s: float = 2.0, **optio
     )
 
 
-def _drive(scenario: Scenario, url: str, folder: Path) -> tuple[Outcome, list[Progress]]:
-    plan = Plan(scenario, "run", "", False, "", str(folder / "outcome.json"), str(folder / "hdr"))
+def _drive(scenario: Scenario, url: str, folder: Path, processes: int = 1) -> tuple[Outcome, list[Progress]]:
+    crew = Crew(processes)
+    plan = Plan(
+        scenario, "run", "", False, "", str(folder / "outcome.json"), str(folder / "hdr"), workers=crew.workers
+    )  # fmt: skip
     seen: list[Progress] = []
     pids: list[int] = []
-    outcome = swarm.run(plan, url, folder / "swarm.log", pids.append, seen.append)
+    outcome = swarm.run(plan, url, folder / "swarm.log", pids.append, seen.append, crew)
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
     return outcome, seen
@@ -170,3 +175,19 @@ def test_a_swarm_that_cannot_start_says_why(tmp_path: Path) -> None:
 def test_arrivals_without_a_task_are_refused(tmp_path: Path) -> None:
     with pytest.raises(swarm.SwarmError, match="Visitor has no task for the arrivals jump"):
         _drive(_scenario({"jump": _steady(1, "jump")}), "http://127.0.0.1:9", tmp_path)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_hopeless_budget_ends_the_run_and_the_window_is_what_was_measured(processes: int, tmp_path: Path) -> None:
+    """Every visit fails: after the long window's 3 s the run is to end, of 30 s that it was to last."""
+    budgets = Budgets(errors=[ErrorBudget("errors", 0.01, abort=True)], abort_long_s=3, abort_short_s=1)
+    scenario = msgspec.structs.replace(_scenario({"fail": _steady(40, "fail")}, duration_s=30.0), budgets=budgets)
+    with scripted.server() as url:
+        outcome, _ = _drive(scenario, url, tmp_path, processes)
+    assert outcome.aborted is not None
+    assert outcome.aborted.budget == "errors"
+    seconds = round(outcome.window_end - outcome.window_start)
+    assert 4 <= seconds <= 8
+    fail = outcome.arrivals["fail"]
+    assert fail.load.offered == fail.scheduled == fail.load.failed == 40 * seconds
+    assert fail.timeline.offered == [40] * seconds
