@@ -107,9 +107,7 @@ class Conductor:
         return client is None or client.state == STATE_MISSING
 
     def _watch(self, starts_at: float, report: Callable[[Progress], None]) -> None:
-        """Once a second, a while after the workers, so that every report is about the same second: tell, and see whether
-        it is time to end.
-        """
+        """Once a second, a while after the workers, so that all speak of the same one: tell; see whether to end."""
         second = 0
         while True:
             second += 1
