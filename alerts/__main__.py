@@ -1,39 +1,56 @@
-"""python -m alerts generate | check."""
+"""python -m alerts generate | check | mutate."""
 
 import argparse
 import sys
+from pathlib import Path
 
-from alerts import AlertsError, promtool, rules
+from alerts import AlertsError, mutation, promtool, routing, rules, units
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; 0 when done, 1 when the rules do not hold, 2 on wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m alerts", description="Prometheus rules and their tests.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("generate", help="write alerts/generated/rules.yaml")
+    verbs.add_parser("generate", help="write alerts/generated")
     verbs.add_parser("check", help="have promtool check the rules and run alerts/tests")
+    verbs.add_parser("mutate", help="see whether the tests notice rules that are wrong")
     chosen = parser.parse_args(arguments)
     try:
-        return _generate() if chosen.verb == "generate" else _check()
+        return {"generate": _generate, "check": _check, "mutate": _mutate}[chosen.verb]()
     except AlertsError as error:
         print(f"alerts: {error}", file=sys.stderr)
         return 1
 
 
+def _generated() -> dict[Path, str]:
+    """The text of each file that is made of the rules."""
+    return {rules.RULES_FILE: rules.rules_yaml(), routing.ROUTING_FILE: rules.to_yaml(routing.document())}
+
+
 def _generate() -> int:
-    rules.RULES_FILE.write_text(rules.rules_yaml())
-    print(rules.RULES_FILE)
+    for file, text in _generated().items():
+        file.write_text(text)
+        print(file)
     return 0
 
 
 def _check() -> int:
-    if not rules.RULES_FILE.exists() or rules.RULES_FILE.read_text() != rules.rules_yaml():
-        raise AlertsError(f"{rules.RULES_FILE.name} is not what the rules say; run `python -m alerts generate`")
-    tests = sorted(rules.TESTS_DIR.glob("*.yaml"))
+    for file, text in _generated().items():
+        if not file.exists() or file.read_text() != text:
+            raise AlertsError(f"{file.name} is not what the rules say; run `python -m alerts generate`")
+    tests = units.load(rules.TESTS_DIR)
     promtool.check_rules(rules.RULES_FILE)
-    promtool.run_tests(tests)
-    print(f"{len(rules.RECORDINGS)} recording rules and {len(rules.ALERTS)} alerts hold, {len(tests)} test files pass")
+    promtool.run_tests(tests, rules.listed())
+    print(f"{len(rules.RECORDINGS)} recording rules and {len(rules.ALERTS)} alerts hold, {len(tests)} tests pass")
     return 0
+
+
+def _mutate() -> int:
+    outcome = mutation.run(rules.listed(), units.load(rules.TESTS_DIR), print)
+    for survivor in outcome.survivors:
+        print(f"not noticed: {' '.join(survivor.split())}")
+    print(f"{outcome.caught:.1%} of {outcome.total} mutants are caught; {mutation.WANTED:.0%} are wanted")
+    return 0 if outcome.caught >= mutation.WANTED else 1
 
 
 if __name__ == "__main__":

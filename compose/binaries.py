@@ -16,6 +16,7 @@ PROGRAMS = {
     "memcached": ("memcached",),
     "eatmydata": ("eatmydata",),
     "prometheus": ("prometheus",),
+    "alertmanager": ("prometheus-alertmanager", "alertmanager"),
     "exporter-node": ("prometheus-node-exporter", "node_exporter"),
     "exporter-postgres": ("prometheus-postgres-exporter", "postgres_exporter"),
     "exporter-redis": ("prometheus-redis-exporter", "redis_exporter"),

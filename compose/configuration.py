@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from compose import alertmanager, front, shard_map, supervision
 from compose import credentials as names
-from compose import front, shard_map, supervision
 from compose.capacity import plan
 from compose.credentials import Credentials
 from compose.environment import service_environment
@@ -76,6 +76,7 @@ def _texts(topology: Topology, layout: Layout, credentials: Credentials) -> dict
         "pgbouncer": _pgbouncer(topology, layout, credentials),
         "redis": {"redis.conf": fill("redis/redis.conf", redis)},
         "prometheus": prometheus | ({"rules.yaml": rules} if rules else {}),
+        alertmanager.NAME: {"alertmanager.yml": alertmanager.alertmanager_text()},
         "exporter-blackbox": {"blackbox.yml": fill("blackbox/blackbox.yml", {"timeout": "800ms"})},
         "collectors": {"collectors.json": json.dumps(_collectors(topology, layout, credentials), indent=1)},
     }

@@ -26,6 +26,7 @@ def core_probes(topology: Topology, credentials: Credentials) -> Mapping[str, Pr
         "redis": _redis(ports["redis"], credentials.redis),
         "store": http_probe(ports["store"], "/", status=403),  # it refuses whoever does not sign
         "prometheus": http_probe(ports["prometheus"], "/-/ready"),
+        "alertmanager": http_probe(ports["alertmanager"], "/-/ready"),
         "collectors": http_probe(ports["collectors"], "/"),
     }
     probes |= {name: _sql("postgres", superuser, ports[name], DATABASE) for name in topology.primary_instances}

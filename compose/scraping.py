@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compose.alertmanager import alerting
 from compose.credentials import HOST
 from compose.parts.service import worker_part
 from compose.topology import Topology
@@ -52,6 +53,7 @@ def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
         instrument("node", "exporter-node"),
         *(instrument(job, "collectors", f"/{job}") for job in ("process", "pgbouncer", "rq", "store")),
         instrument("prometheus", "prometheus"),
+        instrument("alertmanager", "alertmanager"),
     )
 
 
@@ -64,6 +66,7 @@ def prometheus_configuration(
     return {
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "5s"},
         "rule_files": [str(rules)] if rules else [],
+        "alerting": alerting(topology),
         "scrape_configs": [
             _scrape_configuration(name, jobs, relabelling.get(name, [])) for name in dict.fromkeys(j.job for j in jobs)
         ],

@@ -35,6 +35,7 @@ OFFSETS: Mapping[str, int] = MappingProxyType(
         "exporter-node": 10,
         "exporter-postgres": 11,
         "exporter-redis": 12,
+        "alertmanager": 13,
         "exporter-blackbox": 15,
         "signer": 16,
         "standin-push": 17,  # HTTP/2 with TLS, as Apple's

@@ -1,4 +1,4 @@
-"""Prometheus, the exporters that others keep, and the collectors of ours."""
+"""Prometheus, Alertmanager, the exporters that others keep, and the collectors of ours."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from compose.topology import Topology
 # And a heap that may double before it is collected is twice as large as it needs to be.
 _ONE_CORE = {"GOMAXPROCS": "1", "GOGC": "50"}
 # The exporter of the nodes reads everything it can; only these are ever looked at.
-_NODE_COLLECTORS = ("cpu", "meminfo", "pressure", "loadavg", "diskstats", "netdev", "stat", "vmstat")
+_NODE_COLLECTORS = ("cpu", "meminfo", "pressure", "loadavg", "diskstats", "netdev", "stat", "vmstat", "filesystem")
 
 
 def list_monitoring(
@@ -29,13 +29,23 @@ def list_monitoring(
         Part(
             "prometheus", "monitoring",
             (programs["prometheus"], f"--config.file={prometheus}/prometheus.yml",
-             f"--storage.tsdb.path={prometheus}/data", "--storage.tsdb.retention.time=12h",
-             f"--web.listen-address={HOST}:{ports['prometheus']}", "--web.enable-lifecycle", "--log.level=warn"),
+             f"--storage.tsdb.path={prometheus}/data", "--storage.tsdb.retention.time=4d",
+             "--storage.tsdb.retention.size=1GB", f"--web.listen-address={HOST}:{ports['prometheus']}",
+             "--web.enable-lifecycle", "--log.level=warn"),
+            user, _ONE_CORE, niceness=BACKGROUND,
+        ),
+        Part(
+            "alertmanager", "monitoring",
+            (programs["alertmanager"], f"--config.file={layout.folder('alertmanager')}/alertmanager.yml",
+             f"--storage.path={layout.folder('alertmanager')}/data", "--cluster.listen-address=",
+             f"--web.listen-address={HOST}:{ports['alertmanager']}", "--log.level=warn"),
             user, _ONE_CORE, niceness=BACKGROUND,
         ),
         exporter(
             "exporter-node", "--collector.disable-defaults", "--web.disable-exporter-metrics", "--log.level=warn",
             *(f"--collector.{name}" for name in _NODE_COLLECTORS),
+            # Of memory's file systems, the one that the stack's data may lie in is looked at too.
+            "--collector.filesystem.mount-points-exclude=^/(proc|sys|run|etc)($|/)",
         ),
         exporter(
             # These two collectors cannot tell several servers apart.

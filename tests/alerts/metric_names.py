@@ -6,8 +6,13 @@ from service import catalog
 
 EXPORTED = {
     "up",
-    "rq_jobs",
+    "rq_workers",
     "pgbouncer_pools_client_waiting_connections",
+    "pg_stat_activity_max_tx_duration",
+    "pg_stat_replication_pg_wal_lsn_diff",
+    "memcached_current_bytes",
+    "memcached_limit_bytes",
+    "rq_jobs",
     "pg_stat_database_xact_commit",
     "redis_commands_processed_total",
     "namedprocess_namegroup_cpu_seconds_total",
@@ -18,10 +23,26 @@ EXPORTED = {
     "cdn_requests_total",
     "node_pressure_cpu_waiting_seconds_total",
     "node_pressure_io_stalled_seconds_total",
+    "probe_success",
+    "nginx_up",
+    "pgbouncer_up",
+    "pg_up",
+    "redis_up",
+    "memcached_up",
+    "store_up",
+    "haproxy_frontend_http_responses_total",
+    "rq_queue_oldest_job_age_seconds",
+    "pgbouncer_pools_client_maxwait_seconds",
+    "memcached_items_evicted_total",
+    "node_memory_MemAvailable_bytes",
+    "node_memory_MemTotal_bytes",
+    "node_filesystem_avail_bytes",
+    "node_filesystem_size_bytes",
 }
 WORDS = {
     "sum", "by", "rate", "avg_over_time", "histogram_quantile", "abs", "sqrt", "vector", "and", "or", "offset", "on",
-    "max", "label_replace",
+    "max", "label_replace", "increase", "sum_over_time", "last_over_time", "absent", "topk",
+    "sort_desc",
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def test_each_service_instance_is_the_target_s_and_everything_else_the_instrumen
     assert {instance for job, instance in jobs if job == "memcached"} == {"memcached-1", "memcached-2"}
     assert {job for job, _ in jobs} == {
         "app", "worker", "nginx", "haproxy", "cdn", "postgres", "pgbouncer", "redis", "memcached", "rq", "store",
-        "standins", "blackbox", "node", "process", "prometheus",
+        "standins", "blackbox", "node", "process", "prometheus", "alertmanager",
     }  # fmt: skip
 
 

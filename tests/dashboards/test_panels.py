@@ -39,7 +39,8 @@ def test_ids_are_unique_and_everything_is_worded() -> None:
 
 def test_alerts_that_panels_name_exist() -> None:
     named = {panel.alert for panel in OVERVIEW if panel.alert}
-    assert named == {alert.name for alert in rules.ALERTS}
+    assert named
+    assert named <= {alert.name for alert in rules.ALERTS}
 
 
 def test_promtool_parses_every_query(tmp_path: Path) -> None:
