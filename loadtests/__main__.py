@@ -1,4 +1,4 @@
-"""python -m loadtests run|judge|report: drive a scenario, or look again at a run that was saved."""
+"""python -m loadtests VERB: drive a scenario, look again at a run that was saved, or compare two revisions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from compose.errors import StackError, UsageError
 from compose.layout import STATE, STORAGES
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
 from dashboards import DashboardsError
-from loadtests import display, record, report, run, scenario
+from loadtests import comparing, display, record, report, run, scenario
+from loadtests.arguments import positive
 from loadtests.collect import CollectError
+from loadtests.interleaved import InterleavedError
+from loadtests.revisions import RevisionError
+from loadtests.saved import CompareError
 from loadtests.swarm import SwarmError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -27,10 +31,11 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.act(options)
-    except (scenario.ScenarioError, UsageError) as error:
+    except (scenario.ScenarioError, UsageError, CompareError, RevisionError) as error:
         return _fail(error, USAGE)
     except (
         StackError, SwarmError, CollectError, DashboardsError, run.RunError, record.RecordError, report.ReportError,
+        InterleavedError,
     ) as error:  # fmt: skip
         return _fail(error, FAILED)
     except KeyboardInterrupt:
@@ -51,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("run", help="drive a scenario on the reference stack", epilog=STATUSES, formatter_class=raw)
     verb.add_argument("scenario", nargs="?", default="likes", help="name or TOML file (%(default)s)")
-    verb.add_argument("--duration", type=_positive, metavar="S", help="length of the measured window, seconds")
-    verb.add_argument("--rate", type=_positive, metavar="FACTOR", help="all rates times this")
+    verb.add_argument("--duration", type=positive, metavar="S", help="length of the measured window, seconds")
+    verb.add_argument("--rate", type=positive, metavar="FACTOR", help="all rates times this")
     verb.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (runs/TIME-SCENARIO)")
     verb.add_argument("--keep", action="store_true", help="of a stack that is up: drive the data that it holds")
     verb.add_argument("--topology", default=DEFAULT, help=f"{', '.join(known())}, or a .toml file (%(default)s)")
@@ -69,17 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=text)
         verb.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
         verb.set_defaults(act=act)
+    comparing.add(verbs)
     return parser
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise ValueError
-    return number
-
-
-_positive.__name__ = "positive number"  # argparse says "invalid positive number value: …"
 
 
 def _run(options: argparse.Namespace) -> int:

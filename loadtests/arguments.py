@@ -1,0 +1,30 @@
+"""What the command line takes as numbers; argparse names a bad one after the function: "invalid share value: …"."""
+
+from __future__ import annotations
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
+def share(text: str) -> float:
+    """A share from 0 to 1 without it, such as 0.05 or 5%."""
+    number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0 <= number < 1:
+        raise ValueError
+    return number
+
+
+def count(text: str) -> int:
+    """A whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+positive.__name__ = "positive number"

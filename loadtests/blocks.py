@@ -1,0 +1,54 @@
+"""Recorded blocks: short real runs of one revision one after the other, of which only the percentiles are kept.
+
+How much they differ from each other, with nothing changed, says what a comparison can see.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from loadtests.record import RecordError
+
+FILE = Path(__file__).with_name("blocks.json")
+
+
+class Blocks(Struct, frozen=True):
+    """Blocks in the order in which they were made.
+
+    command: what records such a file anew. values: response times in ms by endpoint ("like p50"), one a block.
+    failures: the share of arrivals that did not complete, one a block.
+    """
+
+    command: str
+    revision: str
+    machine: str
+    scenario: str
+    warm_up_s: float
+    duration_s: float
+    started_at: list[str]
+    values: dict[str, list[float]]
+    failures: list[float]
+
+
+def load(path: Path = FILE) -> Blocks:
+    """Read recorded blocks; RecordError where the file holds none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Blocks)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise RecordError(f"{path}: {error}") from error
+
+
+def save(blocks: Blocks, path: Path) -> None:
+    """Write them, a block's value after the other."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(blocks), indent=1) + b"\n")
+
+
+def spread(values: list[float]) -> float:
+    """How far neighbours are apart: the standard deviation of the logarithms of their ratios, around no change."""
+    return math.sqrt(statistics.fmean(math.log(after / before) ** 2 for before, after in pairwise(values)))
