@@ -11,10 +11,18 @@ def positive(text: str) -> float:
     return number
 
 
+def change(text: str) -> float:
+    """A change of 0 or more, such as 0.2 or 20%."""
+    number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number
+
+
 def share(text: str) -> float:
     """A share from 0 to 1 without it, such as 0.05 or 5%."""
-    number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    if not 0 <= number < 1:
+    number = change(text)
+    if number >= 1:
         raise ValueError
     return number
 

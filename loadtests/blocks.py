@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from loadtests.record import RecordError
+from loadtests import endpoints
+from loadtests.endpoints import PERCENTILES
+from loadtests.record import Record, RecordError
 
 FILE = Path(__file__).with_name("blocks.json")
 
@@ -52,3 +55,21 @@ def save(blocks: Blocks, path: Path) -> None:
 def spread(values: list[float]) -> float:
     """How far neighbours are apart: the standard deviation of the logarithms of their ratios, around no change."""
     return math.sqrt(statistics.fmean(math.log(after / before) ** 2 for before, after in pairwise(values)))
+
+
+def of_records(records: Sequence[Record], command: str) -> Blocks:
+    """What is kept of runs that were made one after the other, of requests that each of them bears."""
+    first = records[0]
+    samples = [each for each in endpoints.samples(records, [], []) if each.kind == "request"]
+    kept = [each.endpoint(percentile) for each in samples for percentile in PERCENTILES if each.bears(percentile)]
+    return Blocks(
+        command=command,
+        revision=first.environment["likestorm"],
+        machine=first.environment["machine"],
+        scenario=first.scenario.name,
+        warm_up_s=first.scenario.warm_up_s,
+        duration_s=first.scenario.duration_s,
+        started_at=[record.started_at for record in records],
+        values={each.name: [round(value, 3) for value in each.base] for each in kept},
+        failures=endpoints.failures(records, []).base,
+    )

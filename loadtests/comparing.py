@@ -16,7 +16,7 @@ from compose.guards import interruptible
 from compose.layout import STORAGES
 from compose.topology import DEFAULT_BASE_PORT
 from loadtests import interleaved, planning, record, revisions, run, saved, scenario
-from loadtests.arguments import count, positive, share
+from loadtests.arguments import change, count, positive, share
 from loadtests.compare import ALLOWED, FAILURES_ALLOWED, LEVEL, PRIMARY, compare
 from loadtests.comparison import Comparison
 from loadtests.endpoints import PERCENTILES
@@ -65,7 +65,7 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--scenario", default="likes", help="name or TOML file, the same for both (%(default)s)")
     verb.add_argument("--blocks", type=count, metavar="N", help=f"how many a side ({PAIRS}); each has a fresh stack")
     verb.add_argument("--duration", type=positive, default=DURATION_S, metavar="S", help="of a block (%(default)g s)")
-    verb.add_argument("--detect", type=share, metavar="X%", help="take as many blocks as show such a slowdown")
+    verb.add_argument("--detect", type=change, metavar="X%", help="take as many blocks as show such a slowdown")
     verb.add_argument("--power", type=share, default=POWER, metavar="P", help="how surely, such as 0.9 or 90%% (0.9)")
     verb.add_argument("--pilot", type=Path, metavar="DIR", help="an earlier comparison, for the spread between blocks")
     verb.add_argument("--plan", action="store_true", help="say how long it would take and what it could see; no more")
@@ -104,11 +104,11 @@ def _compare_revisions(options: argparse.Namespace) -> int:
     chosen = scenario.load(options.scenario)
     file = scenario.SCENARIOS / f"{options.scenario}.toml"
     path = (file if file.is_file() else Path(options.scenario)).resolve()
-    base, candidate = revisions.resolve(options.base), revisions.resolve(options.candidate)
+    commits = revisions.resolve(options.base), revisions.resolve(options.candidate)
     pairs = _plan(options, chosen, console)
     if options.plan:
         return 0
-    if not revisions.same_instrument(base, candidate):
+    if not revisions.same_instrument(*commits):
         console.print("warning: loadtests/ differs between the revisions: each is measured by its own")
     out = (options.out or _folder(chosen.name)).resolve()
     arguments = [str(path), "--duration", f"{options.duration:g}", "--base-port", str(options.base_port)]
@@ -116,7 +116,7 @@ def _compare_revisions(options: argparse.Namespace) -> int:
     sides = interleaved.order(pairs, chosen.seed)
     progress = _Progress(console, len(sides))
     with interruptible() as ignore_interrupts:
-        with revisions.checked_out(base, candidate, console.print) as checkouts:
+        with revisions.checked_out(options.base, options.candidate, console.print) as checkouts:
             state = options.state or checkouts[0].folder.parent / "state"
             arguments += ["--state", str(state.resolve())]
             folders = interleaved.run(checkouts, sides, arguments, out / "blocks", progress, ignore_interrupts)

@@ -19,7 +19,7 @@ from loadtests.run import RECORD_FILE
 Which = Literal["base", "candidate"]
 ABBA: tuple[Which, ...] = ("base", "candidate", "candidate", "base")
 BAAB: tuple[Which, ...] = ("candidate", "base", "base", "candidate")
-FRESH_STACK_S = 22.0
+FRESH_STACK_S = 14.0
 """What a block takes beside its warm-up and its window: start, seeding, audit, report, end."""
 STOP_S = 90.0
 

@@ -98,7 +98,7 @@ def _row(change: Change) -> list[str]:
 
 def _design(comparison: Comparison) -> str:
     base, candidate = comparison.revisions
-    said = f"{comparison.pairs} pairs of runs in turn" if comparison.pairs else "runs one after the other"
+    said = f"{comparison.pairs} pairs of runs in turn" if comparison.pairs else "not in pairs"
     return f"{comparison.scenario}: {candidate} (candidate) against {base} (base), {said}."
 
 
