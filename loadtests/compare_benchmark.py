@@ -149,9 +149,9 @@ def record_blocks(number: int, path: Path, base_port: int, state: Path, console:
             found = record.load(out / run.RECORD_FILE)
             if status != EXIT_CODES["invalid"]:
                 made.append(found)
+                blocks.save(blocks.of_records(made, f"python -m loadtests.compare_benchmark --record {number}"), path)
             like = found.requests["like"].response_time_ms
             console.print(f"block {block + 1} of {number}: like p50 {like.p50} ms, p99 {like.p99} ms (status {status})")
-    blocks.save(blocks.of_records(made, f"python -m loadtests.compare_benchmark --record {number}"), path)
 
 
 def main(arguments: list[str]) -> int:
