@@ -5,8 +5,8 @@ revision), whole stretches of four neighbours so that the machine's drift stays 
 candidate as the tool itself would, and lets the tool's own code decide. A slowdown is put in by multiplying the
 candidate's response times. The intervals are of the resampling: all of it rests on the blocks that there are.
 
-`--live` adds real comparisons (about half an hour): this revision with itself, and with a commit of it that sleeps in
-every request for the wanted share of the measured median. `--record` makes blocks.json anew (nine minutes).
+`--live` adds real comparisons (about 25 minutes): this revision with itself, and with a commit of it that sleeps in
+every request for the wanted share of the measured median. `--record` makes blocks.json anew (ten minutes).
 Exit status: 0 targets met, 1 not.
 """
 

@@ -113,7 +113,7 @@ def _load_differences(one: Run, other: Run) -> list[str]:
     """What makes two runs unlike, in words."""
     a, b = _load(one.record), _load(other.record)
     if one.scenario and other.scenario:
-        a, b = a | _plan(one.scenario), b | _plan(other.scenario)
+        a, b = _plan(one.scenario) | a, _plan(other.scenario) | b
     differing = (key for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key))
     return [f"{key} is {a.get(key, 'not given')} and {b.get(key, 'not given')}" for key in differing]
 
