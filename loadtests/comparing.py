@@ -65,6 +65,7 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--scenario", default="likes", help="name or TOML file, the same for both (%(default)s)")
     verb.add_argument("--blocks", type=count, metavar="N", help=f"how many a side ({PAIRS}); each has a fresh stack")
     verb.add_argument("--duration", type=positive, default=DURATION_S, metavar="S", help="of a block (%(default)g s)")
+    verb.add_argument("--rate", type=positive, metavar="FACTOR", help="all rates times this; calmer below saturation")
     verb.add_argument("--detect", type=change, metavar="X%", help="take as many blocks as show such a slowdown")
     verb.add_argument("--power", type=share, default=POWER, metavar="P", help="how surely, such as 0.9 or 90%% (0.9)")
     verb.add_argument("--pilot", type=Path, metavar="DIR", help="an earlier comparison, for the spread between blocks")
@@ -113,6 +114,7 @@ def _compare_revisions(options: argparse.Namespace) -> int:
     out = (options.out or _folder(chosen.name)).resolve()
     arguments = [str(path), "--duration", f"{options.duration:g}", "--base-port", str(options.base_port)]
     arguments += ["--storage", options.storage] if options.storage else []
+    arguments += ["--rate", f"{options.rate:g}"] if options.rate else []
     sides = interleaved.order(pairs, chosen.seed)
     progress = _Progress(console, len(sides))
     with interruptible() as ignore_interrupts:
