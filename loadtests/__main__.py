@@ -1,4 +1,4 @@
-"""run|worker|judge|report|schema: drive a scenario, help to, or look again at a run that was saved."""
+"""VERB: drive a scenario, help to, look again at a run that was saved, or compare two revisions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from compose.errors import StackError, UsageError
 from compose.layout import STATE, STORAGES
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
 from dashboards import DashboardsError
-from loadtests import display, record, report, run, scenario, worker
+from loadtests import comparing, display, record, report, run, scenario, worker
+from loadtests.arguments import count_or_none, positive
 from loadtests.collect import CollectError
+from loadtests.interleaved import InterleavedError
+from loadtests.revisions import RevisionError
+from loadtests.saved import CompareError
 from loadtests.swarm import MASTER_PORT, Crew, SwarmError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -27,10 +31,11 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.act(options)
-    except (scenario.ScenarioError, UsageError) as error:
+    except (scenario.ScenarioError, UsageError, CompareError, RevisionError) as error:
         return _fail(error, USAGE)
     except (
         StackError, SwarmError, CollectError, DashboardsError, run.RunError, record.RecordError, report.ReportError,
+        InterleavedError,
     ) as error:  # fmt: skip
         return _fail(error, FAILED)
     except KeyboardInterrupt:
@@ -54,8 +59,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=raw,
     )
     verb.add_argument("scenario", nargs="?", default="likes", help="name or TOML file (%(default)s)")
-    verb.add_argument("--duration", type=_positive, metavar="S", help="length of the measured window, seconds")
-    verb.add_argument("--rate", type=_positive, metavar="FACTOR", help="all rates times this")
+    verb.add_argument("--duration", type=positive, metavar="S", help="length of the measured window, seconds")
+    verb.add_argument("--rate", type=positive, metavar="FACTOR", help="all rates times this")
     verb.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (runs/TIME-SCENARIO)")
     verb.add_argument("--keep", action="store_true", help="of a stack that is up: drive the data that it holds")
     verb.add_argument("--topology", default=DEFAULT, help=f"{', '.join(known())}, or a .toml file (%(default)s)")
@@ -68,9 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.set_defaults(act=_run)
     verb = verbs.add_parser("worker", help="make load for a run that is led elsewhere (run --expect-workers)")
     verb.add_argument("--master", required=True, metavar="HOST[:PORT]", help="where that run was told to --master-bind")
-    verb.add_argument(
-        "--patience", type=_positive, default=300.0, metavar="S", help="wait so long for it (%(default)s)"
-    )
+    verb.add_argument("--patience", type=positive, default=300.0, metavar="S", help="wait so long for it (%(default)s)")
     verb.set_defaults(act=_worker)
     for name, act, text in (
         ("judge", _judge, "judge a saved run again and rewrite its report"),
@@ -81,21 +84,28 @@ def _parser() -> argparse.ArgumentParser:
         verb.set_defaults(act=act)
     verb = verbs.add_parser("schema", help="print the JSON Schema of record.json")
     verb.set_defaults(act=_schema)
+    comparing.add(verbs)
     return parser
 
 
 def _add_crew(verb: argparse.ArgumentParser) -> None:
     """Which processes make the load, and what they show of it."""
-    verb.add_argument("--processes", type=_whole, default=1, metavar="N", help="so many make the load (%(default)s)")
     verb.add_argument(
-        "--expect-workers", type=_whole, default=0, metavar="N", help="and so many from elsewhere (worker --master)"
+        "--processes", type=count_or_none, default=1, metavar="N", help="so many make the load (%(default)s)"
+    )
+    verb.add_argument(
+        "--expect-workers",
+        type=count_or_none,
+        default=0,
+        metavar="N",
+        help="and so many from elsewhere (worker --master)",
     )
     verb.add_argument(
         "--master-bind", default="127.0.0.1", metavar="HOST[:PORT]", help="where workers may join (%(default)s)"
     )
     text = "show Locust's web UI on loopback, with latency from when requests were due"
     verb.add_argument("--web", action="store_true", help=text)
-    verb.add_argument("--web-port", type=_whole, default=8089, metavar="PORT", help="and there (%(default)s)")
+    verb.add_argument("--web-port", type=count_or_none, default=8089, metavar="PORT", help="and there (%(default)s)")
     verb.add_argument("--csv", type=Path, metavar="PREFIX", help="Locust's own CSV files, the same way")
 
 
@@ -103,26 +113,6 @@ def _program() -> str:
     """How this was called: as a module, or as the command that pip installed."""
     name = Path(sys.argv[0]).name
     return "python -m loadtests" if name == "__main__.py" else name
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
-
-
-_whole.__name__ = "whole number"
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise ValueError
-    return number
-
-
-_positive.__name__ = "positive number"  # argparse says "invalid positive number value: …"
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -60,3 +60,22 @@ def of_rate(events: int, seconds: float) -> Interval:
     low = chi2.ppf(TAIL, 2 * events) / 2 if events else 0.0
     high = chi2.ppf(1 - TAIL, 2 * events + 2) / 2
     return Interval(events / seconds, float(low) / seconds, float(high) / seconds)
+
+
+def of_log_ratio(base: Interval, other: Interval) -> Interval:
+    """The logarithm of other/base from the intervals of both, which are independent (the MOVER method).
+
+    None wherever one of the parts that it takes is None, infinite or 0.
+    """
+    at, below, above = map(_log, (base.observed, base.low, base.high))
+    other_at, other_below, other_above = map(_log, (other.observed, other.low, other.high))
+    if at is None or other_at is None:
+        return Interval(None, None, None)
+    shift = other_at - at
+    low = None if other_below is None or above is None else shift - math.hypot(other_at - other_below, above - at)
+    high = None if other_above is None or below is None else shift + math.hypot(other_above - other_at, at - below)
+    return Interval(shift, low, high)
+
+
+def _log(value: float | None) -> float | None:
+    return None if value is None or value <= 0 or math.isinf(value) else math.log(value)

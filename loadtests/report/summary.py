@@ -19,34 +19,36 @@ def render(record: Record, verdict: Verdict) -> str:
     checks = [[c.check, c.limit, c.observed, c.advice] for c in verdict.validity if c.status in ("failed", "unknown")]
     ledger = [[e.name, e.attempted, e.acknowledged, e.stored, e.lost, e.phantom] for e in record.ledger]
     parts = [
-        f"# {headline.icon} {headline.word}: {_safe(record.scenario.name)}",
+        f"# {headline.icon} {headline.word}: {safe(record.scenario.name)}",
         f"{headline.meaning} (exit status {verdict.exit_code})",
-        _safe(verdict.reason),
-        " · ".join(_safe(figure) for figure in figures),
+        safe(verdict.reason),
+        " · ".join(safe(figure) for figure in figures),
         "## Budgets",
-        _table(["", "budget", "limit", "observed", "95 % interval", "samples"], rows),
+        table(["", "budget", "limit", "observed", "95 % interval", "samples"], rows),
     ]
     if checks:
         parts += [
             "## Checks of the measurement that did not hold",
-            _table(["check", "wanted", "was", "advice"], checks),
+            table(["check", "wanted", "was", "advice"], checks),
         ]
     if ledger:
-        parts += ["## Ledger", _table(["", "attempted", "acknowledged", "stored", "lost", "phantom"], ledger)]
+        parts += ["## Ledger", table(["", "attempted", "acknowledged", "stored", "lost", "phantom"], ledger)]
     if closed_warning := wording.warn_of_closed(record):
-        parts.append(_safe(closed_warning))
+        parts.append(safe(closed_warning))
     parts.append(
-        f"{_safe(record.scenario.description)} {record.scenario.duration_s:g} s from {record.started_at} "
-        f"against {_safe(record.target)}. The whole is in report.html, the data in record.json."
+        f"{safe(record.scenario.description)} {record.scenario.duration_s:g} s from {record.started_at} "
+        f"against {safe(record.target)}. The whole is in report.html, the data in record.json."
     )
     return "\n\n".join(parts) + "\n"
 
 
-def _table(heads: list[str], rows: list[list[object]] | list[list[str]]) -> str:
+def table(heads: list[str], rows: list[list[object]] | list[list[str]]) -> str:
+    """A Markdown table."""
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    lines += [f"| {' | '.join(_safe(str(cell)) for cell in row)} |" for row in rows]
+    lines += [f"| {' | '.join(safe(str(cell)) for cell in row)} |" for row in rows]
     return "\n".join(lines)
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """Text that Markdown shows as it is, in a cell too."""
     return text.translate(UNSAFE)
