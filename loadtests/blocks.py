@@ -32,6 +32,7 @@ class Blocks(Struct, frozen=True):
     revision: str
     machine: str
     scenario: str
+    rate_factor: float
     warm_up_s: float
     duration_s: float
     started_at: list[str]
@@ -67,6 +68,7 @@ def of_records(records: Sequence[Record], command: str) -> Blocks:
         revision=first.environment["likestorm"],
         machine=first.environment["machine"],
         scenario=first.scenario.name,
+        rate_factor=first.scenario.rate_factor,
         warm_up_s=first.scenario.warm_up_s,
         duration_s=first.scenario.duration_s,
         started_at=[record.started_at for record in records],

@@ -5,7 +5,9 @@ revision), whole stretches of four neighbours so that the machine's drift stays 
 candidate as the tool itself would, and lets the tool's own code decide. A slowdown is put in by multiplying the
 candidate's response times. The intervals are of the resampling: all of it rests on the blocks that there are.
 
-`--live` adds real comparisons (about 25 minutes): this revision with itself, and with a commit of it that sleeps in
+The number of pairs is what the tool's own plan asks for, given the blocks.
+
+`--live` adds two real comparisons of as many pairs: this revision with itself, and with a commit of it that sleeps in
 every request for the wanted share of the measured median. `--record` makes blocks.json anew (ten minutes).
 Exit status: 0 targets met, 1 not.
 """
@@ -28,21 +30,23 @@ from rich.table import Table
 from compose import local
 from compose.layout import STATE
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
-from loadtests import blocks, intervals, record, run, saved, slowed
-from loadtests.arguments import count
+from loadtests import blocks, intervals, planning, record, run, saved, slowed
+from loadtests.arguments import count, positive
 from loadtests.blocks import Blocks
 from loadtests.compare import ALLOWED, PRIMARY, conclude, judge
-from loadtests.comparing import PAIRS
 from loadtests.comparison import Status
 from loadtests.comparison import name as name_endpoint
 from loadtests.endpoints import Endpoint
 from loadtests.interleaved import Which, order
 from loadtests.record import EXIT_CODES
+from loadtests.saved import CompareError
 from loadtests.scenario import load
 
 COMPARISONS = 1000
+# Planned for more than the target, so that the interval of what is found can lie above it.
+PLANNED_POWER = 0.98
 SEED = 2011
-SLOWDOWN = 1.20
+SLOWDOWN = 0.20
 ALARMS_MOST, POWER_LEAST = 0.05, 0.95
 STRETCH = 4
 RECORDED, WARM_UP_S, DURATION_S = 40, 2.0, 8.0
@@ -91,13 +95,20 @@ def rate(recorded: Blocks, pairs: int, slower: dict[str, float], wanted: Sequenc
     return sum(decide(found, wanted, allowed) == "regression" for found in drawn)
 
 
-def resampled(recorded: Blocks, console: Console) -> bool:
+def plan(recorded: Blocks, wanted: Sequence[str]) -> int:
+    """The number of pairs that the tool asks for; CompareError where none is enough."""
+    pilot = planning.of_recorded(recorded, wanted, PRIMARY)
+    if pilot is None:
+        raise CompareError(f"the recorded blocks hold none of {', '.join(wanted)}")
+    return planning.choose_pairs(pilot, ALLOWED, SLOWDOWN, PLANNED_POWER)
+
+
+def resampled(recorded: Blocks, wanted: Sequence[str], pairs: int, console: Console) -> bool:
     """Print the rates, and say whether they meet the targets."""
-    wanted = saved.list_budgeted(load(recorded.scenario))
-    everything, one = dict.fromkeys(wanted, SLOWDOWN), {wanted[0]: SLOWDOWN}
+    everything, one = dict.fromkeys(wanted, 1 + SLOWDOWN), {wanted[0]: 1 + SLOWDOWN}
     console.print(
-        f"{len(recorded.failures)} blocks of {recorded.duration_s:g} s of {recorded.scenario} "
-        f"({recorded.revision}; {recorded.machine}), {COMPARISONS} comparisons of {PAIRS} pairs each"
+        f"{len(recorded.failures)} blocks of {recorded.duration_s:g} s of {recorded.scenario} at "
+        f"{recorded.rate_factor:.0%} ({recorded.revision}; {recorded.machine}); {COMPARISONS} comparisons of {pairs} pairs"
     )
     for what in wanted:
         values = recorded.values[name_endpoint(what, PRIMARY)]
@@ -105,14 +116,14 @@ def resampled(recorded: Blocks, console: Console) -> bool:
         console.print(f"{what} p50: {min(values):.1f} to {max(values):.1f} ms, neighbours differ by {spread:.1%}")
     table = Table("put in", "--allow", "regression found", "95 % interval", "target", "met")
     met = True
-    slowdown = f"{SLOWDOWN - 1:.0%}"
+    slowdown = f"{SLOWDOWN:.0%}"
     for put_in, slower, allowed in (
         ("nothing", {}, 0.0),
         ("nothing", {}, ALLOWED),
         (f"{slowdown}, every request", everything, ALLOWED),
         (f"{slowdown}, {wanted[0]} only", one, ALLOWED),
     ):
-        found = intervals.of_ratio(rate(recorded, PAIRS, slower, wanted, allowed), COMPARISONS)
+        found = intervals.of_ratio(rate(recorded, pairs, slower, wanted, allowed), COMPARISONS)
         low, high = found.low or 0.0, found.high or 0.0
         is_met = low >= POWER_LEAST if slower else high <= ALARMS_MOST
         met = met and is_met
@@ -129,11 +140,11 @@ def resampled(recorded: Blocks, console: Console) -> bool:
     return met
 
 
-def record_blocks(number: int, path: Path, base_port: int, state: Path, console: Console) -> None:
+def record_blocks(number: int, factor: float, path: Path, base_port: int, state: Path, console: Console) -> None:
     """Run so many short blocks on one stack, seeded once, and keep the percentiles of those that were valid."""
-    scenario = msgspec.structs.replace(load("likes").scaled(duration_s=DURATION_S), warm_up_s=WARM_UP_S)
+    scenario = msgspec.structs.replace(load("likes").scaled(factor, DURATION_S), warm_up_s=WARM_UP_S)
     topology, data = named(DEFAULT, base_port), scenario.data
-    made = []
+    made, command = [], f"python -m loadtests.compare_benchmark --record {number} --rate {factor:g}"
     with local.up(topology, state=state) as target, tempfile.TemporaryDirectory() as name:
         local.seed(
             target,
@@ -149,7 +160,7 @@ def record_blocks(number: int, path: Path, base_port: int, state: Path, console:
             found = record.load(out / run.RECORD_FILE)
             if status != EXIT_CODES["invalid"]:
                 made.append(found)
-                blocks.save(blocks.of_records(made, f"python -m loadtests.compare_benchmark --record {number}"), path)
+                blocks.save(blocks.of_records(made, command), path)
             like = found.requests["like"].response_time_ms
             console.print(f"block {block + 1} of {number}: like p50 {like.p50} ms, p99 {like.p99} ms (status {status})")
 
@@ -165,6 +176,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--blocks", type=Path, default=blocks.FILE, metavar="FILE", help="recorded blocks (%(default)s)"
     )
+    parser.add_argument("--rate", type=positive, default=1.0, metavar="FACTOR", help="all recorded rates times this")
     parser.add_argument("--live", action="store_true", help="real comparisons as well")
     parser.add_argument(
         "--base-port", type=int, default=DEFAULT_BASE_PORT, help="first port of the stacks (%(default)s)"
@@ -173,10 +185,17 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
     if options.record:
-        record_blocks(options.record, options.blocks, options.base_port, options.state.resolve(), console)
-    met = resampled(blocks.load(options.blocks), console)
+        record_blocks(options.record, options.rate, options.blocks, options.base_port, options.state.resolve(), console)
+    recorded = blocks.load(options.blocks)
+    wanted = saved.list_budgeted(load(recorded.scenario))
+    try:
+        pairs = plan(recorded, wanted)
+    except CompareError as error:
+        console.print(error)
+        return 1
+    met = resampled(recorded, wanted, pairs, console)
     if options.live:
-        met = slowed.compare_live(SLOWDOWN - 1, options.base_port, console) and met
+        met = slowed.compare_live(SLOWDOWN, pairs, recorded.rate_factor, options.base_port, console) and met
     return 0 if met else 1
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from compose.guards import interruptible
 from compose.layout import STORAGES
 from compose.topology import DEFAULT_BASE_PORT
-from loadtests import interleaved, planning, record, revisions, run, saved, scenario
+from loadtests import blocks, interleaved, planning, record, revisions, run, saved, scenario
 from loadtests.arguments import change, count, positive, share
 from loadtests.compare import ALLOWED, FAILURES_ALLOWED, LEVEL, PRIMARY, compare
 from loadtests.comparison import Comparison
@@ -146,7 +146,7 @@ def _plan(options: argparse.Namespace, chosen: scenario.Scenario, console: Conso
 def _pilot(options: argparse.Namespace, chosen: scenario.Scenario) -> Pilot | None:
     if options.pilot:
         return planning.of_comparison(options.pilot)
-    return planning.of_recorded(saved.list_budgeted(chosen), float(options.percentile[1:]))
+    return planning.of_recorded(blocks.load(), saved.list_budgeted(chosen), float(options.percentile[1:]))
 
 
 class _Progress:

@@ -13,7 +13,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 from loadtests.intervals import TAIL
@@ -41,24 +40,29 @@ class Shift:
 
 def of_pairs(differences: Sequence[float]) -> Shift:
     """The change of the second over the first of each pair; differences may be infinite, at least one is needed."""
-    averages = walsh(differences)
+    averages: list[float] = walsh(differences).tolist()
     rank = critical_rank(len(differences), TAIL)
-    bounds = (averages[rank - 1], averages[-rank]) if rank else (-math.inf, math.inf)
-    return Shift(_median(averages), *bounds, _spread(differences))
+    low, high = (averages[rank - 1], averages[-rank]) if rank else (-math.inf, math.inf)
+    return Shift(_median(averages), low, high, _spread(differences))
 
 
 def p_above(differences: Sequence[float], limit: float) -> float:
     """One-sided p-value against 'the change is at most this limit'."""
     n = len(differences)
-    at_most = sum(average <= limit for average in walsh(differences))
+    at_most = int((walsh(differences) <= limit).sum())
     patterns: int = 2**n
     return sum(_counts(n)[: at_most + 1]) / patterns
 
 
-def walsh(differences: Sequence[float]) -> list[float]:
+def walsh(differences: Sequence[float]) -> numpy.ndarray:
     """The averages of each difference with each and with itself, ascending; of opposite infinities it is 0."""
-    pairs = combinations_with_replacement(differences, 2)
-    return sorted(0.0 if math.isinf(a) and a == -b else (a + b) / 2 for a, b in pairs)
+    import numpy
+
+    values = numpy.asarray(differences, dtype=float)
+    one, other = numpy.triu_indices(len(values))
+    with numpy.errstate(invalid="ignore"):
+        averages = (values[one] + values[other]) / 2
+    return numpy.sort(numpy.nan_to_num(averages, nan=0.0, posinf=math.inf, neginf=-math.inf))
 
 
 def critical_rank(pairs: int, tail: float) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests import blocks, comparison, paired
+from loadtests.blocks import Blocks
 from loadtests.comparison import name, say_share
 from loadtests.endpoints import PAIRS_LEAST
 from loadtests.saved import CompareError
@@ -36,12 +37,12 @@ def of_comparison(path: Path) -> Pilot:
     return Pilot(str(path), max(spreads), len(deciding))
 
 
-def of_recorded(wanted: Sequence[str], percentile: float) -> Pilot | None:
-    """From the recorded blocks; None where they have none of these requests."""
-    recorded = blocks.load()
+def of_recorded(recorded: Blocks, wanted: Sequence[str], percentile: float) -> Pilot | None:
+    """From recorded blocks; None where they have none of these requests."""
     values = [recorded.values.get(name(what, percentile)) for what in wanted]
     spreads = [blocks.spread(each) for each in values if each]
-    return Pilot(blocks.FILE.name, max(spreads), len(wanted) + 1) if spreads else None
+    source = f"the recorded blocks of {recorded.duration_s:g} s ({recorded.machine})"
+    return Pilot(source, max(spreads), len(wanted) + 1) if spreads else None
 
 
 def choose_pairs(pilot: Pilot, allowed: float, detect: float, power: float) -> int:

@@ -10,7 +10,6 @@ from pathlib import Path
 from rich.console import Console
 
 from loadtests import comparison, record, revisions, run
-from loadtests.comparing import PAIRS
 from loadtests.record import EXIT_CODES
 
 # Appended to the service's gunicorn configuration, in a commit that nobody keeps.
@@ -50,22 +49,22 @@ def commit(seconds: float, repository: Path = revisions.ROOT) -> str:
         return revisions.resolve("HEAD", checkout.folder)
 
 
-def compare_live(share: float, base_port: int, console: Console, pairs: int = PAIRS) -> bool:
+def compare_live(share: float, pairs: int, rate: float, base_port: int, console: Console) -> bool:
     """Whether HEAD with itself raises no alarm, and with a commit that is slower by this share of a like's median does.
 
-    Each is what `compare-revisions` does, with so many pairs of fresh stacks.
+    Each is what `compare-revisions` does, with so many pairs of fresh stacks, all rates times `rate`.
     """
     with tempfile.TemporaryDirectory(prefix="likestorm-live-") as name:
-        same = _compare(REVISION, Path(name) / "same", base_port, pairs)
+        same = _compare(REVISION, Path(name) / "same", pairs, rate, base_port)
         median = _show(same, "nothing put in", console)
-        slower = _compare(commit(share * median / 1e3), Path(name) / "slower", base_port, pairs)
+        slower = _compare(commit(share * median / 1e3), Path(name) / "slower", pairs, rate, base_port)
         _show(slower, f"{share * median:.2f} ms put into every request, {share:.0%} of the median", console)
     return same.status != "regression" and slower.status == "regression"
 
 
-def _compare(candidate: str, out: Path, base_port: int, pairs: int) -> comparison.Comparison:
+def _compare(candidate: str, out: Path, pairs: int, rate: float, base_port: int) -> comparison.Comparison:
     command = [sys.executable, "-m", "loadtests", "compare-revisions", REVISION, candidate, "--blocks", str(pairs)]
-    command += ["--duration", str(DURATION_S), "--base-port", str(base_port), "--out", str(out)]
+    command += ["--duration", str(DURATION_S), "--rate", f"{rate:g}", "--base-port", str(base_port), "--out", str(out)]
     status = subprocess.run(command, cwd=revisions.ROOT, check=False).returncode
     if status not in EXIT_CODES.values():
         raise run.RunError(f"compare-revisions ended with status {status}")

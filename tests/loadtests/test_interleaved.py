@@ -69,7 +69,7 @@ def repository(tmp_path: Path) -> Path:
 
 def _git(folder: Path, *arguments: str) -> str:
     identity = ("-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false")
-    command = ["git", "-C", folder, *identity, *arguments]
+    command = ["git", "-C", str(folder), *identity, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

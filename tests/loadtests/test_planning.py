@@ -27,7 +27,7 @@ def _blocks(number: int = 40, spread: float = 0.03) -> Blocks:
         f"{what} p50": [5 * math.exp(0.005 * k + chance.gauss(0, spread)) for k in range(number)] for what in BUDGETED
     }
     times = [f"2011-10-06T09:{k:02d}" for k in range(number)]
-    return Blocks("none", "0", "machine", "likes", 2, 8, times, values, [0.0] * number)
+    return Blocks("none", "0", "machine", "likes", 1, 2, 8, times, values, [0.0] * number)
 
 
 def test_the_pairs_chosen_suffice_and_fewer_would_not() -> None:
@@ -92,24 +92,15 @@ def test_the_committed_blocks_are_enough_to_resample() -> None:
     assert recorded.started_at == sorted(recorded.started_at)
     for what in BUDGETED:
         assert len(recorded.values[f"{what} p50"]) == len(recorded.failures)
-    pilot = planning.of_recorded(BUDGETED, 50)
+    pilot = planning.of_recorded(recorded, BUDGETED, 50)
     assert pilot is not None
     assert pilot.tests == 5
-    assert planning.of_recorded(["unlike"], 50) is None
+    assert planning.of_recorded(recorded, ["unlike"], 50) is None
 
 
 def test_a_resampled_comparison_is_of_neighbours_and_slows_the_candidate_alone() -> None:
-    numbered = Blocks(
-        "none",
-        "0",
-        "machine",
-        "likes",
-        2,
-        8,
-        [],
-        {f"{what} p50": [1.0 + k for k in range(40)] for what in BUDGETED},
-        [0.0] * 40,
-    )
+    numbers = {f"{what} p50": [1.0 + k for k in range(40)] for what in BUDGETED}
+    numbered = Blocks("none", "0", "machine", "likes", 1, 2, 8, [], numbers, [0.0] * 40)
     failures, like, ask, *_ = compare_benchmark.resample(numbered, random.Random(1), 8, {"like": 100.0}, BUDGETED)
     assert failures.base == failures.candidate == [0.0] * 8
     assert like.base == ask.base
