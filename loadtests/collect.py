@@ -187,7 +187,7 @@ def _series(sampled: Sampled, start: float) -> Series:
 
 
 def chains(prometheus: Prometheus, start: float, end: float) -> list[ChainEffects]:
-    """What each asynchronous chain brought about between start and end (Unix time)."""
+    """What each asynchronous chain brought about between start and end (Unix time); none where it cannot be known."""
     query = f"sum by (chain, le) ({CHAIN_DURATION.name}_bucket)"
     before, after = (
         {(s.labels["chain"], float(s.labels["le"])): s.values[-1] for s in prometheus.range(query, at, at)}
@@ -197,7 +197,8 @@ def chains(prometheus: Prometheus, start: float, end: float) -> list[ChainEffect
     for (chain, bound), count in sorted(after.items()):
         within = round(count - before.get((chain, bound), 0.0))
         buckets.setdefault(chain, []).append((None if bound == math.inf else bound, within))
-    return [ChainEffects(chain, found) for chain, found in buckets.items()]
+    # Of a part that was not scraped in time at the end all effects are missing, those from before the start too.
+    return [ChainEffects(chain, found) for chain, found in buckets.items() if all(within >= 0 for _, within in found)]
 
 
 def scrapes(prometheus: Prometheus, expected: Iterable[ScrapeJob], start: float, end: float) -> list[ScrapeTarget]:

@@ -74,6 +74,11 @@ class Growing(Prometheus):
         return [Sampled({"chain": "like-to-push", "le": le}, [(start, count)]) for le, count in counts.items()]
 
 
+def test_a_chain_whose_counts_fall_is_not_known() -> None:
+    source = Growing("", before={"1": 5, "+Inf": 9}, after={"1": 6, "+Inf": 7})
+    assert collect.chains(source, 100, 160) == []
+
+
 def test_effects_are_those_of_the_window() -> None:
     source = Growing("", {"5.0": 3, "+Inf": 4}, {"0.5": 2, "5.0": 13, "+Inf": 16})
     [effects] = collect.chains(source, 100.0, 160.0)
