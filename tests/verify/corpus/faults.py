@@ -127,7 +127,7 @@ BAD = (
     ),
     Case("Prometheus killed", "scraping", meddle=_kill_prometheus),
     Case(
-        "warm-up not over", "warm-up over", behaviour=Behaviour(slow_s=0.03, slow_until_s=6.0),
+        "warm-up not over", "warm-up over", behaviour=Behaviour(slow_s=0.15, slow_until_s=6.0),
         rate=30.0, looks=0, duration_s=18.0,
     ),
     Case("drained too short", "drain", behaviour=Behaviour(slow_s=0.6), scenario={"drain_s": 0.1}),
