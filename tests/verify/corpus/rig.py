@@ -33,6 +33,8 @@ HOPS = [PromqlHop("front", "front_requests_total"), PromqlHop("app", "app_reques
 READY_S = 20.0
 WARM_UP_S, DURATION_S = 1.0, 4.0
 SOUND = Behaviour()
+SCRAPE_GAP_S = 3.0
+"""A scrape a second, of which a busy machine may miss one."""
 
 
 @dataclass
@@ -108,7 +110,7 @@ def _scenario(case: Case) -> Scenario:
             percentiles=[PercentileBudget("save p90", "save", 90, 1.0)],
             errors=[ErrorBudget("errors", 0.1)],
         ),
-        limits=Limits(scrape_gap_s=2.0),
+        limits=Limits(scrape_gap_s=SCRAPE_GAP_S),
         duration_s=case.duration_s,
         **(options | case.scenario),  # type: ignore[arg-type]
     )

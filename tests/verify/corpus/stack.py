@@ -49,7 +49,7 @@ def _on_every_shard(target: Target, statements: str) -> None:
         with psycopg.connect(server.primary, autocommit=True, prepare_threshold=None) as connection:
             found = connection.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'likes'").fetchall()
             for (schema,) in found:
-                connection.execute(sql.SQL(statements).format(schema=sql.Identifier(schema)))  # type: ignore[arg-type]
+                connection.execute(sql.SQL(statements).format(schema=sql.Identifier(schema)))
 
 
 def _stop_prometheus(target: Target) -> None:
@@ -109,7 +109,8 @@ def carry_out(case: StackCase, state: Path, folder: Path) -> tuple[Record, Verdi
 
 
 def _bench(scenario: Path, state: Path, folder: Path, target: Target, meddle: Callable[[Target], None] | None) -> None:
-    command = [sys.executable, "-m", "loadtests", "run", scenario, "--state", state, "--out", folder / "run"]
+    command = [sys.executable, "-m", "loadtests", "run", str(scenario), "--state", str(state)]
+    command += ["--out", str(folder / "run")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     meddling: list[threading.Thread] = []
     assert process.stdout is not None
