@@ -27,7 +27,10 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.act(options)
-    except (scenario.ScenarioError, UsageError) as error:
+    except scenario.ScenarioError as error:
+        print(error, file=sys.stderr)  # a problem a line, each beginning with its place: as compilers do
+        return USAGE
+    except UsageError as error:
         return _fail(error, USAGE)
     except (
         StackError, SwarmError, CollectError, DashboardsError, run.RunError, record.RecordError, report.ReportError,
