@@ -147,6 +147,7 @@ def _data(target: Target, options: Options, screen: Screen) -> Path:
         photos_per_user=data.photos_per_user,
         follows_per_user=data.follows_per_user,
         seed=seed,
+        active_users=data.active_users,
     )
 
 

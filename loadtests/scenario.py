@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from compose.local import ACTIVE_USERS
 from compose.positions import line_of, lines
 from loadtests import mixes
 from loadtests.checking import Problem, check
@@ -36,11 +37,12 @@ class ScenarioError(Exception):
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the reference stack is seeded with."""
+    """What the reference stack is seeded with; active_users of the users are logged in and do what arrivals do."""
 
     users: Count
     photos_per_user: Count
     follows_per_user: Count
+    active_users: Count = ACTIVE_USERS
 
 
 class Target(Struct, frozen=True, forbid_unknown_fields=True):
