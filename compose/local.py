@@ -24,7 +24,6 @@ from compose.supervision import State, Supervisor
 from compose.topology import Topology
 
 CACHE = CLONE / ".cache"
-ACTIVE_USERS = 2000
 _STOP_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 
@@ -166,21 +165,22 @@ def seed(
     photos_per_user: int,
     follows_per_user: int,
     seed: int,
-    active_users: int = ACTIVE_USERS,
+    active_users: int | None = None,
     is_shown: bool = False,
 ) -> Path:
     """Empty the stores, fill them with this data, and return the manifest of what is there.
 
-    The same numbers give the same data. active_users: how many are logged in. is_shown: the seeder's progress goes to
-    the caller's terminal. StackError with the seeder's own complaint.
+    The same numbers give the same data. active_users: how many are logged in, None as the seeder likes. is_shown: the
+    seeder's progress goes to the caller's terminal. StackError with the seeder's own complaint.
     """
     numbers = {
         "--users": users,
         "--photos-per-user": photos_per_user,
         "--follows-per-user": follows_per_user,
         "--seed": seed,
-        "--active-users": active_users,
     }
+    if active_users is not None:
+        numbers["--active-users"] = active_users
     options = [text for name, number in numbers.items() for text in (name, str(number))]
     arguments = ("seed", *options, "--cache", str(CACHE), "--manifest", str(manifest(target)))
     boot.run_service(arguments, target.environment, is_shown=is_shown)

@@ -90,7 +90,8 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
             "19: closed.signup: think_s must be [shortest, longest]"]),
         ("[budgets]", "[closed.look]\nusers = 2\nthink_s = 2\n[budgets]", [
             "17: closed.look has no steps, the requests of one arrival",
-            "17: tests.loadtests.members:Starving has no task 'look' for closed.look; it has like, signup, upload",
+            "17: tests.loadtests.members:Starving has no task 'look' for closed.look; "
+            "it has comment, like, signup, upload, upload_shared",
             "19: closed.look.think_s must be a list of 2, not 2"]),
         ('steps = ["like"]', 'steps = ["like"]\nuser = "Somebody"', [
             "16: arrivals.like: user goes with [target] locustfile"]),
@@ -176,7 +177,7 @@ def test_a_mix_stands_for_arrivals_that_share_its_rate(tmp_path: Path) -> None:
         ("signup", "like", ["23: 'like' is in arrivals already"]),
         ("signup", "feeed", [
             "23: tests.loadtests.members:Starving has no task 'feeed' for mix.all.shares.feeed; "
-            "it has like, signup, upload",
+            "it has comment, like, signup, upload, upload_shared",
         ]),
         ("rate = 200", "rate = 0", ["21: mix.all.rate must be a number above 0, not 0"]),
         ("rate = 200", "rte = 200", [
