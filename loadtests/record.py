@@ -349,6 +349,8 @@ class Record:
     hops: Hops | None = None
     """None where the target has no counters of its own to compare with."""
     promql: list[PromqlValue] = field(default_factory=list)
+    drifts: list[PanelData] = field(default_factory=list)
+    """What budgets on slopes asked of Prometheus, `panel` being the budget's name."""
     aborted: Aborted | None = None
 
 

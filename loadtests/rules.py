@@ -105,10 +105,14 @@ def _check_promql(content: Mapping[str, Any]) -> Iterator[Problem]:
     for path, budget in tables(content, "budgets", "promql"):
         if ("at_most" in budget) == ("at_least" in budget):
             yield Problem(path, f"budget {_name(path, budget)} needs either at_most or at_least")
+    for path, budget in tables(content, "budgets", "slopes"):
+        if ("promql" in budget) == ("arrivals" in budget):
+            yield Problem(path, f"budget {_name(path, budget)} needs either promql or arrivals")
     target = content.get("target")
     if isinstance(target, dict) and "prometheus" not in target:
-        if table(content.get("budgets")).get("promql"):
-            yield Problem(("budgets", "promql"), "budgets on PromQL need the target's prometheus")
+        for path, budget in chain(tables(content, "budgets", "promql"), tables(content, "budgets", "slopes")):
+            if "promql" in budget:
+                yield Problem((*path, "promql"), f"budget {_name(path, budget)} needs the target's prometheus")
         if target.get("counters"):
             yield Problem(("target", "counters"), "target.counters need the target's prometheus")
 

@@ -107,6 +107,21 @@ class PromqlBudget(Struct, frozen=True, forbid_unknown_fields=True):
     unit: str = "short"
 
 
+class SlopeBudget(Struct, frozen=True, forbid_unknown_fields=True):
+    """A value that must not drift: it grows by at most so much an hour, as the interval of its slope says.
+
+    Either of PromQL that gives one series, printed in `unit`, or the response times of an arrival, in ms: of each
+    second the p50, or the p99.
+    """
+
+    name: str
+    per_hour_at_most: Positive
+    promql: str | None = None
+    arrivals: str | None = None
+    percentile: Literal[50, 99] = 50
+    unit: str = "ms"
+
+
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     """What the run must keep: objectives of the service by name, and budgets of the scenario's own.
 
@@ -120,6 +135,7 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     percentiles: list[PercentileBudget] = []
     errors: list[ErrorBudget] = []
     promql: list[PromqlBudget] = []
+    slopes: list[SlopeBudget] = []
     abort_long_s: Positive = 30.0
     abort_short_s: Positive = 5.0
 
