@@ -12,7 +12,7 @@ from compose.errors import StackError, UsageError
 from compose.layout import STATE, STORAGES
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
 from dashboards import DashboardsError
-from loadtests import display, record, report, run, scenario, worker
+from loadtests import capacity, display, record, report, run, scenario, worker
 from loadtests.collect import CollectError
 from loadtests.swarm import MASTER_PORT, Crew, SwarmError
 
@@ -140,9 +140,8 @@ def _run(options: argparse.Namespace) -> int:
     csv = options.csv and options.csv.resolve()
     crew = Crew(options.processes, options.expect_workers, bind, options.web_port if options.web else None, csv)
     source = scenario.find(options.scenario)
-    return run.bench(
-        run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew, source)
-    )
+    do = capacity.search if chosen.capacity else run.bench
+    return do(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew, source))
 
 
 def _worker(options: argparse.Namespace) -> int:

@@ -42,6 +42,7 @@ def check_rules(
     yield from _check_patience(content, patience)
     yield from _check_promql(content)
     yield from _check_abort(content, abort)
+    yield from _check_capacity(content)
     yield from _check_presence(content)
 
 
@@ -123,6 +124,18 @@ def _check_abort(content: Mapping[str, Any], windows: Mapping[str, float]) -> It
     if is_number(short) and is_number(long) and short >= long:
         path: Path = ("budgets", "abort_short_s" if "abort_short_s" in budgets else "abort_long_s")
         yield Problem(path, "budgets.abort_short_s must be shorter than budgets.abort_long_s")
+
+
+def _check_capacity(content: Mapping[str, Any]) -> Iterator[Problem]:
+    """A search goes up from one rate, so the schedule must be one that has just that."""
+    name, arrivals = table(content.get("capacity")).get("arrivals"), table(content.get("arrivals"))
+    if not isinstance(name, str):
+        return
+    path: Path = ("capacity", "arrivals")
+    if name not in arrivals:
+        yield Problem(path, f"capacity: no arrival is called {name!r}; {suggest(name, arrivals, 'there are')}")
+    elif table(arrivals[name]).get("schedule") not in ("poisson", "constant"):
+        yield Problem(path, f"capacity: the schedule of {name!r} must be poisson or constant, to be searched")
 
 
 def _check_presence(content: Mapping[str, Any]) -> Iterator[Problem]:

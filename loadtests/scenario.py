@@ -156,13 +156,25 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     scrape_gap_s: Positive = 5.0
 
 
+class CapacityPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """A search for the highest rate of one schedule, which begins with its own `rate`; the others stay as they are.
+
+    Each step is a run of duration_s. factor: from one step to the next. repeats: runs of each rate around the break.
+    """
+
+    arrivals: str
+    factor: Annotated[float, Meta(gt=1)] = 1.25
+    steps_max: Count = 12
+    repeats: Count = 3
+
+
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     """A whole scenario; times in seconds, rates in arrivals a second.
 
     users: "module:Class" of the Locust user whose methods are the arrivals' tasks. An arrival that waits longer than
     lateness_max_s for a free virtual user (at most users_max of them) is dropped; after the window the run waits
     at most drain_s for what is under way. data: what the reference stack is seeded with. target: what is driven in
-    place of the reference stack; with a locustfile there, `users` is left out.
+    place of the reference stack; with a locustfile there, `users` is left out. capacity: not one run, but a search.
     """
 
     name: str
@@ -173,6 +185,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     closed: dict[str, ClosedPlan] = {}
     data: Data | None = None
     target: Target | None = None
+    capacity: CapacityPlan | None = None
     seed: int = 1
     warm_up_s: Annotated[float, Meta(ge=0)] = 10.0
     duration_s: Positive = 60.0
