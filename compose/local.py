@@ -159,12 +159,19 @@ def _secrets(target: Target) -> Credentials:
 
 
 def seed(
-    target: Target, *, users: int, photos_per_user: int, follows_per_user: int, seed: int, is_shown: bool = False
+    target: Target,
+    *,
+    users: int,
+    photos_per_user: int,
+    follows_per_user: int,
+    seed: int,
+    active_users: int | None = None,
+    is_shown: bool = False,
 ) -> Path:
     """Empty the stores, fill them with this data, and return the manifest of what is there.
 
-    The same numbers give the same data. is_shown: the seeder's progress goes to the caller's terminal. StackError with
-    the seeder's own complaint.
+    The same numbers give the same data. active_users: how many are logged in, None as the seeder likes. is_shown: the
+    seeder's progress goes to the caller's terminal. StackError with the seeder's own complaint.
     """
     numbers = {
         "--users": users,
@@ -172,6 +179,8 @@ def seed(
         "--follows-per-user": follows_per_user,
         "--seed": seed,
     }
+    if active_users is not None:
+        numbers["--active-users"] = active_users
     options = [text for name, number in numbers.items() for text in (name, str(number))]
     arguments = ("seed", *options, "--cache", str(CACHE), "--manifest", str(manifest(target)))
     boot.run_service(arguments, target.environment, is_shown=is_shown)

@@ -1,6 +1,5 @@
 """How many of each part run, what they are called, and which loopback port each one has."""
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from compose.errors import UsageError
+from compose.positions import line_of, lines
 
 DEFAULT_BASE_PORT = 8400
 LOWEST_BASE_PORT, HIGHEST_PORT = 1024, 65535
@@ -175,7 +175,7 @@ def _check(given: Mapping[str, Any], keys: tuple[str, ...] | list[str], text: st
     """All keys are there, no others, and each is a whole number above 0."""
     prefix = f"{table}." if table else ""
     for key, value in given.items():
-        line = _line(text, key, table)
+        line = _line(text, *([table] if table else []), key)
         if key not in keys:
             raise UsageError(f"{where}:{line}: unknown key {prefix}{key}, known: {', '.join(keys)}")
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -185,15 +185,5 @@ def _check(given: Mapping[str, Any], keys: tuple[str, ...] | list[str], text: st
         raise UsageError(f"{where}: {', '.join(missing)} missing")
 
 
-def _line(text: str, key: str, table: str = "") -> int:
-    """The line in which a key is set, 1 where that cannot be told."""
-    current = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[+\s*(\S+?)\s*\]", line)
-        if header:
-            current = header[1]
-        if (header and not table and current == key) or (
-            current == table and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line)
-        ):
-            return number
-    return 1
+def _line(text: str, *path: str) -> int:
+    return line_of(lines(text), path)

@@ -12,7 +12,7 @@ from compose.errors import StackError, UsageError
 from compose.layout import STATE, STORAGES
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
 from dashboards import DashboardsError
-from loadtests import comparing, display, record, report, run, scenario, worker
+from loadtests import capacity, comparing, display, record, report, run, scenario, worker
 from loadtests.arguments import count_or_none, positive
 from loadtests.collect import CollectError
 from loadtests.interleaved import InterleavedError
@@ -31,7 +31,10 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.act(options)
-    except (scenario.ScenarioError, UsageError, CompareError, RevisionError) as error:
+    except scenario.ScenarioError as error:
+        print(error, file=sys.stderr)  # a problem a line, each beginning with its place: as compilers do
+        return USAGE
+    except (UsageError, CompareError, RevisionError) as error:
         return _fail(error, USAGE)
     except (
         StackError, SwarmError, CollectError, DashboardsError, run.RunError, record.RecordError, report.ReportError,
@@ -127,9 +130,8 @@ def _run(options: argparse.Namespace) -> int:
     csv = options.csv and options.csv.resolve()
     crew = Crew(options.processes, options.expect_workers, bind, options.web_port if options.web else None, csv)
     source = scenario.find(options.scenario)
-    return run.bench(
-        run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew, source)
-    )
+    do = capacity.search if chosen.capacity else run.bench
+    return do(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew, source))
 
 
 def _worker(options: argparse.Namespace) -> int:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from loadtests import histogram, intervals, server_values
+from loadtests import drift, histogram, intervals, server_values
 from loadtests.intervals import Interval
 from loadtests.record import Aborted, BudgetResult, BudgetStatus, Record, Requests, Side
-from loadtests.scenario import Budgets, ErrorBudget, PercentileBudget, PromqlBudget, RateBudget
+from loadtests.scenario import Budgets, ErrorBudget, PercentileBudget, PromqlBudget, RateBudget, SlopeBudget
 from service.objectives import ChainObjective, Objective
 
 SHARE = "percentunit"
@@ -28,6 +28,7 @@ def judge_budgets(
         *(_errors(record, budget) for budget in [*errors, *budgets.errors]),
         *(_chain(record, chains[name]) for name in budgets.chains),
         *(_promql(record, budget) for budget in budgets.promql),
+        *(_slope(record, budget) for budget in budgets.slopes),
     ]
     return [_as_ended(result, record.aborted) for result in results]
 
@@ -112,6 +113,22 @@ def _promql(record: Record, budget: PromqlBudget) -> BudgetResult:
     seen = server_values.interval(given.values)
     status = _reaches(seen, limit) if side == "at least" else _within(seen, limit)
     return _result(budget.name, limit, budget.unit, seen, len(given.values), status, side=side)
+
+
+def _slope(record: Record, budget: SlopeBudget) -> BudgetResult:
+    """By the interval of the slope over the window; of several series there is none."""
+    unit, limit = f"{budget.unit}/h", budget.per_hour_at_most
+    arrivals = record.arrivals.get(budget.arrivals or "")
+    if arrivals:
+        values = arrivals.timeline.p50_ms if budget.percentile == 50 else arrivals.timeline.p99_ms
+        lines = [([float(second) for second in range(len(values))], values)]
+    else:
+        lines = [(s.times, s.values) for data in record.drifts if data.panel == budget.name for s in data.series]
+    if len(lines) != 1:
+        return _absent(budget.name, limit, unit, budget.promql or str(budget.arrivals))
+    [(times, values)] = lines
+    seen = drift.slope_per_hour(times, values, record.scenario.duration_s)
+    return _result(budget.name, limit, unit, seen, len(values), _within(seen, limit))
 
 
 def _asked(requests: Requests) -> int:

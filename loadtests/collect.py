@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from itertools import pairwise
 from compose.scraping import ScrapeJob
 from dashboards import DashboardsError
 from dashboards.panels import PANELS, RUN_WINDOW
-from dashboards.prometheus import Prometheus, Sampled
+from dashboards.prometheus import STEP_S, Prometheus, Sampled
 from loadtests import environment, ledger, server_values
 from loadtests.plan import Outcome
 from loadtests.record import (
@@ -27,8 +28,11 @@ from loadtests.record import (
     ScrapeTarget,
     Series,
 )
-from loadtests.scenario import PromqlBudget, Scenario
+from loadtests.scenario import PromqlBudget, Scenario, SlopeBudget
 from service.catalog import CHAIN_DURATION
+
+POINTS = 900
+"""Of a series, in a record: a long run is not to leave one that no report can draw."""
 
 
 class CollectError(Exception):
@@ -79,6 +83,7 @@ def window(
         hops=counted,
         promql=seen.promql,
         aborted=outcome.aborted,
+        drifts=drifts(prometheus, scenario.budgets.slopes, start, end),
     )
 
 
@@ -121,6 +126,7 @@ def visited(
         hops=counted,
         promql=promql,
         aborted=outcome.aborted,
+        drifts=drifts(prometheus, scenario.budgets.slopes, start, end) if prometheus else [],
     )
 
 
@@ -151,6 +157,16 @@ def observe(
         return Observed(unseen, [], [], [PromqlValue(b.name, b.promql, [], str(error)) for b in budgets])
 
 
+def drifts(prometheus: Prometheus, budgets: Iterable[SlopeBudget], start: float, end: float) -> list[PanelData]:
+    """What budgets on slopes ask of Prometheus; nothing of those that it refuses or is not there for."""
+    found = []
+    for budget in budgets:
+        if budget.promql:
+            with contextlib.suppress(DashboardsError):
+                found.append(panel(prometheus, budget.name, budget.promql, start, end))
+    return found
+
+
 def _facts(scenario: Scenario, outcome: Outcome) -> ScenarioFacts:
     """What was asked for; of a run that ended early, the window is as long as it became."""
     seconds = round(outcome.window_end - outcome.window_start, 3) if outcome.aborted else scenario.duration_s
@@ -174,8 +190,9 @@ def _sum(loads: Iterable[Load]) -> Load:
 
 
 def panel(prometheus: Prometheus, name: str, query: str, start: float, end: float) -> PanelData:
-    """What a panel's query gives between start and end (Unix time); NaN becomes None."""
-    return PanelData(name, query, [_series(s, start) for s in prometheus.range(query, start, end)])
+    """What a panel's query gives between start and end (Unix time), at most POINTS times; NaN becomes None."""
+    step = max(STEP_S, math.ceil((end - start) / POINTS))
+    return PanelData(name, query, [_series(s, start) for s in prometheus.range(query, start, end, step)])
 
 
 def _series(sampled: Sampled, start: float) -> Series:

@@ -1,5 +1,4 @@
-"""The figures that the READMEs quote, measured anew: start-up, whole benches, capacity, and what storage and
-priority do.
+"""The figures that the READMEs quote, measured anew: start-up, whole benches, and what storage and priority do.
 
 `python -m loadtests.figures` (or `make figures`) takes about half an hour on two cores; nothing else should run on
 the machine meanwhile.
@@ -16,24 +15,18 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import msgspec
 from rich.console import Console, RenderableType
 from rich.table import Table
 
 from compose import local
 from compose.layout import STORAGES, Storage
 from compose.topology import DEFAULT_BASE_PORT, named
-from loadtests import intervals, record, run
-from loadtests.histogram import decode
-from loadtests.scenario import Scenario, load
+from loadtests import record, run
+from loadtests.scenario import load
 
 STARTS = 3
 BENCHES = 3
-LIMIT_MS = 50.0
-STEP_FACTOR = 1.25
-STEP_WARM_UP_S = 4.0
-STEP_S = 15.0
-STEPS_MAX = 14
+LAG_S = 15.0
 PAIRS = 3
 STORAGE_PAIRS = 8
 STORAGE_S = 30.0
@@ -97,43 +90,11 @@ def _storage(base_port: int, folder: Path) -> Table:
     return table
 
 
-def _capacity(base_port: int, folder: Path) -> Table:
-    """Likes a second in growing steps, beside the scenario's uploads and signups, until p99 leaves its limit.
-
-    A step that breaks the limit is tried once more: on a shared machine, a neighbour can break one as well.
-    """
-    title = f"capacity: likes/s, each for {STEP_S:g} s, until p99 > {LIMIT_MS:g} ms twice"
-    table = Table("likes/s offered", "completed", "p50 ms", "p99 ms (95 % interval)", title=title, title_justify="left")
-    scenario = load("likes")
-    topology = named("small", base_port)
-    rate, broken = scenario.arrivals["like"].rate or 0.0, False
-    with local.up(topology):
-        for step in range(STEPS_MAX):
-            out = folder / f"step-{step}"
-            run.bench(run.Options(_at_rate(scenario, rate), topology, out))
-            saved = record.load(out / run.RECORD_FILE)
-            like = saved.requests["like"]
-            seen = intervals.of_percentile(decode(like.histogram, like.censored), 99)
-            completed = saved.arrivals["like"].load.completed / saved.scenario.duration_s
-            table.add_row(
-                f"{rate:.0f}",
-                f"{completed:.0f} /s",
-                f"{like.response_time_ms.p50}",
-                f"{like.response_time_ms.p99} ({seen.low} to {seen.high})",
-            )
-            breaks = seen.low is not None and seen.low > LIMIT_MS
-            if breaks and broken:
-                break
-            broken = breaks
-            rate *= 1 if breaks else STEP_FACTOR
-    return table
-
-
 def _lag(base_port: int, folder: Path) -> Table:
     """Dispatch lag with the generator at real-time and at ordinary priority, in turn on the same stack."""
     title = f"dispatch lag p99, ms, {PAIRS} pairs of runs in turn"
     table = Table("priority", "median", "all", title=title, title_justify="left")
-    scenario = load("likes").scaled(duration_s=STEP_S)
+    scenario = load("likes").scaled(duration_s=LAG_S)
     topology = named("small", base_port)
     lags: dict[bool, list[float]] = {True: [], False: []}
     with local.up(topology):
@@ -150,16 +111,6 @@ def _lag(base_port: int, folder: Path) -> Table:
     return table
 
 
-def _at_rate(scenario: Scenario, rate: float) -> Scenario:
-    like = msgspec.structs.replace(scenario.arrivals["like"], rate=rate)
-    return msgspec.structs.replace(
-        scenario,
-        arrivals=scenario.arrivals | {"like": like},
-        warm_up_s=STEP_WARM_UP_S,
-        duration_s=STEP_S,
-    )
-
-
 def _call(*arguments: str, check: bool = True) -> int:
     command = [sys.executable, "-m", *arguments]
     return subprocess.run(command, check=check, stdout=subprocess.DEVNULL).returncode
@@ -168,7 +119,6 @@ def _call(*arguments: str, check: bool = True) -> int:
 PARTS: Mapping[str, Callable[[int, Path], RenderableType]] = {
     "start": _start_up,
     "bench": _benches,
-    "capacity": _capacity,
     "lag": _lag,
     "storage": _storage,
 }

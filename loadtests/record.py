@@ -247,6 +247,57 @@ class ChainEffects:
 
 
 @dataclass(frozen=True)
+class CapacityStep:
+    """One run of a search for the highest rate: arrivals a second asked for, offered and completed.
+
+    status: of the run's verdict, and why where it is no pass. concurrency: arrivals under way at once, on average.
+    """
+
+    rate: float
+    run: int
+    status: Status
+    offered: float
+    throughput: float
+    concurrency: float
+    p99_ms: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A fitted value with its 95 % interval; None where there is no bound."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Law:
+    """The universal scalability law through a search's steps (loadtests/scalability.py).
+
+    rate: arrivals a second of one alone. peak: the most arrivals a second that the law allows at any concurrency.
+    """
+
+    rate: Estimate
+    contention: Estimate
+    coherency: Estimate
+    peak: Estimate
+    points: int
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a search for the highest rate found: arrivals a second that hold, and the next higher that did not."""
+
+    arrivals: str
+    holds: float | None
+    fails: float | None
+    steps: list[CapacityStep]
+    law: Law | None
+
+
+@dataclass(frozen=True)
 class ErrorGroup:
     """Errors of one kind that the service reported to its error tracker within the run."""
 
@@ -349,6 +400,10 @@ class Record:
     hops: Hops | None = None
     """None where the target has no counters of its own to compare with."""
     promql: list[PromqlValue] = field(default_factory=list)
+    drifts: list[PanelData] = field(default_factory=list)
+    """What budgets on slopes asked of Prometheus, `panel` being the budget's name."""
+    capacity: Capacity | None = None
+    """Of a search for the highest rate, whose record is that of the highest rate which holds."""
     aborted: Aborted | None = None
 
 

@@ -66,7 +66,15 @@ class Options:
 
 
 def bench(options: Options) -> int:
-    """Run a scenario on its own target, or else on the reference stack; returns the exit status of its verdict.
+    """Run a scenario, show its verdict and return the verdict's exit status."""
+    record, verdict, page = measure(options)
+    display.show_verdict(record, verdict, page)
+    display.say(ci.announce(record, verdict, options.scenario, options.source, os.environ))
+    return verdict.exit_code
+
+
+def measure(options: Options) -> tuple[Record, Verdict, Path]:
+    """Run a scenario on its own target, or else on the reference stack; its record, its verdict and its report.
 
     Leaves record.json, scenario.json, report.html, summary.md, junit.xml, HDR logs and the parts' logs in a folder.
     """
@@ -88,9 +96,7 @@ def bench(options: Options) -> int:
                 record = _drive(options, target, manifest, out, screen)
         screen.phase("judging")
         verdict, page = conclude(record, scenario, out)
-    display.show_verdict(record, verdict, page)
-    display.say(ci.announce(record, verdict, scenario, options.source, os.environ))
-    return verdict.exit_code
+    return record, verdict, page
 
 
 def conclude(record: Record, scenario: Scenario, out: Path) -> tuple[Verdict, Path]:
@@ -147,6 +153,7 @@ def _data(target: Target, options: Options, screen: Screen) -> Path:
         photos_per_user=data.photos_per_user,
         follows_per_user=data.follows_per_user,
         seed=seed,
+        active_users=data.active_users,
     )
 
 

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from compose.positions import line_of, lines
+from loadtests import mixes
+from loadtests.checking import Problem, check
+from loadtests.load_rules import check_load
+from loadtests.rules import Known, check_rules
 from loadtests.schedule import Course
 from loadtests.workload import ArrivalPlan, ClosedPlan, Count, Positive
-from service.objectives import ChainObjective, Objective, load_chains
 from service.objectives import load as load_objectives
+from service.objectives import load_chains
 
 SCENARIOS = Path(__file__).with_name("scenarios")
+PATIENCE = ("lateness_max_s", "drain_s")
+"""For how long a run waits: what takes longer is dropped, or left unfinished."""
+ABORT = ("abort_short_s", "abort_long_s")
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
 Percentile = Annotated[float, Meta(gt=0, lt=100)]
 Ratio = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class ScenarioError(Exception):
-    """A scenario file that cannot be run; the message names the file and every problem found."""
+    """A scenario file that cannot be run; the message has a line a problem, each beginning with FILE:LINE."""
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the reference stack is seeded with."""
+    """What the reference stack is seeded with; active_users of the users are logged in and do what arrivals do."""
 
     users: Count
     photos_per_user: Count
     follows_per_user: Count
+    active_users: Count | None = None
 
 
 class Target(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +107,21 @@ class PromqlBudget(Struct, frozen=True, forbid_unknown_fields=True):
     unit: str = "short"
 
 
+class SlopeBudget(Struct, frozen=True, forbid_unknown_fields=True):
+    """A value that must not drift: it grows by at most so much an hour, as the interval of its slope says.
+
+    Either of PromQL that gives one series, printed in `unit`, or the response times of an arrival, in ms: of each
+    second the p50, or the p99.
+    """
+
+    name: str
+    per_hour_at_most: Positive
+    promql: str | None = None
+    arrivals: str | None = None
+    percentile: Literal[50, 99] = 50
+    unit: str = "ms"
+
+
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     """What the run must keep: objectives of the service by name, and budgets of the scenario's own.
 
@@ -108,6 +135,7 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     percentiles: list[PercentileBudget] = []
     errors: list[ErrorBudget] = []
     promql: list[PromqlBudget] = []
+    slopes: list[SlopeBudget] = []
     abort_long_s: Positive = 30.0
     abort_short_s: Positive = 5.0
 
@@ -128,13 +156,25 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     scrape_gap_s: Positive = 5.0
 
 
+class CapacityPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """A search for the highest rate of one schedule, which begins with its own `rate`; the others stay as they are.
+
+    Each step is a run of duration_s. factor: from one step to the next. repeats: runs of each rate around the break.
+    """
+
+    arrivals: str
+    factor: Annotated[float, Meta(gt=1)] = 1.25
+    steps_max: Count = 12
+    repeats: Count = 3
+
+
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     """A whole scenario; times in seconds, rates in arrivals a second.
 
     users: "module:Class" of the Locust user whose methods are the arrivals' tasks. An arrival that waits longer than
     lateness_max_s for a free virtual user (at most users_max of them) is dropped; after the window the run waits
     at most drain_s for what is under way. data: what the reference stack is seeded with. target: what is driven in
-    place of the reference stack; with a locustfile there, `users` is left out.
+    place of the reference stack; with a locustfile there, `users` is left out. capacity: not one run, but a search.
     """
 
     name: str
@@ -145,6 +185,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     closed: dict[str, ClosedPlan] = {}
     data: Data | None = None
     target: Target | None = None
+    capacity: CapacityPlan | None = None
     seed: int = 1
     warm_up_s: Annotated[float, Meta(ge=0)] = 10.0
     duration_s: Positive = 60.0
@@ -180,14 +221,45 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
 def load(name_or_path: str) -> Scenario:
     """A scenario by its name in loadtests/scenarios/ or by the path of a file; ScenarioError says what is wrong."""
     path = find(name_or_path)
+    where = name_or_path if path == Path(name_or_path) else os.path.relpath(path)
     try:
-        scenario = _located(msgspec.convert(tomllib.loads(path.read_text()), Scenario), path.parent)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise ScenarioError(f"{path}: {error}") from error
-    problems = _problems(scenario, load_objectives(), load_chains())
+        return parse(path.read_bytes().decode(), where, path.parent)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ScenarioError(f"{where}:{line}: not UTF-8") from error
+
+
+def parse(text: str, where: str, folder: Path) -> Scenario:
+    """A scenario from TOML; the lines of ScenarioError are all problems of the file `where`, in the file's order.
+
+    folder: where files that it names are looked for.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message, line = str(error), len(text.splitlines())
+        if place := _PLACE.search(message):
+            message, line = message[: place.start()], int(place[1] or line)
+        raise ScenarioError(f"{where}:{line}: {message}") from error
+    expanded = mixes.expand(content)
+    problems = _problems(content, expanded, folder)
     if problems:
-        raise ScenarioError(f"{path}: " + "; ".join(problems))
-    return scenario
+        known = lines(text)
+        found = sorted({(line_of(known, problem.path), problem.message) for problem in problems})
+        raise ScenarioError("\n".join(f"{where}:{line}: {message}" for line, message in found))
+    return _located(msgspec.convert(expanded.content, Scenario), folder)
+
+
+def _problems(content: dict[str, Any], expanded: mixes.Expanded, folder: Path) -> list[Problem]:
+    made = {("arrivals", name) for name in expanded.origins}
+    patience = {each.name: each.default for each in msgspec.structs.fields(Scenario) if each.name in PATIENCE}
+    abort = {each.name: each.default for each in msgspec.structs.fields(Budgets) if each.name in ABORT}
+    return [
+        *(problem for problem in check(expanded.content, Scenario) if problem.path[:2] not in made),
+        *mixes.check_mixes(content),
+        *check_load(expanded.content, expanded.origins, folder),
+        *check_rules(expanded.content, Known(load_objectives(), load_chains()), patience, abort),
+    ]
 
 
 def find(name_or_path: str) -> Path:
@@ -207,84 +279,6 @@ def load_saved(path: Path) -> Scenario:
         return msgspec.json.decode(path.read_bytes(), type=Scenario)
     except (OSError, msgspec.MsgspecError) as error:
         raise ScenarioError(f"{path}: {error}") from error
-
-
-def _problems(scenario: Scenario, objectives: dict[str, Objective], chains: dict[str, ChainObjective]) -> list[str]:
-    """What a well-formed file still gets wrong: parts that do not fit, budgets on things that are not done."""
-    requests = {step for steps in scenario.steps.values() for step in steps}
-    # What a locustfile of one's own asks for shows only when it runs; a budget on nothing is then inconclusive.
-    is_known = not (scenario.target and scenario.target.locustfile)
-    budgets = scenario.budgets
-    problems = [f"objective {n!r} is not in service/objectives.toml" for n in budgets.objectives if n not in objectives]
-    problems += [f"chain {n!r} is not in service/objectives.toml" for n in budgets.chains if n not in chains]
-    named = [(n, n) for n in budgets.objectives] + [(b.name, b.request) for b in budgets.percentiles]
-    named += [(b.name, b.request) for b in budgets.errors if b.request]
-    problems += [
-        f"budget {name!r}: no arrival makes the request {r!r}" for name, r in named if is_known and r not in requests
-    ]
-    problems += [
-        f"budget {b.name!r}: no arrival is called {b.arrivals!r}"
-        for b in budgets.rates
-        if b.arrivals not in scenario.steps
-    ]
-    problems += [
-        f"budget {b.name!r}: needs either at_most or at_least"
-        for b in budgets.promql
-        if (b.at_most is None) == (b.at_least is None)
-    ]
-    if budgets.abort_short_s >= budgets.abort_long_s:
-        problems.append("budgets.abort_short_s must be shorter than budgets.abort_long_s")
-    if budgets.promql and scenario.target and not scenario.target.prometheus:
-        problems.append("budgets on PromQL need the target's prometheus")
-    if scenario.target and scenario.target.counters and not scenario.target.prometheus:
-        problems.append("target.counters need the target's prometheus")
-    latest = max((b.seconds for b in budgets.percentiles), default=0)
-    if latest >= min(scenario.drain_s, scenario.lateness_max_s):
-        problems.append(f"drain_s and lateness_max_s must be longer than every budget ({latest} s)")
-    if not (named or budgets.rates or budgets.errors or budgets.chains or budgets.promql):
-        problems.append("no budget at all: such a run could only pass")
-    return problems + load_problems(scenario) + target_problems(scenario)
-
-
-def load_problems(scenario: Scenario) -> list[str]:
-    """What is wrong with arrivals and closed users."""
-    own = bool(scenario.target and scenario.target.locustfile)
-    problems = [f"arrivals.{name}: {each}" for name, plan in scenario.arrivals.items() for each in plan.problems()]
-    problems += [f"{name}: both arrivals and closed users" for name in scenario.arrivals if name in scenario.closed]
-    if not scenario.steps:
-        problems.append("no load: neither [arrivals.NAME] nor [closed.NAME]")
-    if not own:
-        problems += [f"{name}: no steps, the requests of one arrival" for name, s in scenario.steps.items() if not s]
-    for name, closed in scenario.closed.items():
-        if own and closed.think_s:
-            problems.append(f"closed.{name}: a locustfile of one's own runs with its own wait_time, not think_s")
-        elif not own and not closed.think_s:
-            problems.append(f"closed.{name}: needs think_s = [shortest, longest]")
-        elif closed.think_s and closed.think_s[0] > closed.think_s[1]:
-            problems.append(f"closed.{name}: think_s must be [shortest, longest]")
-    users = {n: p.user for n, p in scenario.arrivals.items()} | {n: p.user for n, p in scenario.closed.items()}
-    return problems + [
-        f"{name}: user goes with [target] locustfile" for name, user in users.items() if user and not own
-    ]
-
-
-def target_problems(scenario: Scenario) -> list[str]:
-    """What is wrong with whom to drive, and with whose users."""
-    target = scenario.target
-    module, _, attribute = scenario.users.partition(":")
-    if target is None or not target.locustfile:
-        problems = [] if module and attribute else [f"users must be 'module:Class', not {scenario.users!r}"]
-        return problems if target or scenario.data else [*problems, "no [data] for the reference stack"]
-    problems = []
-    if scenario.users:
-        problems.append("users and [target] locustfile exclude each other")
-    if not Path(target.locustfile).is_file():
-        problems.append(f"target.locustfile: no such file: {target.locustfile}")
-    if target.model == "closed" and (scenario.arrivals or not scenario.closed):
-        problems.append('target.model = "closed" wants [closed.NAME] with users, and no [arrivals.NAME]')
-    if target.model == "open" and not scenario.arrivals:
-        problems.append('target.model = "open" wants [arrivals.NAME]')
-    return problems
 
 
 def _located(scenario: Scenario, folder: Path) -> Scenario:

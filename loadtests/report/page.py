@@ -10,7 +10,7 @@ from markupsafe import Markup
 from dashboards import charts
 from dashboards.quantities import limit, quantity
 from loadtests.record import Record, Verdict
-from loadtests.report import drawings, tables, wording
+from loadtests.report import drawings, search, tables, wording
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -44,5 +44,6 @@ def render(record: Record, verdict: Verdict) -> str:
         percentiles=drawings.draw_percentiles(record),
         rates=drawings.draw_rates(record),
         tiers=drawings.draw_panels(record),
+        search=record.capacity and search.tell(record.capacity),
         lag=wording.say_percentiles(record.generator.dispatch_lag_ms, record.load.offered, None, censored=False),
     )

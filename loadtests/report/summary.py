@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtests.record import Record, Verdict
-from loadtests.report import tables, wording
+from loadtests.report import search, tables, wording
 
 UNSAFE = str.maketrans({"\\": "\\\\", "|": "\\|", "<": "&lt;", ">": "&gt;", "&": "&amp;", "`": "\\`", "\n": " "})
 
@@ -26,6 +26,9 @@ def render(record: Record, verdict: Verdict) -> str:
         "## Budgets",
         table(["", "budget", "limit", "observed", "95 % interval", "samples"], rows),
     ]
+    if record.capacity:
+        rows = search.list_steps(record.capacity)
+        parts += ["## Capacity", *map(_safe, search.say_capacity(record.capacity)), _table(list(search.HEADS), rows)]
     if checks:
         parts += [
             "## Checks of the measurement that did not hold",

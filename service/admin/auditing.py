@@ -21,11 +21,16 @@ _ROWS: dict[str, LiteralString] = {
     "likes": "SELECT user_id || ':' || photo_id FROM {}.likes WHERE created_at >= $1",
     "photos": "SELECT photo_id::text FROM {}.photos WHERE created_at >= $1",
     "users": "SELECT username FROM {}.users WHERE created_at >= $1",
+    "comments": "SELECT author_id || ':' || photo_id || ':' || body FROM {}.comments WHERE created_at >= $1",
+    # An edge has no moment of its own; those of new users are new, and each is on its follower's shard.
+    "follows": "SELECT follower_id || ':' || followee_id FROM {0}.following JOIN {0}.users ON user_id = follower_id "
+    "WHERE created_at >= $1",
 }
 
 
 def audit(config: Config, since: datetime) -> dict[str, list[str]]:
-    """What was created at `since` or later: likes as USER:PHOTO, photos, users, and the keys of photo objects.
+    """What was created at `since` or later: likes as USER:PHOTO, photos, users, and the keys of photo objects; comments
+    as USER:PHOTO:TEXT, and of the users who are that new, whom they follow as USER:USER.
 
     Read from all primaries, one after the other. Object stores keep whole seconds: of objects, those of the second in
     which `since` lies count too.

@@ -126,7 +126,7 @@ def test_seeded_data_is_served_and_not_part_of_the_audit(stack: Target) -> None:
     manifest = local.seed(stack, users=50, photos_per_user=1, follows_per_user=2, seed=1)
     told = json.loads(manifest.read_text())
     assert len(told["photos"]) == 50
-    assert local.audit(stack, datetime.now(UTC)) == {"likes": [], "photos": [], "objects": [], "users": []}
+    assert set(map(tuple, local.audit(stack, datetime.now(UTC)).values())) == {()}
     user = told["users"][0]
     connection = HTTPConnection("127.0.0.1", stack.topology.ports["front"], timeout=5)
     began = datetime.now(UTC)

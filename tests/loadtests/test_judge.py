@@ -8,8 +8,18 @@ import pytest
 from loadtests import histogram
 from loadtests.histogram import Histogram
 from loadtests.judge import judge
-from loadtests.record import BudgetResult, ChainEffects, LedgerEntry, Load, Record, Status, Verdict
-from loadtests.scenario import Scenario, load
+from loadtests.record import (
+    BudgetResult,
+    ChainEffects,
+    LedgerEntry,
+    Load,
+    PanelData,
+    Record,
+    Series,
+    Status,
+    Verdict,
+)
+from loadtests.scenario import Scenario, SlopeBudget, load
 from service import catalog, objectives
 from tests.loadtests import records
 
@@ -193,3 +203,31 @@ def test_each_chain_s_objective_is_a_bound_of_its_histogram() -> None:
     for objective in objectives.load_chains().values():
         assert objective.seconds in catalog.CHAIN_BUCKETS
         assert objective.chain in catalog.CHAINS
+
+
+@pytest.mark.parametrize(
+    ("growth", "status"), [(0.0, "met"), (60.0, "broken"), (10.0, "inconclusive")]
+)  # fmt: skip
+def test_a_slope_is_judged_by_its_interval(growth: float, status: str) -> None:
+    times = [float(second) for second in range(60)]
+    memory = PanelData(
+        "app memory", "query", [Series({}, times, [50 + growth * t / 3600 + (-1) ** t / 50 for t in range(60)])]
+    )
+    budget = SlopeBudget("app memory", per_hour_at_most=10, promql="query", unit="MB")
+    likes = load("likes")
+    scenario = msgspec.structs.replace(likes, budgets=msgspec.structs.replace(likes.budgets, slopes=[budget]))
+    found = _budget(_judge(replace(records.passing(), drifts=[memory]), scenario), "app memory")
+    assert (found.status, found.unit, found.limit) == (status, "MB/h", 10)
+    assert found.observed == pytest.approx(growth, abs=1.5)
+
+
+def test_the_slope_of_latency_is_that_of_its_seconds_and_what_was_not_seen_is_no_pass() -> None:
+    likes = load("likes")
+    slopes = [
+        SlopeBudget("likes slower", per_hour_at_most=5000, arrivals="like"),
+        SlopeBudget("unseen", per_hour_at_most=5, promql="query"),
+    ]
+    scenario = msgspec.structs.replace(likes, budgets=msgspec.structs.replace(likes.budgets, slopes=slopes))
+    verdict = _judge(records.passing(), scenario)
+    assert _budget(verdict, "likes slower").status == "met"
+    assert (_budget(verdict, "unseen").status, verdict.status) == ("inconclusive", "inconclusive")

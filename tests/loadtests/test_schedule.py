@@ -115,14 +115,6 @@ def test_a_factor_scales_the_mean_of_every_shape() -> None:
         assert half == pytest.approx(whole / 2)
 
 
-def test_keys_that_do_not_belong_to_a_shape_are_named() -> None:
-    assert _plan("ramp", rate=4.0).problems() == ["schedule 'ramp' needs from_rate"]
-    assert _plan("poisson", rate=4.0, every_s=3.0).problems() == ["schedule 'poisson' has no every_s"]
-    assert _plan("burst", rate=1.0, burst_rate=2.0, every_s=3.0, burst_s=3.0).problems() == [
-        "burst_s must be shorter than every_s"
-    ]
-
-
 def test_the_choices_of_an_arrival_are_its_own() -> None:
     assert schedule.choices("like", 5, seed=1).random() == schedule.choices("like", 5, seed=1).random()
     assert schedule.choices("like", 5, seed=1).random() != schedule.choices("like", 6, seed=1).random()

@@ -173,16 +173,23 @@ def test_an_audit_finds_what_was_stored_since(command: Any, directory: Path, mem
     since = datetime.now(UTC)
     stranger = sign_up(app)
     photo = stranger.publish(jpeg())
-    assert stranger.ask("PUT", f"/photos/{seeded['photos'][0]}/like").status_code == 201
+    liked, followed = seeded["photos"][0], seeded["users"][0]["id"]
+    older = Member(app, "seed2", **seeded["users"][1])
+    assert older.ask("PUT", f"/users/{followed}/follow").status_code in (200, 201), "no edge of somebody new"
+    assert stranger.ask("PUT", f"/users/{followed}/follow").status_code == 201
+    assert stranger.ask("POST", f"/photos/{liked}/comments", json={"text": "so: nice"}).status_code == 201
+    assert stranger.ask("PUT", f"/photos/{liked}/like").status_code == 201
     audit = json.loads(command("audit", "--since", since.isoformat()).stdout)
     assert audit == {
-        "likes": [f"{stranger.id}:{seeded['photos'][0]}"],
+        "likes": [f"{stranger.id}:{liked}"],
         "photos": [photo],
         "users": [stranger.name],
         "objects": [f"photos/{stranger.id}/{photo}.jpg"],
+        "comments": [f"{stranger.id}:{liked}:so: nice"],
+        "follows": [f"{stranger.id}:{followed}"],
     }
     nothing = json.loads(command("audit", "--since", "2100-01-01T00:00:00Z").stdout)
-    assert nothing == {"likes": [], "photos": [], "users": [], "objects": []}
+    assert set(map(tuple, nothing.values())) == {()}
 
 
 @pytest.mark.parametrize(
