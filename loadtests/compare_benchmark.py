@@ -108,7 +108,7 @@ def resampled(recorded: Blocks, wanted: Sequence[str], pairs: int, console: Cons
     everything, one = dict.fromkeys(wanted, 1 + SLOWDOWN), {wanted[0]: 1 + SLOWDOWN}
     console.print(
         f"{len(recorded.failures)} blocks of {recorded.duration_s:g} s of {recorded.scenario} at "
-        f"{recorded.rate_factor:.0%} ({recorded.revision}; {recorded.machine}); {COMPARISONS} comparisons of {pairs} pairs"
+        f"{recorded.rate_factor:.0%} ({recorded.revision}; {recorded.machine}), {COMPARISONS} times {pairs} pairs"
     )
     for what in wanted:
         values = recorded.values[name_endpoint(what, PRIMARY)]
@@ -143,20 +143,13 @@ def resampled(recorded: Blocks, wanted: Sequence[str], pairs: int, console: Cons
 def record_blocks(number: int, factor: float, path: Path, base_port: int, state: Path, console: Console) -> None:
     """Run so many short blocks on one stack, seeded once, and keep the percentiles of those that were valid."""
     scenario = msgspec.structs.replace(load("likes").scaled(factor, DURATION_S), warm_up_s=WARM_UP_S)
-    topology, data = named(DEFAULT, base_port), scenario.data
+    topology = named(DEFAULT, base_port)
     made, command = [], f"python -m loadtests.compare_benchmark --record {number} --rate {factor:g}"
-    with local.up(topology, state=state) as target, tempfile.TemporaryDirectory() as name:
-        local.seed(
-            target,
-            users=data.users,
-            photos_per_user=data.photos_per_user,
-            follows_per_user=data.follows_per_user,
-            seed=scenario.seed,
-        )
+    with local.up(topology, state=state), tempfile.TemporaryDirectory() as name:
         for block in range(number):
             out = Path(name) / f"{block:03d}"
             with contextlib.redirect_stdout(io.StringIO()):
-                status = run.bench(run.Options(scenario, topology, out, keep=True, state=state))
+                status = run.bench(run.Options(scenario, topology, out, keep=block > 0, state=state))
             found = record.load(out / run.RECORD_FILE)
             if status != EXIT_CODES["invalid"]:
                 made.append(found)
