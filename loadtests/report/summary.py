@@ -28,7 +28,7 @@ def render(record: Record, verdict: Verdict) -> str:
     ]
     if record.capacity:
         rows = search.list_steps(record.capacity)
-        parts += ["## Capacity", *map(_safe, search.say_capacity(record.capacity)), _table(list(search.HEADS), rows)]
+        parts += ["## Capacity", *map(safe, search.say_capacity(record.capacity)), table(list(search.HEADS), rows)]
     if checks:
         parts += [
             "## Checks of the measurement that did not hold",
