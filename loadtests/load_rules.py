@@ -9,7 +9,8 @@ from typing import Any
 from compose.positions import Path
 from loadtests import tasks
 from loadtests.checking import Problem, say, suggest
-from loadtests.content import is_number, table, tables
+from loadtests.content import is_number, table, tables, texts
+from loadtests.hosts import HostGuard, RefusedError
 from loadtests.tasks import TaskError
 from loadtests.workload import ALL_SHAPE_KEYS, SHAPE_KEYS
 
@@ -42,6 +43,7 @@ def check_load(content: Mapping[str, Any], origins: Mapping[str, Path], folder: 
     for path, _ in closed:
         if path[-1] in table(content.get("arrivals")):
             yield Problem(path, f"{path[-1]!r} is both arrivals and closed users")
+    yield from _check_host(content)
     yield from _check_own(content, folder) if own else _check_users(content, list(places.values()))
 
 
@@ -69,6 +71,16 @@ def _check_thinking(plan: Mapping[str, Any], path: Path, *, own: bool) -> Iterat
         yield Problem(path, f"{say(path)} needs think_s = [shortest, longest]")
     if isinstance(think, list) and len(think) == 2 and all(map(is_number, think)) and think[0] > think[1]:
         yield Problem((*path, "think_s"), f"{say(path)}: think_s must be [shortest, longest]")
+
+
+def _check_host(content: Mapping[str, Any]) -> Iterator[Problem]:
+    target = table(content.get("target"))
+    url = target.get("url")
+    if isinstance(url, str):
+        try:
+            HostGuard(name for _, name in texts(target.get("allow_hosts"))).check_url(url)
+        except RefusedError as error:
+            yield Problem(("target", "url"), f"target.url: {error}")
 
 
 def _check_own(content: Mapping[str, Any], folder: File) -> Iterator[Problem]:

@@ -137,6 +137,19 @@ def test_each_mistake_is_refused_with_its_line(tmp_path: Path, wrong: str, right
             ["22: budget 'slow': lateness_max_s (10) and drain_s (10) must be longer than every budget, so than 60 s"],
         ),
         (
+            '[[budgets.promql]]\nname = "p"\npromql = "up"\n[[budgets.slopes]]\nname = "s"\nper_hour_at_most = 1',
+            ["18: budget 'p' needs either at_most or at_least", "21: budget 's' needs either promql or arrivals"],
+        ),
+        (
+            'objectives = ["like"]\nabort_short_s = 40',
+            ["19: budgets.abort_short_s must be shorter than budgets.abort_long_s"],
+        ),
+        (
+            'objectives = ["like"]\n[capacity]\narrivals = "lik"\nfactor = 1',
+            ["20: capacity: no arrival is called 'lik'; did you mean 'like'?",
+             "21: capacity.factor must be a number above 1, not 1"],
+        ),
+        (
             2 * '[[budgets.errors]]\nname = "same"\nerror_ratio = 0.1\n',
             ["22: two budgets are called 'same'"],
         ),
@@ -268,6 +281,9 @@ def test_a_target_of_ones_own_needs_neither_users_nor_data_nor_steps(tmp_path: P
 @pytest.mark.parametrize(
     ("wrong", "right", "complaints"),
     [
+        ("127.0.0.1", "192.0.2.1", [
+            "6: target.url: load to 192.0.2.1 is refused: it is not loopback; "
+            "add it to allow_hosts under [target] to allow it"]),
         ("mine.py", "yours.py", ["7: target.locustfile: no such file: {folder}/yours.py"]),
         ("[target]", 'users = "a:B"\n[target]', ["5: users and [target] locustfile exclude each other"]),
         ("[target]", '[target]\nmodel = "closed"', [
