@@ -133,6 +133,7 @@ class Dispatcher:
         self._pools = list(pools)
         self._recorder = recorder
         self._start = 0.0
+        self._is_ended = False
 
     @property
     def busy(self) -> int:
@@ -155,15 +156,21 @@ class Dispatcher:
             pool.start = start
 
     def run(self, arrivals: Iterable[Arrival]) -> None:
-        """Dispatch every arrival when it is due."""
+        """Dispatch every arrival when it is due, until told to end."""
         burst = 0
         for arrival in arrivals:
             wait = arrival.due - self.now()
             burst = 0 if wait > 0 else (burst + 1) % BURST
             if wait > 0 or burst == 0:
                 gevent.sleep(max(0.0, wait))
+            if self._is_ended:
+                return
             self._recorder.dispatched(arrival, max(0.0, self.now() - arrival.due))
             self._pool_of(arrival).offer(arrival)
+
+    def end(self) -> None:
+        """Dispatch nothing more."""
+        self._is_ended = True
 
     def drain(self, deadline: float) -> None:
         """Wait until everything under way has ended, or until `deadline`; the rest is unfinished."""

@@ -19,7 +19,7 @@ from loadtests.borrowed import AsWritten, Borrowed, LocustfileError
 from loadtests.closed import ClosedUsers
 from loadtests.dispatcher import Dispatcher, Pool
 from loadtests.ledger import Journal
-from loadtests.plan import Part, Plan, Progress, Share
+from loadtests.plan import END_SIGNAL, Part, Plan, Progress, Share
 from loadtests.recorder import Recorder
 from loadtests.schedule import Arrival, arrivals, choices, part_of
 from loadtests.workload import ClosedPlan
@@ -90,6 +90,7 @@ class Engine:
         self._dispatcher.begin(start)
         for group in self._closed:
             group.begin(start, self._end)
+        gevent.signal_handler(END_SIGNAL, self._end_early)
         watch = gevent.spawn(self._watch, start, report)
         try:
             self._dispatcher.run(part_of(arrivals(scenario.courses(), scenario.seed), self._part.index, self._part.of))
@@ -100,6 +101,11 @@ class Engine:
                 group.drain(deadline)
         finally:
             watch.kill()
+
+    def _end_early(self) -> None:
+        """The window ends now; what it has measured until then counts."""
+        self._end = min(self._end, self._dispatcher.now())
+        self._dispatcher.end()
 
     def share(self) -> Share:
         """What this process measured."""
