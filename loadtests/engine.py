@@ -20,7 +20,7 @@ from loadtests.closed import ClosedUsers
 from loadtests.dispatcher import Dispatcher, Pool
 from loadtests.early import rules
 from loadtests.ledger import Journal
-from loadtests.plan import Part, Plan, Progress, Share
+from loadtests.plan import END_SIGNAL, Part, Plan, Progress, Share
 from loadtests.record import Vitals
 from loadtests.recorder import Recorder
 from loadtests.schedule import Arrival, arrivals, choices, part_of
@@ -104,6 +104,7 @@ class Engine:
         self._dispatcher.begin(start)
         for group in self._closed:
             group.begin(start, self._end)
+        gevent.signal_handler(END_SIGNAL, self._end_early)
         watch = gevent.spawn(self._watch, start, report)
         self._watcher = VitalsWatch(start + scenario.warm_up_s, start + self._end)
         self._dispatching = gevent.getcurrent()
@@ -144,6 +145,10 @@ class Engine:
     def _end_dispatching(self) -> None:
         if self._dispatching is not None:
             gevent.kill(self._dispatching, _EndedEarlyError, block=False)
+
+    def _end_early(self) -> None:
+        """The window ends now; what it has measured until then counts."""
+        self.end_at(min(self._end, self._dispatcher.now()))
 
     def share(self) -> Share:
         """What this process measured."""

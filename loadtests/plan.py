@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 from msgspec import Struct
@@ -10,6 +11,8 @@ from loadtests.ledger import Journal
 from loadtests.record import Aborted, Arrivals, Generator, Requests, Vitals
 from loadtests.scenario import Scenario
 
+END_SIGNAL = signal.SIGUSR1
+"""Ends a swarm of one process early; it drains, and leaves its outcome."""
 PLAN_VARIABLE = "LIKESTORM_PLAN"
 PROGRESS_VARIABLE = "LIKESTORM_PROGRESS_FD"
 HELLO = "likestorm-hello"

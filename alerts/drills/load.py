@@ -1,0 +1,123 @@
+"""Traffic during the drills, and the account of what it was promised."""
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+
+from alerts.drills import DrillError
+from compose import local
+from compose.local import Target
+from loadtests import ledger, scenario, swarm
+from loadtests.ledger import Journal
+from loadtests.plan import END_SIGNAL, Outcome, Plan
+from loadtests.record import LedgerEntry
+
+SCENARIO = "likes"
+# Ended by hand; no drill takes so long.
+_LONGEST_S = 3 * 3600.0
+_END_S = 60.0
+
+BACKGROUND: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {"people": {"like": 36.0, "signup": 0.4}, "uploads": {"upload": 10.0}}
+)
+"""Arrivals a second by swarm, 40 % of the scenario's; two, so that uploads can stop alone."""
+
+
+@dataclass
+class _Swarm:
+    """One generator that runs."""
+
+    thread: threading.Thread
+    pid: int = 0
+    outcome: Outcome | None = None
+    error: Exception | None = None
+
+
+@dataclass
+class Load:
+    """Every swarm that drives a stack, by name; out: where their files go."""
+
+    target: Target
+    manifest: Path
+    out: Path
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _running: dict[str, _Swarm] = field(default_factory=dict)
+    _ended: list[Outcome] = field(default_factory=list)
+    _count: int = 0
+
+    def start(self, name: str, rates: Mapping[str, float], jpeg: Path | None = None) -> None:
+        """Begin these arrivals a second; jpeg: what is uploaded, in place of the seeded pictures."""
+        self._count += 1
+        folder = self.out / f"{self._count:02}-{name}"
+        folder.mkdir(parents=True)
+        plan = Plan(
+            self._scenario(rates),
+            f"d{self.began:%y%m%d%H%M%S}x{self._count}",
+            f"{name}{self._count}",
+            False,
+            str(self._pictures(folder, jpeg) if jpeg else self.manifest),
+            str(folder / "swarm.json"),
+            str(folder / "hdr"),
+        )
+        started = threading.Event()
+        thread = threading.Thread(target=self._drive, args=(name, plan, folder / "swarm.log", started), daemon=True)
+        self._running[name] = _Swarm(thread)
+        thread.start()
+        started.wait(_END_S)
+
+    def stop(self, name: str) -> None:
+        """End one swarm in good order, and keep its journals; DrillError when it fails."""
+        running = self._running.pop(name)
+        with suppress(ProcessLookupError):
+            os.kill(running.pid, END_SIGNAL)
+        running.thread.join(_END_S)
+        if running.outcome is None:
+            raise DrillError(f"the load {name} failed: {running.error or 'it does not end'}")
+        self._ended.append(running.outcome)
+
+    def stop_all(self) -> None:
+        """End what still runs."""
+        for name in tuple(self._running):
+            self.stop(name)
+
+    def account(self) -> list[LedgerEntry]:
+        """What was acknowledged against what is stored, of all swarms that have ended."""
+        journals: dict[str, Journal] = {}
+        for outcome in self._ended:
+            for name, journal in outcome.journals.items():
+                into = journals.setdefault(name, Journal())
+                into.attempted |= journal.attempted
+                into.acknowledged |= journal.acknowledged
+                into.declined |= journal.declined
+        # A like that another swarm had acknowledged is declined as a repeat, and stored all the same.
+        return ledger.reconcile(journals, local.audit(self.target, self.began))
+
+    def _scenario(self, rates: Mapping[str, float]) -> scenario.Scenario:
+        whole = scenario.load(SCENARIO)
+        arrivals = {name: msgspec.structs.replace(whole.arrivals[name], rate=rate) for name, rate in rates.items()}
+        return msgspec.structs.replace(whole, arrivals=arrivals, warm_up_s=0.0, duration_s=_LONGEST_S)
+
+    def _pictures(self, folder: Path, jpeg: Path) -> Path:
+        content = json.loads(self.manifest.read_bytes())
+        (folder / "manifest.json").write_text(json.dumps({**content, "jpegs": [str(jpeg)]}))
+        return folder / "manifest.json"
+
+    def _drive(self, name: str, plan: Plan, log: Path, started: threading.Event) -> None:
+        running = self._running[name]
+
+        def note(pid: int) -> None:
+            running.pid = pid
+
+        try:
+            running.outcome = swarm.run(plan, self.target.url, log, note, lambda _progress: started.set())
+        except swarm.SwarmError as error:
+            running.error = error
+        started.set()

@@ -1,0 +1,107 @@
+"""A living stack whose alerts are production's in fast motion: every duration of theirs is divided by one factor."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+import yaml
+
+from alerts import routing, rules
+from alerts.drills import DrillError
+from alerts.durations import scale, scale_rules
+from compose.alertmanager import NAME, alertmanager_text
+from compose.credentials import HOST
+from compose.errors import StackError
+from compose.local import Target
+
+FASTER = 60
+"""What takes an hour takes a minute. With a scrape a second, five minutes become five differences."""
+EVALUATION = "1s"
+_TIMEOUT_S = 5.0
+_POLL_S = 0.25
+
+
+def scaled_routing(document: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    """Alertmanager's configuration with the durations of its route times `factor`."""
+    route = {key: scale(value, factor) if isinstance(value, str) else value for key, value in document["route"].items()}
+    return {**document, "route": route}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stack and how to ask what is going on in it."""
+
+    target: Target
+
+    def port(self, part: str) -> int:
+        """Where a part listens."""
+        return self.target.topology.ports[part]
+
+    def firing(self) -> set[str]:
+        """The names of the alerts that Prometheus holds to be firing."""
+        found = self._get("prometheus", "/api/v1/alerts")["data"]["alerts"]
+        return {alert["labels"]["alertname"] for alert in found if alert["state"] == "firing"}
+
+    def ask(self, promql: str) -> list[float]:
+        """The values that an expression has now."""
+        found = self._get("prometheus", f"/api/v1/query?{urlencode({'query': promql})}")
+        return [float(series["value"][1]) for series in found["data"]["result"]]
+
+    def ailments(self) -> list[str]:
+        """What is wrong with the stack; nothing when it is well."""
+        try:
+            down = [name for name, state in self.target.states().items() if state.state != "RUNNING"]
+        except StackError as error:
+            return [str(error)]
+        try:
+            self._get("front", "/readyz")
+        except DrillError as error:
+            down.append(str(error))
+        return down
+
+    def _get(self, part: str, path: str) -> Any:
+        try:
+            answer = requests.get(f"http://{HOST}:{self.port(part)}{path}", timeout=_TIMEOUT_S)
+            answer.raise_for_status()
+            return answer.json()
+        except requests.RequestException as error:
+            raise DrillError(f"{part} does not answer {path.partition('?')[0]}: {error}") from error
+
+
+def prepare(target: Target, webhook: str) -> Stage:
+    """Have the stack's Prometheus and Alertmanager go by the rules in fast motion, and tell `webhook`."""
+    folder = target.run_dir / "prometheus"
+    (folder / "rules.yaml").write_text(rules.to_yaml(scale_rules(rules.document(), 1 / FASTER)))
+    configuration = yaml.safe_load((folder / "prometheus.yml").read_text())
+    configuration["global"]["evaluation_interval"] = EVALUATION
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+    told = yaml.safe_load(alertmanager_text({"LIKESTORM_ALERT_WEBHOOK": webhook}, routing.ROUTING_FILE))
+    text = yaml.safe_dump(scaled_routing(told, 1 / FASTER), sort_keys=False)
+    (target.run_dir / NAME / "alertmanager.yml").write_text(text)
+    for part in ("prometheus", NAME):
+        _reload(part, target.topology.ports[part])
+    return Stage(target)
+
+
+def _reload(part: str, port: int) -> None:
+    try:
+        requests.post(f"http://{HOST}:{port}/-/reload", timeout=_TIMEOUT_S).raise_for_status()
+    except requests.RequestException as error:
+        raise DrillError(f"{part} does not take its configuration: {error}") from error
+
+
+def await_true(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Whether the condition came true in time; what cannot be asked is not true yet."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            if condition():
+                return True
+        except DrillError:
+            pass
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
