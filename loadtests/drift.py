@@ -12,6 +12,8 @@ PARTS = 12
 """Of the window, each judged by its median: single spikes do not count, and neighbouring samples are not taken for
 independent ones."""
 LEAST = 5
+LEAST_S = 60.0
+"""A shorter window tells nothing of an hour: what stands still for some seconds looks as if it always did."""
 HOUR_S = 3600.0
 
 
@@ -19,8 +21,10 @@ def slope_per_hour(times: Sequence[float], values: Sequence[float | None], durat
     """By how much a value grows in an hour: the median of all slopes between parts (Theil and Sen), and its interval.
 
     times: seconds since the window's start. The interval is free of assumptions on the distribution (Sen's), but takes
-    the parts for independent. Nothing where fewer than LEAST parts hold a value.
+    the parts for independent. Nothing in under LEAST_S, or where fewer than LEAST parts hold a value.
     """
+    if duration_s < LEAST_S:
+        return Interval(None, None, None)
     known = [(time, value) for time, value in zip(times, values, strict=True) if value is not None]
     parts: list[tuple[float, float]] = []
     for number in range(PARTS):

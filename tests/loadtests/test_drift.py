@@ -43,3 +43,9 @@ def test_a_gap_is_left_out_and_too_little_says_nothing() -> None:
     late = [value if time > 1400 else None for time, value in zip(times, values, strict=True)]
     assert slope_per_hour(times, late, SECONDS).observed is None
     assert slope_per_hour([], [], SECONDS).observed is None
+
+
+def test_some_seconds_of_standing_still_are_no_proof() -> None:
+    times = [float(second) for second in range(59)]
+    assert slope_per_hour(times, [7.0] * 59, 59).high is None
+    assert slope_per_hour([*times, 59.0], [7.0] * 60, 60).high == 0
