@@ -4,10 +4,10 @@ import time
 
 from locust import FastHttpUser, HttpUser, SequentialTaskSet, TaskSet, constant, events, task
 
-started = []
+started: list[float] = []
 
 
-@events.test_start.add_listener  # type: ignore[no-untyped-call,untyped-decorator]
+@events.test_start.add_listener  # type: ignore[untyped-decorator]
 def note(**_: object) -> None:
     started.append(time.time())
 
@@ -52,7 +52,7 @@ class Plain(HttpUser):
 
             @task
             def leave(self) -> None:
-                self.interrupt()
+                self.interrupt()  # type: ignore[no-untyped-call]
 
         @task(1)
         def alone(self) -> None:

@@ -141,7 +141,7 @@ def test_locusts_web_ui_shows_latency_from_when_requests_were_due(tmp_path: Path
     own, port = tmp_path / "own.toml", _free_port()
     text = OWN.replace("visitors:Diarist", "visitors:Visitor").replace('audit = ["cat", "AUDIT"]\n', "")
     text = text.replace("[arrivals.note]", "[arrivals.walk]").replace('["note"]', '["first", "second"]')
-    text = text.replace("duration_s = 2", "duration_s = 4").replace("drain_s = 2", "drain_s = 2\nusers_max = 1")
+    text = text.replace("duration_s = 2", "duration_s = 3").replace("drain_s = 2", "drain_s = 2\nusers_max = 1")
     command = [sys.executable, "-m", "loadtests", "run", str(own), "--web", "--web-port", str(port)]
     with scripted.server() as url:
         own.write_text(text.replace("URL", url))
