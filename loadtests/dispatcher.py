@@ -9,6 +9,7 @@ from typing import Protocol
 
 import gevent
 
+from loadtests.alarm import Alarm
 from loadtests.clock import RequestClock
 from loadtests.recorder import Recorder
 from loadtests.schedule import Arrival
@@ -157,11 +158,14 @@ class Dispatcher:
     def run(self, arrivals: Iterable[Arrival]) -> None:
         """Dispatch every arrival when it is due."""
         burst = 0
+        alarm = Alarm()
         for arrival in arrivals:
             wait = arrival.due - self.now()
             burst = 0 if wait > 0 else (burst + 1) % BURST
-            if wait > 0 or burst == 0:
-                gevent.sleep(max(0.0, wait))
+            if wait > 0:
+                alarm.wait_until(self._start + arrival.due)
+            elif burst == 0:
+                gevent.sleep(0)
             self._recorder.dispatched(arrival, max(0.0, self.now() - arrival.due))
             self._pool_of(arrival).offer(arrival)
 

@@ -92,7 +92,7 @@ class Engine:
             raise EngineError(str(error)) from error
         pools = {id(pool): pool for some, _ in self._pools.values() for pool in some}
         self._dispatcher = Dispatcher(self._pool_of, pools.values(), self.recorder)
-        self._realtime = plan.realtime and _go_first()
+        self._realtime = plan.realtime and go_first()
         # Locust alone is some 100,000 objects: the collector need not walk them again and again, which stops the loop.
         gc.collect()
         gc.freeze()
@@ -214,7 +214,7 @@ class Engine:
             report(Progress(phase, max(0.0, ends[phase] - now), busy, self.recorder.rates(now), counts=counts))
 
 
-def _go_first() -> bool:
+def go_first() -> bool:
     """Ask the kernel to run this process before all others; False where this user may not.
 
     On a machine that the generator shares with its target, waiting for a core is most of the dispatch lag. What it
