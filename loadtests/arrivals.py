@@ -36,13 +36,22 @@ class OpenModelUser(FastHttpUser):
         self.plan, self.journals = plan, journals
         self.clock = RequestClock(environment, recorder)
         self.client.request_event = self.clock
-        self.choices = Random()
         self.number = 0
+        self._arrival = Arrival(0.0, "", 0)
+        self._choices: Random | None = None
+
+    @property
+    def choices(self) -> Random:
+        """The arrival's random source; made when it is first asked for, since seeding takes 5 µs."""
+        if self._choices is None:
+            arrival = self._arrival
+            self._choices = choices(arrival.name, arrival.number, self.plan.scenario.seed, self.plan.salt)
+        return self._choices
 
     def perform(self, arrival: Arrival, due: float) -> None:
         """Run the task that is named like the arrival's schedule; an exception that escapes it is a failed arrival."""
         self.clock.begin(arrival, due)
-        self.choices = choices(arrival.name, arrival.number, self.plan.scenario.seed, self.plan.salt)
+        self._arrival, self._choices = arrival, None
         self.number = arrival.number
         try:
             getattr(self, arrival.name)()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -13,7 +12,7 @@ import gevent
 from locust import User
 from locust.env import Environment
 
-from loadtests import borrowed
+from loadtests import borrowed, connections
 from loadtests.arrivals import OpenModelUser
 from loadtests.borrowed import AsWritten, Borrowed, LocustfileError
 from loadtests.closed import ClosedUsers
@@ -21,6 +20,7 @@ from loadtests.dispatcher import Dispatcher, Pool
 from loadtests.early import rules
 from loadtests.ledger import Journal
 from loadtests.plan import END_SIGNAL, Part, Plan, Progress, Share
+from loadtests.priority import go_first
 from loadtests.record import Vitals
 from loadtests.recorder import Recorder
 from loadtests.schedule import Arrival, arrivals, choices, part_of
@@ -92,7 +92,8 @@ class Engine:
             raise EngineError(str(error)) from error
         pools = {id(pool): pool for some, _ in self._pools.values() for pool in some}
         self._dispatcher = Dispatcher(self._pool_of, pools.values(), self.recorder)
-        self._realtime = plan.realtime and _go_first()
+        connections.install()
+        self._realtime = plan.realtime and go_first()
         # Locust alone is some 100,000 objects: the collector need not walk them again and again, which stops the loop.
         gc.collect()
         gc.freeze()
@@ -217,16 +218,3 @@ class Engine:
             busy = self._dispatcher.busy + sum(group.busy for group in self._closed)
             counts = self.recorder.tally.empty()
             report(Progress(phase, max(0.0, ends[phase] - now), busy, self.recorder.rates(now), counts=counts))
-
-
-def _go_first() -> bool:
-    """Ask the kernel to run this process before all others; False where this user may not.
-
-    On a machine that the generator shares with its target, waiting for a core is most of the dispatch lag. What it
-    takes from the target is what it uses anyway, some tenths of a core, and its own CPU check still applies.
-    """
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-    except PermissionError:
-        return False
-    return True

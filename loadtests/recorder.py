@@ -212,11 +212,12 @@ class Recorder:
         recent = Second()
         for k in range(SHOWN_S):
             recent.responses.extend(self._seconds[name][second - k].responses)
+        p50, p99 = recent.percentiles_ms(50, 99)
         return Rates(
             offered=self._seconds[name][second].offered,
             achieved=self._finished[name][last],
-            p50_ms=recent.percentile_ms(50),
-            p99_ms=recent.percentile_ms(99),
+            p50_ms=p50,
+            p99_ms=p99,
             errors=self._errors[name],
         )
 
@@ -230,6 +231,7 @@ class Recorder:
         whole = of(value for second in seconds for value in second.responses)
         dropped, unfinished = sum(s.dropped for s in seconds), sum(s.unfinished for s in seconds)
         whole.censored = dropped + unfinished + sum(s.timed_out for s in seconds)
+        middles, tails = zip(*(second.percentiles_ms(50, 99) for second in seconds), strict=True)
         return Arrivals(
             rate=rate,
             scheduled=scheduled,
@@ -247,7 +249,7 @@ class Recorder:
                 offered=[s.offered for s in seconds],
                 completed=[s.completed for s in seconds],
                 failed=[s.failed + s.dropped + s.unfinished for s in seconds],
-                p50_ms=[s.percentile_ms(50) for s in seconds],
-                p99_ms=[s.percentile_ms(99) for s in seconds],
+                p50_ms=list(middles),
+                p99_ms=list(tails),
             ),
         )

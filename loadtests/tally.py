@@ -72,10 +72,11 @@ class Second:
         """Arrivals of which every step was answered."""
         return len(self.responses)
 
-    def percentile_ms(self, percentile: float) -> float | None:
+    def percentiles_ms(self, *percentiles: float) -> list[float | None]:
         """Of the completed arrivals' response times, None where there are none."""
-        value = nearest_rank(sorted(self.responses), percentile)
-        return None if value is None else round(value * 1e3, 3)
+        ascending = sorted(self.responses)
+        values = (nearest_rank(ascending, percentile) for percentile in percentiles)
+        return [None if value is None else round(value * 1e3, 3) for value in values]
 
     def dump(self) -> list[Any]:
         """What `add` takes, as plain data."""
