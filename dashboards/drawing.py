@@ -47,15 +47,15 @@ def chart(panel: Panel, drawn: Sequence[Line], end: float, *, began: float | Non
     )
 
 
-def tiles(panel: Panel, drawn: Sequence[Line]) -> list[Tile]:
-    """One tile a series, in the order of their names."""
-    return [_tile(panel, each) for each in sorted(drawn, key=lambda each: each.name) if each.values()]
+def tiles(panel: Panel, drawn: Sequence[Line], end: float) -> list[Tile]:
+    """One tile a series, in the order of their names, with a line over `end` seconds."""
+    return [_tile(panel, each, end) for each in sorted(drawn, key=lambda each: each.name) if each.values()]
 
 
-def _tile(panel: Panel, drawn: Line) -> Tile:
+def _tile(panel: Panel, drawn: Line, end: float) -> Tile:
     newest = drawn.values()[-1]
     fitting = scale(panel.unit, newest)
-    spark = charts.sparkline([value for _, value in drawn.points], max(drawn.values()))
+    spark = charts.spark(drawn.points, end, max(drawn.values()))
     return Tile(drawn.name, number(newest * fitting.factor), fitting.label, tone(panel, newest), spark)
 
 

@@ -107,7 +107,7 @@ def _card(panel: Panel, view: View, series: Sequence[Sampled], window: str) -> C
         why = panel.empty or NOTHING
         return Card(panel, "", (), "", view.trouble or why, query)
     if panel.kind == "tiles":
-        return Card(panel, "", drawing.tiles(panel, known), "", "", query)
+        return Card(panel, "", drawing.tiles(panel, known, view.end - view.start), "", "", query)
     chosen, left_out = drawing.shown(panel, known)
     svg = drawing.chart(panel, chosen, view.end - view.start, began=view.start)
     return Card(panel, left_out, (), svg, "", query)

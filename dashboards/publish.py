@@ -38,9 +38,13 @@ class Grafana:
     """A Grafana by its URL and a token; every method raises DashboardsError in one line."""
 
     def __init__(self, url: str, token: str) -> None:
-        address = urlsplit(url)
-        if address.scheme not in ("http", "https") or not address.hostname:
-            raise DashboardsError(f"{url!r} is no address of a Grafana: it begins with http:// or https://")
+        try:
+            address = urlsplit(url)
+            is_whole = address.scheme in ("http", "https") and bool(address.hostname)
+        except ValueError:
+            is_whole = False
+        if not is_whole:
+            raise DashboardsError(f"{url!r} is no address of a Grafana (GRAFANA_URL), such as https://grafana.example")
         if not token:
             raise DashboardsError("GRAFANA_TOKEN is empty: it takes a service account's token, with the role Admin")
         self.url = url.rstrip("/")

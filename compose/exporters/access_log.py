@@ -14,11 +14,14 @@ from compose.exporters.growing import GrowingLog
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
 NOBODY = "none"
 """Stands for the app server of a request that nginx answered itself."""
+HEALTH = "/healthz"
+"""The balancer's own question, which is logged only when it fails: no user's request."""
 
 
 class _Entry(msgspec.Struct):
     """What is read of a line: upstream and upstream_seconds name every server that was tried, in order."""
 
+    uri: str
     status: int
     upstream: str
     upstream_seconds: str
@@ -41,7 +44,9 @@ class AccessLog:
     def __call__(self) -> Iterable[Metric]:
         """The metrics; OSError when there is no log, ValueError when a line is not nginx's."""
         for line in self._log.new_lines():
-            self._count(self._decoder.decode(line))
+            entry = self._decoder.decode(line)
+            if entry.uri != HEALTH:
+                self._count(entry)
         requests = CounterMetricFamily(
             "nginx_http_response_count", "Requests answered, by app server and status.", labels=("upstream", "status")
         )

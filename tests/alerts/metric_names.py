@@ -2,8 +2,9 @@
 
 import re
 
-from dashboards.exported import EXPORTED
+from dashboards.exported import EXPORTED, Exported
 from service import catalog
+from service.catalog import Metric
 
 WORDS = {
     "sum", "by", "rate", "avg_over_time", "histogram_quantile", "abs", "sqrt", "vector", "and", "or", "offset", "on",
@@ -15,7 +16,8 @@ WORDS = {
 def known_metrics() -> set[str]:
     """The metrics of the service, of load tests and of exporters that are used here; of histograms their series."""
     names = set()
-    for metric in (*catalog.METRICS, *catalog.LOAD_METRICS, *EXPORTED):
+    known: tuple[Metric | Exported, ...] = (*catalog.METRICS, *catalog.LOAD_METRICS, *EXPORTED)
+    for metric in known:
         series = ("_bucket", "_sum", "_count") if metric.kind == "histogram" else ("",)
         names |= {metric.name + ending for ending in series}
     return names
