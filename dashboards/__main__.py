@@ -1,10 +1,10 @@
 """python -m dashboards generate | check | push | view."""
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from dashboards import DashboardsError, history, view
@@ -79,16 +79,17 @@ def _push(chosen: argparse.Namespace) -> int:
 
 
 def _view(chosen: argparse.Namespace) -> int:
-    with _source(chosen) as source, view.serve(source, chosen.port) as server:
-        print(f"http://{view.HOST}:{server.server_port}/overview (Ctrl-C ends it)", flush=True)
-        try:
+    from compose.guards import interruptible
+
+    # However it is told to end, a Prometheus that it started ends with it.
+    with contextlib.suppress(KeyboardInterrupt), interruptible():
+        with _source(chosen) as source, view.serve(source, chosen.port) as server:
+            print(f"http://{view.HOST}:{server.server_port}/overview (Ctrl-C ends it)", flush=True)
             server.serve_forever()
-        except KeyboardInterrupt:
-            print()
     return 0
 
 
-@contextmanager
+@contextlib.contextmanager
 def _source(chosen: argparse.Namespace) -> Iterator[view.Source]:
     """What is to be looked at: a finished run, some Prometheus, or the stack that is up."""
     if chosen.run:

@@ -96,13 +96,15 @@ def _serving(folder: Path, data: Path) -> Iterator[str]:
     empty.write_text("global: {}\n")
     port = _free_port()
     command = [
+        # It ends with us even when we are killed.
+        "setpriv", "--pdeathsig", "TERM", "--",
         "prometheus", f"--config.file={empty}", f"--storage.tsdb.path={data}", "--storage.tsdb.retention.time=100y",
         f"--web.listen-address={HOST}:{port}", "--log.level=error",
     ]  # fmt: skip
     try:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     except FileNotFoundError as error:
-        raise DashboardsError("prometheus is missing; `make setup` installs it") from error
+        raise DashboardsError("setpriv is missing, a part of util-linux") from error
     try:
         _await_ready(f"http://{HOST}:{port}", process)
         yield f"http://{HOST}:{port}"

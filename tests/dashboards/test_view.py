@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -13,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partialmethod
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -20,8 +23,10 @@ from dashboards import DashboardsError, history, view
 from dashboards.__main__ import main
 from dashboards.prometheus import Prometheus
 from dashboards.view import Finished, Live, Pages
+from tests.compose.stacks import await_true
 from tests.ports import free_port
 
+ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
 
 
@@ -125,16 +130,40 @@ def test_what_ended_before_the_run_is_not_kept(url: str, folder: Path, tmp_path:
         assert archive.getnames() == []
 
 
-def test_a_finished_run_is_served_by_the_command(run: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_finished_run_is_served_by_the_command_and_leaves_nothing(
+    run: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     command = [sys.executable, "-m", "dashboards", "view", "--run", str(run)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}
+    ) as process:
         assert process.stdout is not None
         address = process.stdout.readline().split()[0]
         text = requests.get(address, timeout=30).text
-        process.send_signal(2)
+        assert _prometheus_in(tmp_path) == 1
+        process.send_signal(number)
         assert process.wait(20) == 0
     assert f"likes: pass, {run.name}" in text
     assert 'data-refresh="0"' in text
+    assert _prometheus_in(tmp_path) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_view_that_is_killed_takes_its_prometheus_along(run: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dashboards", "view", "--run", str(run)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+    await_true(lambda: _prometheus_in(tmp_path) == 0)
+
+
+def _prometheus_in(folder: Path) -> int:
+    """How many processes work below a folder."""
+    return sum(str(folder) in " ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"]))
 
 
 @pytest.mark.parametrize("content", [None, "{}", "no json"])
