@@ -142,6 +142,8 @@ def _collectors(topology: Topology, layout: Layout, credentials: Credentials) ->
         "nginx": {
             name: f"http://{names.HOST}:{ports[f'{name}-status']}/stub_status" for name in topology.nginx_instances
         },
+        "access_logs": {name: str(layout.logs / f"{name}-access.log") for name in topology.nginx_instances},
+        "app_servers": {f"{names.HOST}:{ports[name]}": name for name in topology.app_instances},
         "redis": environment["LIKESTORM_REDIS_URL"],
         "store": environment["LIKESTORM_S3_ENDPOINT"],
         "cdn": {

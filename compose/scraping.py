@@ -54,6 +54,8 @@ def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
         *(instrument(job, "collectors", f"/{job}") for job in ("process", "pgbouncer", "rq", "store")),
         instrument("prometheus", "prometheus"),
         instrument("alertmanager", "alertmanager"),
+        # Answers only while a load test is on; whether the generator keeps up is judged by its own account.
+        ScrapeJob("swarm", "swarm", ports["swarm"], "/metrics", is_instrument=False),
     )
 
 

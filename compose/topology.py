@@ -42,6 +42,7 @@ OFFSETS: Mapping[str, int] = MappingProxyType(
         "standins": 18,  # the two social networks, and what tells the stand-ins to fail
         "errors": 19,
         "cdn-status": 20,
+        "swarm": 21,  # no part: a load test listens here while it runs
     }
 )
 FIRST_OF_SEVERAL = 30

@@ -1,38 +1,62 @@
-"""python -m dashboards generate | check --prometheus URL."""
+"""python -m dashboards generate | check | push | view."""
 
 import argparse
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
-from dashboards import DashboardsError
+from dashboards import DashboardsError, history, view
 from dashboards.panels import PANELS
 from dashboards.prometheus import Prometheus, empty_panels
+
+PROMETHEUS = "http://127.0.0.1:8403"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; 0 when done, 1 when a panel is empty or something failed, 2 on wrong usage."""
-    parser = argparse.ArgumentParser(prog="python -m dashboards", description="Dashboards from the panel catalogue.")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("generate", help="write dashboards/generated/ from the catalogue (needs the dev requirements)")
-    check = verbs.add_parser("check", help="fail if a panel's query gives no data at a living Prometheus")
-    check.add_argument("--prometheus", required=True, metavar="URL")
-    check.add_argument("--seconds", type=float, default=120.0, help="how far back to look (default: %(default)g)")
-    chosen = parser.parse_args(arguments)
+    chosen = _parser().parse_args(arguments)
     try:
         if chosen.verb == "generate":
             return _generate()
+        if chosen.verb == "push":
+            return _push(chosen)
+        if chosen.verb == "view":
+            return _view(chosen)
         return _check(Prometheus(chosen.prometheus), chosen.seconds)
     except DashboardsError as error:
         print(f"dashboards: {error}", file=sys.stderr)
         return 1
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dashboards", description="Dashboards from the panel catalogue.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("generate", help="write dashboards/generated/ from the catalogue (needs the dev requirements)")
+    check = verbs.add_parser("check", help="fail if a panel's query gives no data at a living Prometheus")
+    check.add_argument("--prometheus", required=True, metavar="URL")
+    check.add_argument("--seconds", type=float, default=120.0, help="how far back to look (default: %(default)g)")
+    push = verbs.add_parser("push", help="bring the dashboards to the Grafana at GRAFANA_URL, with GRAFANA_TOKEN")
+    push.add_argument("--grafana", default=os.environ.get("GRAFANA_URL", ""), metavar="URL", help="(GRAFANA_URL)")
+    push.add_argument("--prometheus", default=PROMETHEUS, metavar="URL", help="as Grafana reaches it (%(default)s)")
+    push.add_argument("--interval", type=int, default=1, metavar="S", help="between its scrapes (%(default)s)")
+    view = verbs.add_parser("view", help="serve the dashboards as a page on loopback, without Grafana")
+    view.add_argument("--run", type=Path, metavar="DIR", help="of this finished run, in place of the stack that is up")
+    view.add_argument("--prometheus", metavar="URL", help="of this Prometheus, in place of the stack's own")
+    view.add_argument("--state", type=Path, metavar="DIR", help="where the stack keeps its files")
+    view.add_argument("--port", type=int, default=0, help="of the page; any free one unless told")
+    return parser
+
+
 def _generate() -> int:
     try:
-        from dashboards import grafana
+        from dashboards import grafana, metrics
     except ModuleNotFoundError as error:
         raise DashboardsError(f"{error.name} is missing; it is one of the dev requirements") from error
-    grafana.OVERVIEW_FILE.write_text(grafana.overview_json())
-    print(grafana.OVERVIEW_FILE)
+    for path, text in {**grafana.files(), metrics.FILE: metrics.document()}.items():
+        path.write_text(text)
+        print(path)
     return 0
 
 
@@ -41,8 +65,49 @@ def _check(prometheus: Prometheus, seconds: float) -> int:
     for panel in empty:
         print(f"dashboards: panel {panel} has no data at {prometheus.url}", file=sys.stderr)
     if not empty:
-        print(f"{len(PANELS)} panels have data")
+        print(f"{len(PANELS)} panels have data, or a reason to have none")
     return 1 if empty else 0
+
+
+def _push(chosen: argparse.Namespace) -> int:
+    from dashboards import publish
+
+    grafana = publish.Grafana(chosen.grafana, os.environ.get("GRAFANA_TOKEN", ""))
+    changed = publish.push(grafana, chosen.prometheus, chosen.interval)
+    print(f"{grafana.url}: {', '.join(changed) if changed else 'everything was there already'}")
+    return 0
+
+
+def _view(chosen: argparse.Namespace) -> int:
+    from compose.guards import interruptible
+
+    # However it is told to end, a Prometheus that it started ends with it.
+    with contextlib.suppress(KeyboardInterrupt), interruptible():
+        with _source(chosen) as source, view.serve(source, chosen.port) as server:
+            print(f"http://{view.HOST}:{server.server_port}/overview (Ctrl-C ends it)", flush=True)
+            server.serve_forever()
+    return 0
+
+
+@contextlib.contextmanager
+def _source(chosen: argparse.Namespace) -> Iterator[view.Source]:
+    """What is to be looked at: a finished run, some Prometheus, or the stack that is up."""
+    if chosen.run:
+        run = history.read_run(chosen.run)
+        of = f"{run.scenario}: {run.verdict}, {chosen.run.resolve().name}"
+        with history.opened(chosen.run) as url:
+            yield view.Finished(Prometheus(url), of, run.start.timestamp(), run.end.timestamp())
+        return
+    if chosen.prometheus:
+        yield view.Live(Prometheus(chosen.prometheus), chosen.prometheus, 1)
+        return
+    from compose import local
+    from compose.layout import STATE
+
+    target = local.running(chosen.state or STATE)
+    if target is None:
+        raise DashboardsError("no stack is up (make up); RUN=DIR shows a finished run")
+    yield view.Live(Prometheus(target.prometheus_url), f"stack at {target.url}", target.topology.scrape_interval_s)
 
 
 if __name__ == "__main__":

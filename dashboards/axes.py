@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from dashboards.quantities import exact
@@ -58,6 +59,18 @@ def seconds(end: float, ticks: int = 6) -> Axis:
     step = next((s for s in TIME_STEPS if end / s <= ticks), TIME_STEPS[-1])
     marks = range(0, math.floor(end) + 1, step)
     return Axis(0, end, tuple((float(mark), _clock(mark, step)) for mark in marks))
+
+
+def times_of_day(began: float, end: float, ticks: int = 5) -> Axis:
+    """From 0 to `end` seconds after `began` (Unix time), at round times of the day, as this machine's clock says it."""
+    end = max(end, 1.0)
+    step = next((s for s in TIME_STEPS if end / s <= ticks), TIME_STEPS[-1])
+    offset = datetime.fromtimestamp(began).astimezone().utcoffset() or timedelta()
+    first = math.ceil((began + offset.total_seconds()) / step) * step - offset.total_seconds()
+    count = math.floor((began + end - first) / step) + 1
+    printed = "%H:%M" if step >= 60 else "%H:%M:%S"
+    marks = [first + step * i for i in range(max(count, 0))]
+    return Axis(0, end, tuple((at - began, datetime.fromtimestamp(at).astimezone().strftime(printed)) for at in marks))
 
 
 def tail(reached: Sequence[float]) -> Axis:

@@ -14,7 +14,7 @@ from html import escape
 from dashboards import axes
 from dashboards.axes import Axis
 from dashboards.lines import Line, Point, thin
-from dashboards.panels import Threshold
+from dashboards.panel import Threshold
 from dashboards.quantities import Scale, exact, number, quantity, scale
 
 STYLE = """
@@ -66,11 +66,16 @@ def time_chart(
     end: float | None = None,
     thresholds: Sequence[Threshold] = (),
     log: bool = False,
+    began: float | None = None,
 ) -> str:
-    """Lines over time: x in seconds since the start up to `end`, values in `unit`."""
+    """Lines over time: x in seconds since the start up to `end`, values in `unit`.
+
+    began: the Unix time of the start, where the axis is to say the time of day.
+    """
     known = [drawn for drawn in lines if drawn.values()]
     last = end if end is not None else max((drawn.points[-1][0] for drawn in known), default=1.0)
-    return _chart(title, known, unit, axes.seconds(last), thresholds, log, (LAST, MAX))
+    across = axes.seconds(last) if began is None else axes.times_of_day(began, last)
+    return _chart(title, known, unit, across, thresholds, log, (LAST, MAX))
 
 
 def percentile_chart(
@@ -84,9 +89,14 @@ def percentile_chart(
 
 
 def sparkline(values: Sequence[float | None], highest: float) -> str:
-    """A small line without axes, from 0 to `highest`; for a cell of a table."""
-    across = Axis(0, max(len(values) - 1, 1), ())
-    points = thin([(float(x), value) for x, value in enumerate(values)], 60)
+    """A small line without axes, from 0 to `highest`, the values side by side; for a cell of a table."""
+    return spark([(float(x), value) for x, value in enumerate(values)], len(values) - 1, highest)
+
+
+def spark(points: Sequence[Point], end: float, highest: float) -> str:
+    """A small line without axes, from 0 to `end` and to `highest`."""
+    across = Axis(0, max(end, 1), ())
+    points = thin(points, 60)
     path = _path(points, across, axes.linear(highest or 1), (1, 119), (21, 3))
     return (
         '<svg class="spark" viewBox="0 0 120 24" width="120" height="24" aria-hidden="true">'
@@ -163,7 +173,7 @@ def _grid(across: Axis, upward: Axis, fitting: Scale) -> list[str]:
         parts.append(_text(LEFT - 8, y + 5, label, "end"))
     for value, label in across.ticks:
         x = _between((LEFT, RIGHT), across.at(value))
-        anchor = "end" if x > RIGHT - 14 else "middle"
+        anchor = "end" if x > WIDTH - 5 * len(label) else "middle"
         parts.append(f'<path d="M{x:.1f} {TOP + PLOT}v5" stroke="var(--soft)"/>')
         parts.append(_text(x, TOP + PLOT + 23, label, anchor))
     return parts

@@ -1,87 +1,218 @@
-"""The overview as a Grafana dashboard; needs grafana-foundation-sdk, which a bench does without."""
+"""Every dashboard as Grafana's JSON; needs grafana-foundation-sdk, which only making them anew takes."""
 
 import json
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from alerts import rules
-from dashboards.panels import GRAFANA_WINDOW, OVERVIEW, Panel
+from dashboards.panel import COLUMNS, GRAFANA_WINDOW, INSTANCE, RUN, Dashboard, Panel
+from dashboards.panels import DASHBOARDS
 
 with warnings.catch_warnings():
     # The SDK recommends its v2 schema at import; that one is not the file format that Grafana 12 imports.
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import common as common_builders
-    from grafana_foundation_sdk.builders import dashboard as dashboard_builders
-    from grafana_foundation_sdk.builders import prometheus, timeseries
+    from grafana_foundation_sdk.builders import dashboard as builders
+    from grafana_foundation_sdk.builders import prometheus, stat, timeseries
     from grafana_foundation_sdk.cog.encoder import JSONEncoder
     from grafana_foundation_sdk.models import common, dashboard
 
-OVERVIEW_FILE = Path(__file__).parent / "generated" / "overview.json"
+GENERATED = Path(__file__).parent / "generated"
+TAG = "likestorm"
+DATASOURCE_UID = "likestorm-prometheus"
 DATASOURCE = common.DataSourceRef("prometheus", "${datasource}")
-COLUMNS, HEIGHT = 3, 9
-WIDTH = 24 // COLUMNS
+GRAFANA = common.DataSourceRef("grafana", "-- Grafana --")
+RUN_TAGS = [TAG, "run"]
+"""What the annotation of a finished load test is tagged with, beside its scenario and verdict."""
 
 
-def overview_json() -> str:
-    """The overview dashboard as Grafana's JSON."""
+def uid(name: str) -> str:
+    """The address of a dashboard, the same in every Grafana."""
+    return f"{TAG}-{name}"
+
+
+def files() -> dict[Path, str]:
+    """Each dashboard's file and what belongs into it."""
+    return {GENERATED / f"{each.name}.json": dashboard_json(each) for each in DASHBOARDS}
+
+
+def dashboard_json(source: Dashboard) -> str:
+    """One dashboard as Grafana's JSON."""
     builder = (
-        dashboard_builders.Dashboard("Likestorm overview")
-        .uid("likestorm-overview")
-        .description("What users do, how fast they are answered, and what is left to do.")
-        .tags(["likestorm"])
+        builders.Dashboard(f"Likestorm: {source.title}")
+        .uid(uid(source.name))
+        .description(source.purpose)
+        .tags([TAG])
         .timezone("browser")
         .time("now-15m", "now")
         .refresh("5s")
         .readonly()
-        .with_variable(dashboard_builders.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
+        .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
+        .link(_link_to_others())
+        .annotation(_run_annotation())
+        .annotation(_alert_annotation())
     )
-    for position, panel in enumerate(OVERVIEW):
-        builder = builder.with_panel(_timeseries(panel, position))
-    return json.dumps(builder.build(), cls=JSONEncoder, indent=1, sort_keys=True) + "\n"
+    for variable in _variables(source):
+        builder = builder.with_variable(variable)
+    number, top = 1, 0
+    for row in source.rows:
+        builder = builder.with_row(
+            builders.Row(row.title).id(number).grid_pos(dashboard.GridPos(h=1, w=COLUMNS, x=0, y=top))
+        )
+        number, top = number + 1, top + 1
+        for panel, position in _placed(row.panels, top):
+            builder = builder.with_panel(_panel(panel, number, position))
+            number, bottom = number + 1, position.y + position.h
+        top = bottom
+    model = json.loads(json.dumps(builder.build(), cls=JSONEncoder))
+    for shown in (*model["links"], *model["annotations"]["list"]):
+        # The SDK's only choice is to hide them in a menu.
+        del shown["placement"]
+    return json.dumps(model, indent=1, sort_keys=True) + "\n"
 
 
-def _timeseries(panel: Panel, position: int) -> timeseries.Panel:
-    row, column = divmod(position, COLUMNS)
-    query = prometheus.Dataquery().expr(panel.promql(GRAFANA_WINDOW)).legend_format(panel.legend).range()
+def _placed(panels: Sequence[Panel], top: int) -> Iterator[tuple[Panel, dashboard.GridPos]]:
+    """Panels from left to right, a new line where one does not fit any more."""
+    x, y, tallest = 0, top, 0
+    for panel in panels:
+        if x + panel.width > COLUMNS:
+            x, y, tallest = 0, y + tallest, 0
+        yield panel, dashboard.GridPos(h=panel.height, w=panel.width, x=x, y=y)
+        x, tallest = x + panel.width, max(tallest, panel.height)
+
+
+def _variables(source: Dashboard) -> Iterator[builders.DatasourceVariable | builders.QueryVariable]:
+    yield (
+        builders.DatasourceVariable("datasource")
+        .label("Prometheus")
+        .type("prometheus")
+        .current(dashboard.VariableOption(selected=True, text="Likestorm", value=DATASOURCE_UID))
+    )
+    if source.jobs:
+        yield _choice("instance", "Instance", f'label_values(up{{job=~"{source.jobs}"}}, instance)')
+    if source.by_run:
+        yield _choice("run", "Run", "label_values(likestorm_load_offered_total, run)")
+
+
+def _choice(name: str, label: str, query: str) -> builders.QueryVariable:
+    return (
+        builders.QueryVariable(name)
+        .label(label)
+        .datasource(DATASOURCE)
+        .query(query)
+        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(dashboard.VariableSort.NATURAL_ASC)
+        .multi(True)
+        .include_all(True)
+        .all_value(".*")
+        .current(dashboard.VariableOption(selected=True, text="All", value="$__all"))
+    )
+
+
+def _link_to_others() -> builders.DashboardLink:
+    return (
+        builders.DashboardLink("Likestorm")
+        .type(dashboard.DashboardLinkType.DASHBOARDS)
+        .tags([TAG])
+        .keep_time(True)
+        .include_vars(True)
+    )
+
+
+def _run_annotation() -> builders.AnnotationQuery:
+    target = builders.AnnotationTarget().limit(100).match_any(False).tags(RUN_TAGS).type("tags")
+    query = builders.AnnotationQuery().name("Runs").datasource(GRAFANA).enable(True).icon_color("blue")
+    return query.target(target)  # type: ignore[arg-type]  # what Grafana's own data source takes is no query
+
+
+def _alert_annotation() -> builders.AnnotationQuery:
+    return (
+        builders.AnnotationQuery()
+        .name("Alerts")
+        .datasource(DATASOURCE)
+        .enable(True)
+        .icon_color("red")
+        .expr('ALERTS{alertstate="firing"}')
+        .step("10s")
+        .title_format("{{alertname}}")
+        .text_format("{{severity}}")
+    )
+
+
+def _panel(panel: Panel, number: int, position: dashboard.GridPos) -> stat.Panel | timeseries.Panel:
+    query = (
+        prometheus.Dataquery()
+        .expr(panel.promql(GRAFANA_WINDOW, INSTANCE, RUN))
+        .legend_format(panel.legend)
+        .range()
+        # The SDK gives out neither panel ids nor refIds.
+        .ref_id("A")
+        .datasource(DATASOURCE)
+    )
+    built = _stat(panel) if panel.kind == "tiles" else _timeseries(panel)
     built = (
-        timeseries.Panel()
-        # The SDK gives out neither panel ids nor refIds, and hides a legend that was not asked to be shown.
-        .id(position + 1)
+        built.id(number)
         .title(panel.title)
         .description(_description(panel))
         .datasource(DATASOURCE)
-        .with_target(query.ref_id("A").datasource(DATASOURCE))
-        .grid_pos(dashboard.GridPos(h=HEIGHT, w=WIDTH, x=column * WIDTH, y=row * HEIGHT))
+        .with_target(query)
+        .grid_pos(position)
         .unit(panel.unit)
         .min(0)
-        .legend(_legend())
+        .no_value(panel.empty or "no data")
+        .thresholds(_thresholds(panel))
     )
-    return _with_thresholds(built, panel) if panel.thresholds else built
+    return built.links([_link_deeper(panel)]) if panel.more else built
 
 
-def _legend() -> common_builders.VizLegendOptions:
+def _stat(panel: Panel) -> stat.Panel:
+    several = "{{" in panel.legend
     return (
+        stat.Panel()
+        .color_mode(common.BigValueColorMode.BACKGROUND if panel.thresholds else common.BigValueColorMode.VALUE)
+        .graph_mode(common.BigValueGraphMode.NONE if several else common.BigValueGraphMode.AREA)
+        .text_mode(common.BigValueTextMode.VALUE_AND_NAME if several else common.BigValueTextMode.VALUE)
+        .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
+        .decimals(1)
+    )
+
+
+def _timeseries(panel: Panel) -> timeseries.Panel:
+    legend = (
         common_builders.VizLegendOptions()
+        # A custom legend is hidden unless it is asked to be shown.
         .show_legend(True)
         .display_mode(common.LegendDisplayMode.TABLE)
         .placement(common.LegendPlacement.BOTTOM)
         .calcs(["lastNotNull", "max"])
     )
+    built = timeseries.Panel().legend(legend)
+    if panel.thresholds:
+        style = common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
+        built = built.thresholds_style(style)
+    return built
 
 
-def _with_thresholds(built: timeseries.Panel, panel: Panel) -> timeseries.Panel:
+def _thresholds(panel: Panel) -> builders.ThresholdsConfig:
     steps = [dashboard.Threshold(None, "green")]
     steps += [dashboard.Threshold(threshold.value, "orange") for threshold in panel.thresholds[:-1]]
-    steps.append(dashboard.Threshold(panel.thresholds[-1].value, "red"))
-    style = common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
-    levels = dashboard_builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(steps)
-    return built.thresholds(levels).thresholds_style(style)
+    steps += [dashboard.Threshold(threshold.value, "red") for threshold in panel.thresholds[-1:]]
+    return builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+def _link_deeper(panel: Panel) -> builders.DashboardLink:
+    title = next(each.title for each in DASHBOARDS if each.name == panel.more)
+    address = f"/d/{uid(panel.more)}?${{__url_time_range}}&${{datasource:queryparam}}"
+    return builders.DashboardLink(title).type(dashboard.DashboardLinkType.LINK).url(address)
 
 
 def _description(panel: Panel) -> str:
     parts = [panel.question]
     if panel.thresholds:
         parts.append("Lines: " + "; ".join(f"{t.value:g} {t.label}" for t in panel.thresholds) + ".")
+    if panel.empty:
+        parts.append(f"Empty: {panel.empty}")
     if panel.alert:
         parts.append(f"Alert: {panel.alert}, runbook {rules.runbook(panel.alert)}.")
     return " ".join(parts)

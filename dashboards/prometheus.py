@@ -67,9 +67,10 @@ class Prometheus:
 
 
 def empty_panels(query: Query) -> list[str]:
-    """The ids of the panels whose query gives not one finite number."""
+    """The ids of the panels whose query gives not one finite number, though nothing explains that."""
     return [
         panel.id
         for panel in PANELS
-        if not any(math.isfinite(value) for values in query(panel.promql(RUN_WINDOW)) for value in values)
+        if not panel.empty
+        and not any(math.isfinite(value) for values in query(panel.promql(RUN_WINDOW)) for value in values)
     ]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 DIGITS = 3
 UNKNOWN = "not known"
+NAMES = {"short": "", "reqps": "requests/s", "ops": "operations/s"}
+"""Grafana's ids of units that need no factor, in words."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Scale:
 def scale(unit: str, largest: float) -> Scale:
     """The scale that suits values up to `largest`.
 
-    unit: a Grafana id (s, ms, percentunit, bytes, short, suffix:TEXT), `ratio`, or any other text, which is printed.
+    unit: a Grafana id (s, ms, percentunit, bytes, Bps, reqps, ops, short, suffix:TEXT), `ratio`, or any other text,
+    which is printed.
     """
     if unit in ("s", "ms"):
         seconds = 1.0 if unit == "s" else 1e-3
@@ -28,7 +31,9 @@ def scale(unit: str, largest: float) -> Scale:
         return Scale(100, "%")
     if unit == "bytes":
         return Scale(1e-9, "GB") if largest >= 1e9 else Scale(1e-6, "MB")
-    return Scale(1, "" if unit == "short" else unit.removeprefix("suffix:"))
+    if unit == "Bps":
+        return Scale(1e-6, "MB/s")
+    return Scale(1, NAMES.get(unit, unit.removeprefix("suffix:")))
 
 
 def number(value: float) -> str:

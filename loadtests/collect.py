@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from compose.scraping import ScrapeJob
 from dashboards import DashboardsError
-from dashboards.panels import PANELS, RUN_WINDOW
+from dashboards.panels import REPORTED, RUN_WINDOW
 from dashboards.prometheus import STEP_S, Prometheus, Sampled
 from loadtests import environment, ledger, server_values
 from loadtests.plan import Outcome
@@ -148,7 +148,7 @@ def observe(
     try:
         return Observed(
             scrapes(prometheus, expected, start, end),
-            [panel(prometheus, each.id, each.promql(RUN_WINDOW), start, end) for each in PANELS],
+            [panel(prometheus, each.id, each.promql(RUN_WINDOW), start, end) for each in REPORTED],
             chains(prometheus, start, end),
             [server_values.evaluate(prometheus, budget, start, end) for budget in budgets],
         )

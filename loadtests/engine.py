@@ -12,17 +12,15 @@ import gevent
 from locust import User
 from locust.env import Environment
 
-from loadtests import borrowed, connections
+from loadtests import borrowed, connections, exposition
 from loadtests.arrivals import OpenModelUser
 from loadtests.borrowed import AsWritten, Borrowed, LocustfileError
 from loadtests.closed import ClosedUsers
 from loadtests.dispatcher import Dispatcher, Pool
-from loadtests.early import rules
 from loadtests.ledger import Journal
 from loadtests.plan import END_SIGNAL, Part, Plan, Progress, Share
 from loadtests.priority import go_first
 from loadtests.record import Vitals
-from loadtests.recorder import Recorder
 from loadtests.schedule import Arrival, arrivals, choices, part_of
 from loadtests.vitals import VitalsWatch
 from loadtests.workload import ClosedPlan
@@ -83,7 +81,10 @@ class Engine:
         self._cpu: list[float] = []
         self._vitals: Vitals
         self._watcher: VitalsWatch
-        self.recorder = Recorder(scenario.steps, scenario.warm_up_s, scenario.duration_s, rules(scenario.budgets))
+        try:
+            self.recorder = exposition.recorder(plan)
+        except OSError as error:
+            raise EngineError(f"port {plan.metrics_port} (swarm) cannot be had: {error.strerror}") from error
         self._dispatching: gevent.Greenlet | None = None
         try:
             self._pools = self._borrowed_pools(users) if isinstance(users, dict) else self._own_pools(users)

@@ -25,6 +25,7 @@ class Plan(Struct, frozen=True):
     run_id: part of every name that the run makes up. salt: what users choose depends on the seed and this.
     realtime: whether to ask the kernel to run the swarm before everything else. locustfile: path of somebody's own.
     workers: how many processes are to make the load under one that leads them; 0 where one does it all.
+    metrics_port: where the one process serves its own metrics on loopback, None for nowhere.
     """
 
     scenario: Scenario
@@ -36,6 +37,7 @@ class Plan(Struct, frozen=True):
     histograms: str
     locustfile: str = ""
     workers: int = 0
+    metrics_port: int | None = None
 
 
 class Part(Struct, frozen=True):

@@ -18,6 +18,7 @@ from compose.layout import STATE, Storage
 from compose.local import Target
 from compose.topology import Topology
 from compose.tracker import Issue
+from dashboards import DashboardsError, history, publish
 from dashboards.prometheus import Prometheus
 from loadtests import collect, display, hops, report, swarm, visit
 from loadtests.display import Screen
@@ -94,8 +95,10 @@ def measure(options: Options) -> tuple[Record, Verdict, Path]:
             with _stack(options, screen, out) as target:
                 manifest = _data(target, options, screen)
                 record = _drive(options, target, manifest, out, screen)
+                _keep_history(target, started, out, screen)
         screen.phase("judging")
         verdict, page = conclude(record, scenario, out)
+        _mark(record, verdict, screen)
     return record, verdict, page
 
 
@@ -167,7 +170,7 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
     salt = run_id if options.keep else ""
     plan = Plan(
         scenario, run_id, salt, options.realtime, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr"),
-        workers=options.crew.workers,
+        workers=options.crew.workers, metrics_port=None if options.crew.workers else target.topology.ports["swarm"],
     )  # fmt: skip
     told = local.read_errors(target)
     pids = {"bench": os.getpid()}
@@ -191,6 +194,27 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
         _reported(told, local.read_errors(target)),
         counted,
     )
+
+
+def _keep_history(target: Target, started: datetime, out: Path, screen: Screen) -> None:
+    """Keep what Prometheus saw for `make view RUN=`; a run is no worse without it."""
+    try:
+        history.keep(target.prometheus_url, target.run_dir / "prometheus" / "data", started, out)
+    except DashboardsError as error:
+        screen.phase(f"no history is kept with the run: {error}")
+
+
+def _mark(record: Record, verdict: Verdict, screen: Screen) -> None:
+    """Put the run on the dashboards of the Grafana at GRAFANA_URL, if there is one; a run is no worse without it."""
+    url = os.environ.get("GRAFANA_URL")
+    if not url:
+        return
+    window = (datetime.fromisoformat(record.started_at), datetime.fromisoformat(record.finished_at))
+    try:
+        grafana = publish.Grafana(url, os.environ.get("GRAFANA_TOKEN", ""))
+        publish.mark_run(grafana, record.scenario.name, verdict.status, *window)
+    except DashboardsError as error:
+        screen.phase(f"the run is not marked in Grafana: {error}")
 
 
 def _reported(before: Mapping[str, Issue] | None, after: Mapping[str, Issue] | None) -> list[ErrorGroup] | None:

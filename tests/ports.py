@@ -2,6 +2,7 @@
 
 import os
 import random
+import socket
 from collections.abc import Iterator
 
 ATTEMPTS = 50
@@ -15,3 +16,11 @@ def base_ports() -> Iterator[int]:
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % MOST_PROCESSES
     for _ in range(ATTEMPTS):
         yield random.randrange(11000 + SPAN * number, 30000, SPAN * MOST_PROCESSES)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -7,31 +7,23 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from compose.exporters.backend import counter
+from compose.exporters.growing import GrowingLog
 from compose.exporters.nginx import Nginx
 
 
 class Log:
-    """Counts the lines of a growing log: requests by cache and HTTP status, bytes and seconds by cache status.
-
-    Read from its beginning, so that whoever counts can be started anew without a counter going back.
-    """
+    """Counts the lines of a growing log: requests by cache and HTTP status, bytes and seconds by cache status."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._read_bytes = 0
+        self._log = GrowingLog(path)
         self.requests: defaultdict[tuple[str, str], float] = defaultdict(float)
         self.sent_bytes: defaultdict[str, float] = defaultdict(float)
         self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def read_on(self) -> None:
         """Count what has been added; OSError when there is no log."""
-        with self._path.open("rb") as file:
-            file.seek(self._read_bytes)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return  # the rest of it is still to be written
-                self._read_bytes += len(line)
-                self._count(line.decode(errors="replace"))
+        for line in self._log.new_lines():
+            self._count(line.decode(errors="replace"))
 
     def _count(self, line: str) -> None:
         _time, cache, status, sent, seconds, _path = line.split(" ", 5)

@@ -30,8 +30,8 @@ class SupervisorConfiguration:
 class Configuration:
     """port: where to listen on loopback. stack: the mark of our processes. instances: metrics directory by instance.
 
-    pgbouncer: URL of the admin console. By instance: postgres URLs, memcached HOST:PORT, nginx URLs of the counters.
-    redis, store: URLs.
+    pgbouncer: URL of the admin console. By instance: postgres URLs, memcached HOST:PORT, nginx URLs of the counters and
+    access_logs. app_servers: name by HOST:PORT. redis, store: URLs.
     """
 
     port: int
@@ -41,6 +41,8 @@ class Configuration:
     postgres: dict[str, str]
     memcached: dict[str, str]
     nginx: dict[str, str]
+    access_logs: dict[str, str]
+    app_servers: dict[str, str]
     redis: str
     store: str
     cdn: CdnConfiguration

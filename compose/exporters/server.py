@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, gener
 
 from compose.cdn.requests import Cdn
 from compose.credentials import HOST
+from compose.exporters.access_log import AccessLog
 from compose.exporters.backend import Backend, Read
 from compose.exporters.configuration import Configuration, SupervisorConfiguration
 from compose.exporters.instances import Instance
@@ -36,7 +37,7 @@ def list_pages(configuration: Configuration) -> Mapping[str, Page]:
         "cdn": Cdn(configuration.cdn.status, Path(configuration.cdn.edge_log), Path(configuration.cdn.origin_log)),
         **{f"pg/{name}": Postgres(url) for name, url in configuration.postgres.items()},
         **{f"memcached/{name}": Memcached(address) for name, address in configuration.memcached.items()},
-        **{f"nginx/{name}": Nginx(url) for name, url in configuration.nginx.items()},
+        **{f"nginx/{name}": _nginx(name, configuration) for name in configuration.nginx},
     }
     pages: dict[str, Page] = {
         f"/{path}": _backend_page(path.partition("/")[0], read) for path, read in backends.items()
@@ -52,6 +53,13 @@ def _processes(configuration: SupervisorConfiguration) -> Processes:
     return Processes(
         Path(configuration.pid_file), lambda: {state.name: state.pid for state in supervisor.states().values()}
     )
+
+
+def _nginx(name: str, configuration: Configuration) -> Read:
+    """One nginx's counters, and once it has shown by them that it lives, what its log adds."""
+    counters = Nginx(configuration.nginx[name])
+    log = AccessLog(Path(configuration.access_logs[name]), configuration.app_servers)
+    return lambda: [*counters(), *log()]
 
 
 def _backend_page(name: str, read: Read) -> Page:

@@ -31,7 +31,8 @@ def list_monitoring(
             (programs["prometheus"], f"--config.file={prometheus}/prometheus.yml",
              f"--storage.tsdb.path={prometheus}/data", "--storage.tsdb.retention.time=4d",
              "--storage.tsdb.retention.size=1GB", f"--web.listen-address={HOST}:{ports['prometheus']}",
-             "--web.enable-lifecycle", "--log.level=warn"),
+             # For snapshots, which are kept with a run.
+             "--web.enable-lifecycle", "--web.enable-admin-api", "--log.level=warn"),
             user, _ONE_CORE, niceness=BACKGROUND,
         ),
         Part(

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dashboards import charts, lines, panels
+from dashboards import charts, drawing, panels
 from dashboards.lines import Line, line
 from dashboards.panels import Threshold
 from loadtests.histogram import decode
 from loadtests.record import Arrivals, BudgetResult, PanelData, Record, Requests, Verdict
 
-LINES = 6
 P99_RATE, MEDIAN_RATE = 100, 10
 """Arrivals a second: up to P99_RATE a second's p99 is its slowest; below MEDIAN_RATE its median says little."""
-ADDABLE = {"cpu-by-part", "memory-by-part"}
-"""Panels whose series add up, so that those not drawn can be shown as one sum."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +117,9 @@ def _panel(data: PanelData, seconds: float) -> Drawing:
         # A record of another version may have panels that this catalogue no longer has.
         panel = panels.Panel(data.panel, data.panel, "", data.query, "", "short")
     named = [line(_name(panel, series.labels), series.times, series.values) for series in data.series]
-    known = [each for each in named if each.values()]
-    shown = lines.largest(known, LINES, add_rest=data.panel in ADDABLE)
-    note = panel.question
-    if len(known) > LINES and data.panel not in ADDABLE:
-        note += f" The {LINES} highest of {len(known)} are drawn."
-    svg = charts.time_chart(
-        panel.title, shown, panel.unit, end=seconds, thresholds=panel.thresholds, log=panel.unit == "s"
-    )
-    return Drawing(panel.title, note, svg, data.query)
+    chosen, left_out = drawing.shown(panel, named)
+    note = f"{panel.question} {left_out}".strip()
+    return Drawing(panel.title, note, drawing.chart(panel, chosen, seconds), data.query)
 
 
 def _name(panel: panels.Panel, labels: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Charts: values land where they belong, gaps stay gaps, text is escaped."""
 
 import re
+from datetime import datetime
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
@@ -8,7 +9,7 @@ import pytest
 
 from dashboards import axes, charts
 from dashboards.lines import Line, largest, line, thin
-from dashboards.panels import Threshold
+from dashboards.panel import Threshold
 
 SVG = {"": "http://www.w3.org/2000/svg"}
 Points = list[tuple[float, float]]
@@ -175,6 +176,16 @@ def test_linear_ticks_are_round(highest: float, ticks: list[str]) -> None:
 )  # fmt: skip
 def test_time_ticks_are_round(end: float, labels: list[str]) -> None:
     assert [label for _, label in axes.seconds(end).ticks] == labels
+
+
+def test_times_of_day_are_round_and_where_they_belong() -> None:
+    began = datetime(2026, 11, 22, 14, 3, 20).astimezone().timestamp()
+    axis = axes.times_of_day(began, 900)
+    assert [label for _, label in axis.ticks] == ["14:05", "14:10", "14:15"]
+    assert [at for at, _ in axis.ticks] == pytest.approx([100, 400, 700])
+    assert [label for _, label in axes.times_of_day(began, 20).ticks] == [
+        "14:03:20", "14:03:25", "14:03:30", "14:03:35", "14:03:40",
+    ]  # fmt: skip
 
 
 def test_log_ticks_hold_the_values() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
-from dashboards.panels import PANELS, RUN_WINDOW, Panel
+from dashboards.panels import REPORTED, RUN_WINDOW, Panel
 from loadtests import histogram, schedule
 from loadtests.histogram import Histogram
 from loadtests.judge import judge
@@ -144,7 +144,7 @@ def _record(
             vitals=[_vitals(lag_ms)],
         ),
         scrapes=[ScrapeTarget("app", "app-1", seconds, 1.01, 0.0), ScrapeTarget("postgres", "postgres", seconds, 1, 0)],
-        panels=[_panel(chance, panel, seconds) for panel in PANELS],
+        panels=[_panel(chance, panel, seconds) for panel in REPORTED],
         ledger=[_entry("likes", arrivals["like"].load), _entry("photos", arrivals["upload"].load)],
         chains=[
             ChainEffects(name, [(each.seconds / 10, 900), (each.seconds, 1499), (None, 1500)])

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import re
 import signal
@@ -17,7 +18,9 @@ import pytest
 from compose import binaries, boot, local
 from compose.errors import StackError
 from compose.topology import Topology, named
-from dashboards.panels import BY_ID
+from dashboards import history, view
+from dashboards.panels import PANELS, REPORTED, RUN_WINDOW
+from dashboards.prometheus import Prometheus
 from loadtests import record
 from loadtests.record import Record
 from tests.compose.stacks import await_true, is_listening, list_processes
@@ -25,6 +28,8 @@ from tests.ports import base_ports
 
 ROOT = Path(__file__).parents[2]
 BRIEF = ROOT / "tests/loadtests/scenarios/brief.toml"
+NEVER_IN_A_BRIEF_RUN = {"cdn-hit-ratio"}
+"""Panels that have nothing to show of the brief scenario: nobody in it looks at a photo."""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
@@ -67,6 +72,7 @@ def test_a_bench_from_nothing_passes_and_leaves_nothing_behind(tmp_path: Path) -
     assert f"report: {out}/report.html" in done.stdout
     _check_record(record.load(out / "record.json"))
     _check_folder(out)
+    _check_dashboards(out)
     assert list_processes(state) == []
     assert [port for port in topology.ports.values() if is_listening(port)] == []
     assert sorted(path.name for path in state.iterdir()) == ["logs"]
@@ -84,7 +90,7 @@ def _check_record(saved: Record) -> None:
         assert entry.acknowledged > 0
         assert (entry.lost, entry.phantom, entry.residual) == (0, 0, 0)
     assert [panel.panel for panel in saved.panels if not _has_numbers(panel.panel, saved)] == []
-    assert {panel.panel for panel in saved.panels} == set(BY_ID)
+    assert {panel.panel for panel in saved.panels} == {panel.id for panel in REPORTED}
     assert {s.job for s in saved.scrapes} >= {"app", "worker", "nginx", "pgbouncer", "postgres", "redis", "memcached"}
     assert all(s.down_s == 0 for s in saved.scrapes)
     [likes] = next(panel for panel in saved.panels if panel.panel == "likes-per-second").series
@@ -94,6 +100,33 @@ def _check_record(saved: Record) -> None:
     assert set(saved.memory_mb) >= {"app-1", "app-2", "postgres-1", "swarm", "bench"}
 
 
+def _check_dashboards(out: Path) -> None:
+    """Every panel of every dashboard has data of the run, and clients and servers agree."""
+    run = history.read_run(out)
+    start, end = run.start.timestamp(), run.end.timestamp()
+    with history.opened(out) as url:
+        prometheus = Prometheus(url)
+        answers = {panel.id: prometheus.range(panel.promql(RUN_WINDOW), start, end) for panel in PANELS}
+        page = view.draw(view.Finished(prometheus, "test", start, end), "all", 0)
+    empty = {name for name, series in answers.items() if not any(_finite(each.values) for each in series)}
+    assert empty == NEVER_IN_A_BRIEF_RUN
+    assert page.count('class="empty"') == len(empty)
+    sides = {each.labels["side"]: _finite(each.values)[-1] for each in answers["run-likes"]}
+    # At the end, when the five seconds of the rates lie inside the window: 90 a second, and four deviations of chance.
+    assert sides["offered by clients"] == pytest.approx(90, abs=4 * (90 / 5) ** 0.5)
+    assert sides["stored by servers"] == pytest.approx(sides["completed for clients"], rel=0.35)
+    front = sum(_finite(each.values)[-1] for each in answers["upstream-rate"] if each.labels["upstream"] != "none")
+    application = sum(_finite(each.values)[-1] for each in answers["request-rate"])
+    assert front == pytest.approx(application, rel=0.3)
+    assert {each.labels["objective"] for each in answers["slo-latency"]} == {
+        "like", "signup", "upload-ask", "upload-confirm",
+    }  # fmt: skip
+
+
+def _finite(values: list[float]) -> list[float]:
+    return [value for value in values if math.isfinite(value)]
+
+
 def _has_numbers(panel: str, saved: Record) -> bool:
     [data] = [p for p in saved.panels if p.panel == panel]
     return any(value is not None for series in data.series for value in series.values)
@@ -101,7 +134,7 @@ def _has_numbers(panel: str, saved: Record) -> bool:
 
 def _check_folder(out: Path) -> None:
     assert {path.name for path in out.iterdir()} == {
-        "record.json", "scenario.json", "report.html", "summary.md", "junit.xml", "hdr", "logs",
+        "record.json", "scenario.json", "report.html", "summary.md", "junit.xml", "hdr", "logs", "prometheus.tar.gz",
     }  # fmt: skip
     page = (out / "report.html").read_text()
     assert "PASS" in page
