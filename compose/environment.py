@@ -31,6 +31,7 @@ def service_environment(topology: Topology, layout: Layout, credentials: Credent
         "LIKESTORM_DB_POOL_SIZE": str(topology.app_threads),
         "LIKESTORM_PROXY_HOPS": str(PROXY_HOPS),
         "LIKESTORM_LOADTEST_NETWORKS": "127.0.0.0/8",
+        "LIKESTORM_SERVER_TIMING": "1",
         # Cheap on purpose: a benchmark of sign-ups should not be one of Argon2.
         "LIKESTORM_PASSWORD_MEMORY_KIB": "8192",
         "LIKESTORM_PASSWORD_TIME_COST": "1",

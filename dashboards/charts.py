@@ -30,6 +30,8 @@ STYLE = """
 .chart .name{fill:var(--ink)}
 .chart .limit{fill:var(--limit);paint-order:stroke;stroke:var(--ground);stroke-width:4px;stroke-linejoin:round}
 .chart .mark{font-variant-numeric:tabular-nums}
+.chart .key{fill:var(--ground);font-weight:700}
+.chart .key.faint{fill:var(--ink)}
 """
 
 WIDTH = 520
@@ -140,7 +142,7 @@ def _chart(
     columns: tuple[Column, Column],
 ) -> str:
     if not lines:
-        return _svg(title, "no data", TOP + PLOT, [_text(WIDTH / 2, TOP + PLOT / 2, "no data", "middle")])
+        return svg(title, "no data", TOP + PLOT, [text(WIDTH / 2, TOP + PLOT / 2, "no data", "middle")])
     values = [value for drawn in lines for value in drawn.values()]
     fitting = scale(unit, max(values))
     upward = _upward(values, [threshold.value for threshold in thresholds], fitting, log)
@@ -152,7 +154,7 @@ def _chart(
     parts += _limits(thresholds, upward, fitting)
     parts += _legend(lines, fitting, columns)
     said = "; ".join(f"{drawn.name}: {_said(drawn, unit, columns)}" for drawn in lines)
-    return _svg(title, said, TOP + PLOT + FOOT + ROW * (len(lines) + 1), parts)
+    return svg(title, said, TOP + PLOT + FOOT + ROW * (len(lines) + 1), parts)
 
 
 def _upward(values: Sequence[float], limits: Sequence[float], fitting: Scale, log: bool) -> Axis:
@@ -166,16 +168,16 @@ def _upward(values: Sequence[float], limits: Sequence[float], fitting: Scale, lo
 
 
 def _grid(across: Axis, upward: Axis, fitting: Scale) -> list[str]:
-    parts = [_text(LEFT, TOP - 12, fitting.label, "start")] if fitting.label else []
+    parts = [text(LEFT, TOP - 12, fitting.label, "start")] if fitting.label else []
     for value, label in upward.ticks:
         y = _between((TOP + PLOT, TOP), upward.at(value))
         parts.append(f'<path d="M{LEFT} {y:.1f}H{RIGHT}" stroke="var(--grid)"/>')
-        parts.append(_text(LEFT - 8, y + 5, label, "end"))
+        parts.append(text(LEFT - 8, y + 5, label, "end"))
     for value, label in across.ticks:
         x = _between((LEFT, RIGHT), across.at(value))
         anchor = "end" if x > WIDTH - 5 * len(label) else "middle"
         parts.append(f'<path d="M{x:.1f} {TOP + PLOT}v5" stroke="var(--soft)"/>')
-        parts.append(_text(x, TOP + PLOT + 23, label, anchor))
+        parts.append(text(x, TOP + PLOT + 23, label, anchor))
     return parts
 
 
@@ -185,28 +187,27 @@ def _limits(thresholds: Sequence[Threshold], upward: Axis, fitting: Scale) -> li
     label_at = float("inf")
     for threshold in sorted(thresholds, key=lambda each: each.value):
         printed = threshold.value * fitting.factor
-        text = f"limit {exact(printed)} {fitting.label}".rstrip()
+        said = f"limit {exact(printed)} {fitting.label}".rstrip()
         if printed > upward.high * 1.0001:
-            return [*parts, _text(RIGHT, TOP - 12, f"{text}: above this chart", "end", "limit")]
+            return [*parts, text(RIGHT, TOP - 12, f"{said}: above this chart", "end", "limit")]
         y = _between((TOP + PLOT, TOP), upward.at(printed))
         parts.append(f'<path d="M{LEFT} {y:.1f}H{RIGHT}" stroke="var(--limit)" stroke-dasharray="4 3"/>')
         if label_at - y >= LABEL_GAP:
             label_at = y
-            parts.append(_text(RIGHT - 4, y - 5, text, "end", "limit"))
+            parts.append(text(RIGHT - 4, y - 5, said, "end", "limit"))
     return parts
 
 
 def _legend(lines: Sequence[Line], fitting: Scale, columns: tuple[Column, Column]) -> list[str]:
     y = TOP + PLOT + FOOT + 16
-    parts = [_text(50, y, fitting.label and f"in {fitting.label}", "start")]
-    parts += [_text(x, y, column.heading, "end") for x, column in zip(COLUMNS, columns, strict=True)]
+    parts = [text(50, y, fitting.label and f"in {fitting.label}", "start")]
+    parts += [text(x, y, column.heading, "end") for x, column in zip(COLUMNS, columns, strict=True)]
     for index, drawn in enumerate(lines):
         y += ROW
         parts.append(f'<path d="M8 {y - 5}h32" {_stroke(index, drawn)}/>')
-        name = drawn.name if len(drawn.name) <= NAME_CHARACTERS else drawn.name[: NAME_CHARACTERS - 1] + "…"
-        parts.append(_text(50, y, name, "start", "name"))
+        parts.append(text(50, y, legend_name(drawn.name), "start", "name"))
         for x, column in zip(COLUMNS, columns, strict=True):
-            parts.append(_text(x, y, number(column.of(drawn) * fitting.factor), "end", "mark"))
+            parts.append(text(x, y, number(column.of(drawn) * fitting.factor), "end", "mark"))
     return parts
 
 
@@ -248,12 +249,19 @@ def _stroke(index: int, drawn: Line) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str, css: str = "") -> str:
+def legend_name(name: str) -> str:
+    """A name as long as a legend has room for."""
+    return name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
+
+
+def text(x: float, y: float, said: str, anchor: str, css: str = "") -> str:
+    """One line of text at a point, which is its start, middle or end."""
     named = f' class="{css}"' if css else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{named}>{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{named}>{escape(said)}</text>'
 
 
-def _svg(title: str, description: str, height: float, parts: Sequence[str]) -> str:
+def svg(title: str, description: str, height: float, parts: Sequence[str]) -> str:
+    """A whole drawing, WIDTH wide, with what it says for those who do not see it."""
     return (
         f'<svg role="img" viewBox="0 0 {WIDTH} {height:g}"><title>{escape(title)}</title>'
         f"<desc>{escape(description)}</desc>{''.join(parts)}</svg>"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from loadtests import drift, histogram, intervals, server_values
+from loadtests import attribution, drift, histogram, intervals, server_values
 from loadtests.intervals import Interval
 from loadtests.record import Aborted, BudgetResult, BudgetStatus, Record, Requests, Side
 from loadtests.scenario import Budgets, ErrorBudget, PercentileBudget, PromqlBudget, RateBudget, SlopeBudget
@@ -22,15 +22,18 @@ def judge_budgets(
     chosen = [objectives[name] for name in budgets.objectives]
     percentiles = [PercentileBudget(percentile_name(o), o.name, o.percentile, o.seconds) for o in chosen]
     errors = [ErrorBudget(error_name(o), o.error_ratio, o.name) for o in chosen]
+    latencies = [*percentiles, *budgets.percentiles]
     results = [
         *(_rate(record, budget) for budget in budgets.rates),
-        *(_percentile(record, budget) for budget in [*percentiles, *budgets.percentiles]),
+        *(_percentile(record, budget) for budget in latencies),
         *(_errors(record, budget) for budget in [*errors, *budgets.errors]),
         *(_chain(record, chains[name]) for name in budgets.chains),
         *(_promql(record, budget) for budget in budgets.promql),
         *(_slope(record, budget) for budget in budgets.slopes),
     ]
-    return [_as_ended(result, record.aborted) for result in results]
+    requests = {budget.name: budget.request for budget in latencies}
+    ended = (_as_ended(result, record.aborted) for result in results)
+    return [attribution.explained(result, record, requests.get(result.name)) for result in ended]
 
 
 def _as_ended(result: BudgetResult, aborted: Aborted | None) -> BudgetResult:

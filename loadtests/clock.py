@@ -9,6 +9,7 @@ from locust.env import Environment
 
 from loadtests.recorder import Recorder
 from loadtests.schedule import Arrival
+from loadtests.timing import header_of
 
 
 class RequestClock:
@@ -47,7 +48,10 @@ class RequestClock:
             return
         now = time.perf_counter()
         response, service = now - self.due, meta["response_time"] / 1e3
-        self._recorder.request_ended(self.arrival, meta["name"], response, service, error=error, timed_out=timed_out)
+        self._recorder.request_ended(
+            self.arrival, meta["name"], response, service,
+            error=error, timed_out=timed_out, told=header_of(meta.get("response")),
+        )  # fmt: skip
         self._event.fire(  # type: ignore[no-untyped-call]
             **(meta | {"response_time": response * 1e3})
         )

@@ -13,7 +13,7 @@ from compose.scraping import ScrapeJob
 from dashboards import DashboardsError
 from dashboards.panels import REPORTED, RUN_WINDOW
 from dashboards.prometheus import STEP_S, Prometheus, Sampled
-from loadtests import environment, ledger, server_values
+from loadtests import environment, ledger, server_values, timing
 from loadtests.plan import Outcome
 from loadtests.record import (
     SCHEMA,
@@ -29,7 +29,11 @@ from loadtests.record import (
     Series,
 )
 from loadtests.scenario import PromqlBudget, Scenario, SlopeBudget
+from loadtests.timesplit import Pooler
 from service.catalog import CHAIN_DURATION
+
+POOLER_SECONDS = ("pgbouncer_stats_client_wait_seconds_total", "pgbouncer_stats_queries_duration_seconds_total")
+LATEST_S = 15
 
 POINTS = 900
 """Of a series, in a record: a long run is not to leave one that no report can draw."""
@@ -84,6 +88,8 @@ def window(
         promql=seen.promql,
         aborted=outcome.aborted,
         drifts=drifts(prometheus, scenario.budgets.slopes, start, end),
+        timing=timing.summarize(outcome.timing),
+        pooler=pooler(prometheus, start, end),
     )
 
 
@@ -127,6 +133,7 @@ def visited(
         promql=promql,
         aborted=outcome.aborted,
         drifts=drifts(prometheus, scenario.budgets.slopes, start, end) if prometheus else [],
+        timing=timing.summarize(outcome.timing),
     )
 
 
@@ -216,6 +223,20 @@ def chains(prometheus: Prometheus, start: float, end: float) -> list[ChainEffect
         buckets.setdefault(chain, []).append((None if bound == math.inf else bound, within))
     # Of a part that was not scraped in time at the end all effects are missing, those from before the start too.
     return [ChainEffects(chain, found) for chain, found in buckets.items() if all(within >= 0 for _, within in found)]
+
+
+def pooler(prometheus: Prometheus, start: float, end: float) -> Pooler | None:
+    """What PgBouncer says of the time between start and end (Unix time); None where it is not watched."""
+    wait, queries = (_increase(prometheus, counter, start, end) for counter in POOLER_SECONDS)
+    # PgBouncer's queries begin when it reads them, and so hold the wait.
+    return None if wait is None or queries is None else Pooler(wait, round(max(0.0, queries - wait), 6))
+
+
+def _increase(prometheus: Prometheus, counter: str, start: float, end: float) -> float | None:
+    # A scrape that was missed leaves a gap, but no doubt about what the counter was a moment before.
+    latest = f"sum(last_over_time({counter}[{LATEST_S}s]))"
+    before, after = (prometheus.range(latest, at, at) for at in (start, end))
+    return round(after[0].values[-1] - before[0].values[-1], 6) if before and after else None
 
 
 def scrapes(prometheus: Prometheus, expected: Iterable[ScrapeJob], start: float, end: float) -> list[ScrapeTarget]:

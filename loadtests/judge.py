@@ -62,6 +62,8 @@ def _describe(budget: BudgetResult) -> str:
     limit = say_limit(budget.limit, budget.unit)
     if budget.observed is None:
         return f"{budget.name} is {side} its limit of {limit}: {budget.reason}"
-    if budget.reason:
+    is_beyond = budget.observed < budget.limit if budget.side == "at least" else budget.observed > budget.limit
+    if not is_beyond:
         return f"{budget.name} is broken: {budget.reason}"
-    return f"{budget.name} was {quantity(budget.observed, budget.unit)}, {side} its limit of {limit}"
+    because = f": {budget.reason}" if budget.reason else ""
+    return f"{budget.name} was {quantity(budget.observed, budget.unit)}, {side} its limit of {limit}{because}"

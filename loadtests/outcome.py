@@ -37,6 +37,7 @@ def conclude(
         traffic=recorder.traffic(),
         unfinished=recorder.unfinished,
         aborted=ending.aborted,
+        timing=recorder.timing.export(),
     )
     recorder.write_logs(Path(plan.histograms), lambda run_time: starts_at + run_time)
     Path(plan.outcome).write_bytes(msgspec.json.encode(outcome))

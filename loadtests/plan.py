@@ -10,6 +10,7 @@ from msgspec import Struct
 from loadtests.ledger import Journal
 from loadtests.record import Aborted, Arrivals, Generator, Requests, Vitals
 from loadtests.scenario import Scenario
+from loadtests.timing import Kept
 
 END_SIGNAL = signal.SIGUSR1
 """Ends a swarm of one process early; it drains, and leaves its outcome."""
@@ -123,3 +124,4 @@ class Outcome(Struct, frozen=True):
     unfinished: int = 0
     """Arrivals that were under way or waiting at the end, those of the warm-up included."""
     aborted: Aborted | None = None
+    timing: dict[str, Kept] = {}

@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from loadtests.timesplit import Pooler, TimeSplit
+
 SCHEMA = 1
 
 Status = Literal["pass", "breach", "invalid", "inconclusive"]
@@ -405,6 +407,9 @@ class Record:
     capacity: Capacity | None = None
     """Of a search for the highest rate, whose record is that of the highest rate which holds."""
     aborted: Aborted | None = None
+    timing: dict[str, TimeSplit] = field(default_factory=dict)
+    """By request; without those whose answers had no Server-Timing header."""
+    pooler: Pooler | None = None
 
 
 def save(record: Record, path: Path) -> None:

@@ -17,6 +17,7 @@ from loadtests.plan import Rates, Traffic
 from loadtests.record import Arrivals, Load, Percentiles, Requests, Timeline
 from loadtests.schedule import Arrival
 from loadtests.tally import RequestTally, Second
+from loadtests.timing import Kept, Samples
 
 SHOWN_S = 5
 
@@ -32,6 +33,7 @@ class Recorder:
         self, steps: Mapping[str, list[str]], warm_up_s: float, duration_s: float, rules: Sequence[Rule] = ()
     ) -> None:
         self.tally = Tally(list(rules))
+        self.timing = Samples()
         self._steps = steps
         self._start, self._end = warm_up_s, warm_up_s + duration_s
         self._requests: defaultdict[str, RequestTally] = defaultdict(RequestTally)
@@ -60,9 +62,20 @@ class Recorder:
         self._second(arrival).offered += 1
 
     def request_ended(
-        self, arrival: Arrival, name: str, response: float, service: float, *, error: str | None, timed_out: bool
+        self,
+        arrival: Arrival,
+        name: str,
+        response: float,
+        service: float,
+        *,
+        error: str | None,
+        timed_out: bool,
+        told: str | None = None,
     ) -> None:
-        """A request got its answer, or failed, `response` seconds after it was due and `service` after it was sent."""
+        """A request got its answer, or failed, `response` seconds after it was due and `service` after it was sent.
+
+        told: the answer's Server-Timing header.
+        """
         if not self._measured(arrival):
             return
         tally = self._requests[name]
@@ -73,6 +86,8 @@ class Recorder:
         self.tally.count(name, response, failed=error is not None, censored=timed_out)
         if error is None:
             tally.response.record(response)
+            if told is not None:
+                self.timing.note(name, response, service, told)
             return
         tally.failed.record(response)
         tally.errors[error] += 1
@@ -145,6 +160,7 @@ class Recorder:
             "asked": {name: dict(counts) for name, counts in self._asked.items()},
             "unplaced": dict(self._unplaced),
             "lag": self._lag.encode(),
+            "timing": {name: (kept.seen, kept.columns) for name, kept in self.timing.export().items()},
             "sent": (dict(self._answered), dict(self._failed), self.unfinished),
         }
 
@@ -159,6 +175,7 @@ class Recorder:
             self._asked[name].update(asked)
         self._unplaced.update(dumped["unplaced"])
         self._lag.add(decode(dumped["lag"]))
+        self.timing.add({name: Kept(seen, columns) for name, (seen, columns) in dumped["timing"].items()})
         answered, failed, unfinished = dumped["sent"]
         self._answered.update(answered)
         self._failed.update(failed)

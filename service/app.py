@@ -22,6 +22,7 @@ from service.telemetry import errors as tracking
 from service.telemetry import logs
 from service.telemetry.http import time_requests
 from service.telemetry.metrics import Metrics
+from service.telemetry.server_timing import tell_timing
 
 LARGEST_BODY = 64 * 1024
 
@@ -48,6 +49,8 @@ def create_app(config: Config, metrics: Metrics) -> Flask:
     _add_routes(app, config, stores)
     errors.register(app)
     time_requests(app, metrics)
+    if config.server_timing:
+        tell_timing(app)
     return app
 
 

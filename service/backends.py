@@ -23,6 +23,7 @@ from service.stores.sessions import Sessions
 from service.stores.shards import Shards
 from service.telemetry.jobs import EnqueueTimer
 from service.telemetry.metrics import Metrics
+from service.telemetry.server_timing import note_pool_wait
 from service.telemetry.stores import Observer, counting, lookups, measured
 
 Store = TypeVar("Store")
@@ -67,7 +68,12 @@ def connect(config: Config, metrics: Metrics) -> Backends:
     """Stores that connect when they are first used; to be called after the last fork."""
     timeout = config.backend_timeout_s
     wait = metrics.histogram(catalog.DB_POOL_WAIT)
-    shards = Shards(config.shards, config.db_pool_size, timeout, wait.observe)
+
+    def note_wait(seconds: float) -> None:
+        wait.observe(seconds)
+        note_pool_wait(seconds)
+
+    shards = Shards(config.shards, config.db_pool_size, timeout, note_wait)
     client = connect_redis(config.redis_url, timeout)
     sessions = Sessions(client, config.session_ttl_s)
     cache = PhotoCache(config.memcached, timeout)

@@ -35,7 +35,7 @@ class Config:
     `s3_public_endpoint` where clients put objects, `cdn_url` where they get them, `backend_timeout_s` the deadline of
     every single operation on a backing store. `proxy_hops` says how many proxies append to X-Forwarded-For;
     `loadtest_networks` know no rate limits. Without `push` nothing can be pushed, without `sentry_dsn` no error is
-    tracked.
+    tracked. `server_timing` tells every client which tier took how long, which is for load tests, not for strangers.
     """
 
     shards: Path
@@ -63,6 +63,7 @@ class Config:
     proxy_hops: int
     loadtest_networks: tuple[Network, ...]
     share_networks: Mapping[str, str]
+    server_timing: bool
     push: PushConfig | None
     sentry_dsn: str | None = field(repr=False)
     release: str
@@ -102,6 +103,7 @@ class Config:
             proxy_hops=reader.count("PROXY_HOPS", 1, least=0),
             loadtest_networks=reader.networks("LOADTEST_NETWORKS"),
             share_networks=reader.addresses_by_name("SHARE_NETWORKS"),
+            server_timing=reader.switch("SERVER_TIMING"),
             push=_read_push(reader),
             sentry_dsn=reader.optional("SENTRY_DSN"),
             release=reader.text("RELEASE", "unknown"),
@@ -142,6 +144,12 @@ class _Reader:
         if not (text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) < 2**31):
             raise ConfigError(f"LIKESTORM_{name} must be a whole number from {least}, not {text!r}")
         return int(text)
+
+    def switch(self, name: str) -> bool:
+        text = self.text(name, "0")
+        if text not in ("0", "1"):
+            raise ConfigError(f"LIKESTORM_{name} must be 0 or 1, not {text!r}")
+        return text == "1"
 
     def seconds(self, name: str, default: float) -> float:
         text = self.text(name, str(default))

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from dashboards import charts
 from dashboards.quantities import limit, quantity
 from loadtests.record import Record, Verdict
-from loadtests.report import drawings, search, tables, wording
+from loadtests.report import drawings, search, tables, timing, wording
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -43,6 +43,7 @@ def render(record: Record, verdict: Verdict) -> str:
         latency=drawings.draw_latency(record, verdict),
         percentiles=drawings.draw_percentiles(record),
         rates=drawings.draw_rates(record),
+        timing=timing.draw_timing(record),
         tiers=drawings.draw_panels(record),
         search=record.capacity and search.tell(record.capacity),
         lag=wording.say_percentiles(record.generator.dispatch_lag_ms, record.load.offered, None, censored=False),

@@ -6,7 +6,9 @@ from typing import Any, TypeVar, cast
 
 from service import catalog
 from service.catalog import Metric
+from service.telemetry import server_timing
 from service.telemetry.metrics import Metrics
+from service.telemetry.server_timing import SPENT
 
 Store = TypeVar("Store")
 Observer = Callable[[Any], None]
@@ -65,8 +67,10 @@ def _timed(
 ) -> Callable[..., Any]:
     observe_duration = metrics.histogram(catalog.STORE_DURATION, store, operation).observe
     count_error = metrics.counter(catalog.STORE_ERRORS, store, operation).inc
+    tier = server_timing.place(store)
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        outer = SPENT.enter()
         started = perf_counter()
         try:
             result = method(*args, **kwargs)
@@ -76,7 +80,9 @@ def _timed(
                 observer(error)
             raise
         finally:
-            observe_duration(perf_counter() - started)
+            took = perf_counter() - started
+            observe_duration(took)
+            SPENT.leave(tier, took, outer)
         if observer:
             observer(result)
         return result

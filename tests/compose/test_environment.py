@@ -23,6 +23,7 @@ def test_the_service_understands_what_it_is_told() -> None:
     assert config.push is not None
     assert config.push.url == "https://127.0.0.1:8417"
     assert config.sentry_dsn is None
+    assert config.server_timing
 
 
 def test_errors_are_sent_where_there_is_a_tracker() -> None:

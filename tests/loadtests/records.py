@@ -29,6 +29,7 @@ from loadtests.record import (
     Vitals,
 )
 from loadtests.scenario import Scenario, load
+from loadtests.timesplit import Composition, Pooler, TimeSplit
 from service import objectives
 
 SECONDS = 60
@@ -70,13 +71,13 @@ LABELS["error-ratio"] = LABELS["latency-p99"]
 @cache
 def passing() -> Record:
     """All budgets met."""
-    return _judged(_record())
+    return judged(_record())
 
 
 @cache
 def breach() -> Record:
     """Twelve seconds in which likes are slow, some time out, and one is dropped."""
-    return _judged(_record(slowdown=lambda second: 14.0 if 24 <= second < 36 else 1.0, timeouts=9, dropped=31))
+    return judged(_record(slowdown=lambda second: 14.0 if 24 <= second < 36 else 1.0, timeouts=9, dropped=31))
 
 
 @cache
@@ -87,13 +88,13 @@ def invalid() -> Record:
     lost = replace(
         entry, stored=entry.stored - 2, lost=2, residual=2, examples={"lost": ["1041:77", "1188:902"]}
     )  # fmt: skip
-    return _judged(replace(record, ledger=[lost, *record.ledger[1:]]))
+    return judged(replace(record, ledger=[lost, *record.ledger[1:]]))
 
 
 @cache
 def inconclusive() -> Record:
     """A run of three seconds: too few samples for any p99."""
-    return _judged(_record(seconds=3))
+    return judged(_record(seconds=3))
 
 
 @cache
@@ -101,7 +102,8 @@ def _scenario() -> Scenario:
     return load("likes")
 
 
-def _judged(record: Record) -> Record:
+def judged(record: Record) -> Record:
+    """The record with the verdict on it."""
     scenario = _scenario().scaled(duration_s=record.scenario.duration_s)
     return replace(record, verdict=judge(record, scenario, objectives.load(), objectives.load_chains()))
 
@@ -151,6 +153,8 @@ def _record(
             for name, each in objectives.load_chains().items()
         ],
         hops=_hops(requests),
+        timing={"like": _like_split(slowdown(24)), "upload-confirm": _confirm_split()},
+        pooler=Pooler(0.8, 21.5),
         memory_mb={part: 18 + 400 * cores * chance.uniform(0.6, 1.4) for part, cores in PARTS.items()},
     )  # fmt: skip
 
@@ -178,6 +182,36 @@ def _offered(seconds: int) -> dict[str, list[int]]:
         if arrival.due >= scenario.warm_up_s:
             counts[arrival.name][int(arrival.due - scenario.warm_up_s)] += 1
     return counts
+
+
+def _like_split(slower: float) -> TimeSplit:
+    """Of likes that PostgreSQL makes slow."""
+    median = {
+        "client-queue": 0.01, "network": 0.61, "nginx": 0.47, "wait": 0.52, "app": 1.05, "pool": 0.02, "db": 0.92,
+        "cache": 0.2, "redis": 0.4, "queue": 0.0,
+    }  # fmt: skip
+    slowest = {tier: 3 * ms for tier, ms in median.items()} | {"db": 4.1 * slower}
+    return TimeSplit(
+        5391, 5391,
+        Composition(540, sum(median.values()), median), Composition(54, sum(slowest.values()), slowest),
+        Composition(70, sum(slowest.values()), slowest),
+    )  # fmt: skip
+
+
+def _confirm_split() -> TimeSplit:
+    median = {
+        "network": 0.7,
+        "nginx": 0.5,
+        "wait": 0.5,
+        "app": 2.1,
+        "db": 1.4,
+        "redis": 0.9,
+        "queue": 1.3,
+        "store": 2.2,
+    }
+    slowest = {tier: 2.5 * ms for tier, ms in median.items()} | {"store": 21.0}
+    slow = Composition(16, sum(slowest.values()), slowest)
+    return TimeSplit(1502, 1502, Composition(151, 9.6, median), slow, slow)
 
 
 def _arrivals(

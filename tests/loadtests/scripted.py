@@ -41,6 +41,9 @@ class _Handler(BaseHTTPRequestHandler):
             server.released.wait(SLOW_S)
         self.send_response(500 if self.path == "/500" else 200)
         self.send_header("Content-Length", "2")
+        if self.path == "/told":
+            self.send_header("Server-Timing", 'sql;desc="a, b";dur=0.1')
+            self.send_header("Server-Timing", "render;dur=0.2")
         self.end_headers()
         self.wfile.write(b"ok")
 

@@ -9,6 +9,7 @@ from dashboards.prometheus import Prometheus, Sampled
 from loadtests import collect
 from loadtests.record import ChainEffects
 from loadtests.scenario import PromqlBudget
+from loadtests.timesplit import Pooler
 
 
 @dataclass(frozen=True)
@@ -107,3 +108,23 @@ def test_without_prometheus_every_target_has_a_gap_and_no_value_is_there() -> No
     [value] = seen.promql
     assert (value.values, value.budget) == ([], "load")
     assert "no answer from Prometheus" in value.problem
+
+
+@dataclass(frozen=True)
+class Counting(Prometheus):
+    """Counters that stand at so much from 100 s on, and at half of it before."""
+
+    totals: dict[str, float] = field(default_factory=dict)
+
+    def range(self, promql: str, start: float, end: float, step: float = 1.0) -> list[Sampled]:
+        return [
+            Sampled({}, [(start, total if start > 100 else total / 2)])
+            for name, total in self.totals.items()
+            if f"({name}[" in promql
+        ]
+
+
+def test_the_pooler_s_time_is_that_of_the_window() -> None:
+    wait, query = collect.POOLER_SECONDS
+    assert collect.pooler(Counting("", {wait: 8.0, query: 10.0}), 100.0, 160.0) == Pooler(4.0, 1.0)
+    assert collect.pooler(Counting("", {wait: 8.0}), 100.0, 160.0) is None

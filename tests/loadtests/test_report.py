@@ -13,6 +13,7 @@ from loadtests import record as records_format
 from loadtests import report
 from loadtests.record import ErrorGroup, PanelData, Record
 from loadtests.report import ReportError, wording
+from loadtests.timesplit import Composition, TimeSplit
 from tests.loadtests import records
 
 MAKERS = [records.passing, records.breach, records.invalid, records.inconclusive]
@@ -230,3 +231,25 @@ def test_errors_that_the_service_reported_are_listed(tmp_path: Path) -> None:
 def test_a_run_without_an_error_tracker_says_nothing_of_errors(tmp_path: Path) -> None:
     html, _, _ = _write(records.passing(), tmp_path)
     assert "Errors that the service reported" not in Page(html).text
+
+
+def test_where_the_time_went_is_shown_for_targets_that_tell(tmp_path: Path) -> None:
+    record = records.passing()
+    html, _, _ = _write(record, tmp_path)
+    page = Page(html)
+    assert "Where the time went" in page.text
+    assert "like: where the time went" in page.text
+    assert "Of 5,391 answers: 540 around the median, 54 in the slowest 1 %." in page.text
+    assert "waited in PgBouncer for 800 ms" in page.text
+    html, _, _ = _write(replace(record, timing={}), tmp_path)
+    assert "here the time went" not in html
+    html, _, _ = _write(replace(record, pooler=None), tmp_path)
+    assert "PgBouncer for" not in Page(html).text
+
+
+def test_a_target_s_own_tiers_are_shown_and_escaped(tmp_path: Path) -> None:
+    slow = Composition(1, 9.0, {"app": 2.0, EVIL: 7.0})
+    split = TimeSplit(9, 9, Composition(1, 2.0, {"app": 2.0}), slow, slow)
+    html, _, _ = _write(replace(records.passing(), timing={"like": split}), tmp_path)
+    assert "<script" not in html
+    assert "alert(1)" in html

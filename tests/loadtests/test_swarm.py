@@ -8,7 +8,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from loadtests import histogram, swarm
+from loadtests import histogram, swarm, timing
 from loadtests.plan import Outcome, Plan, Progress
 from loadtests.scenario import Budgets, Data, ErrorBudget, Scenario
 from loadtests.swarm import Crew
@@ -157,6 +157,16 @@ def test_a_starved_generator_shows_in_its_dispatch_lag(tmp_path: Path) -> None:
     assert lag is not None
     assert lag > 100
     assert max(outcome.generator.cpu_percent) > 85
+
+
+def test_what_a_target_tells_of_its_time_is_kept_with_the_samples(tmp_path: Path) -> None:
+    with scripted.server() as url:
+        outcome, _ = _drive(_scenario({"inquire": _steady(20, "told", "untold")}, duration_s=1.0), url, tmp_path)
+    assert outcome.timing.keys() == {"told"}
+    split = timing.summarize(outcome.timing)["told"]
+    assert split.seen == split.kept == 20
+    assert (split.median.tiers_ms["sql"], split.slowest.tiers_ms["render"]) == (0.1, 0.2)
+    assert sum(split.median.tiers_ms.values()) == pytest.approx(split.median.total_ms, abs=0.01)
 
 
 def test_a_swarm_that_cannot_start_says_why(tmp_path: Path) -> None:

@@ -28,6 +28,10 @@ class Visitor(OpenModelUser):
     def hang(self) -> None:
         self.client.get("/hang", name="hang")
 
+    def inquire(self) -> None:
+        self.client.get("/told", name="told")
+        self.client.get("/", name="untold")
+
     def walk(self) -> None:
         self.client.get("/", name="first")
         self.client.get("/slow", name="second")

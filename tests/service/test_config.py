@@ -22,6 +22,7 @@ def test_defaults_fill_what_is_not_set() -> None:
     assert config.s3_public_endpoint == config.s3_endpoint == "http://store:9000"
     assert config.cdn_url == "http://store:9000/likestorm"
     assert (config.push, config.sentry_dsn, config.share_networks, config.loadtest_networks) == (None, None, {}, ())
+    assert not config.server_timing
     assert (config.s3_bucket, config.s3_region, config.db_pool_size) == ("likestorm", "us-east-1", 8)
     assert (config.session_ttl_s, config.upload_ttl_s, config.backend_timeout_s) == (86_400, 600, 2.0)
     assert (config.upload_max_bytes, config.password_memory_kib, config.password_time_cost) == (10_000_000, 19_456, 2)
@@ -37,6 +38,7 @@ def test_defaults_fill_what_is_not_set() -> None:
         ("LIKESTORM_SHARE_NETWORKS", "al pha=http://x"),
         ("LIKESTORM_LOADTEST_NETWORKS", "127.0.0.1/8"),
         ("LIKESTORM_LOADTEST_NETWORKS", "everywhere"),
+        ("LIKESTORM_SERVER_TIMING", "yes"),
         ("LIKESTORM_MEMCACHED", "host"),
         ("LIKESTORM_MEMCACHED", "host:port"),
         ("LIKESTORM_MEMCACHED", "one:1,"),
@@ -61,6 +63,7 @@ def test_what_is_set_is_read() -> None:
             "LIKESTORM_SHARE_NETWORKS": "alpha=http://one:1/a/, beta=https://two",
             "LIKESTORM_LOADTEST_NETWORKS": "10.0.0.0/8,::1/128",
             "LIKESTORM_PROXY_HOPS": "0",
+            "LIKESTORM_SERVER_TIMING": "1",
             "LIKESTORM_PUSH_URL": "https://push:2197/",
             "LIKESTORM_PUSH_KEY": "/keys/push.pem",
             "LIKESTORM_PUSH_KEY_ID": "ABC",
@@ -72,6 +75,7 @@ def test_what_is_set_is_read() -> None:
     assert config.share_networks == {"alpha": "http://one:1/a", "beta": "https://two"}
     assert config.loadtest_networks == (ip_network("10.0.0.0/8"), ip_network("::1/128"))
     assert config.proxy_hops == 0
+    assert config.server_timing
     assert config.push == PushConfig("https://push:2197", None, Path("/keys/push.pem"), "ABC", "DEF", "com.example.app")
 
 

@@ -54,6 +54,21 @@ def test_the_client_s_address_cannot_be_forged(web: Front) -> None:
     assert "6.6.6.6" not in str(headers)
 
 
+def test_nginx_s_time_is_told_where_the_app_tells_its_own(web: Front) -> None:
+    header = fetch(f"{web.url}/timed").headers["Server-Timing"]
+    app, _, nginx = header.partition(", nginx;dur=")
+    assert app == "app;dur=1.000"
+    assert 0 < float(nginx) < 1000
+    assert "Server-Timing" not in fetch(f"{web.url}/echo").headers
+
+
+def test_the_app_is_told_when_nginx_turned_to_the_request(web: Front) -> None:
+    before = time.time()
+    stamp = told(web, **{"X-Request-Start": "t=1"})["headers"]["HTTP_X_REQUEST_START"]
+    assert stamp.startswith("t=")
+    assert before - 0.01 < float(stamp[2:]) <= time.time()
+
+
 def test_connections_are_kept_on_both_sides(web: Front) -> None:
     def count(what: str) -> float:
         urls = (

@@ -15,7 +15,7 @@ Answer = tuple[str, bytes]
 def answer(environ: dict[str, Any]) -> Answer:
     """GET and POST /echo, POST /written (a line each into the file WRITTEN names), GET /slow?s=SECONDS, probes.
 
-    POST /crash writes its line and dies before it answers.
+    GET /timed says that it took a millisecond. POST /crash writes its line and dies before it answers.
     """
     path = environ["PATH_INFO"]
     body = environ["wsgi.input"].read()
@@ -30,6 +30,8 @@ def answer(environ: dict[str, Any]) -> Answer:
     if path == "/slow":
         time.sleep(float(parse_qs(environ["QUERY_STRING"])["s"][0]))
         return "200 OK", b"{}"
+    if path == "/timed":
+        return "200 OK", b"{}"
     if path == "/echo":
         headers = {name: value for name, value in environ.items() if name.startswith("HTTP_")}
         told = {"instance": os.environ["LIKESTORM_INSTANCE"], "headers": headers, "length": len(body)}
@@ -39,5 +41,6 @@ def answer(environ: dict[str, Any]) -> Answer:
 
 def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
     status, body = answer(environ)
-    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    timing = [("Server-Timing", "app;dur=1.000")] if environ["PATH_INFO"] == "/timed" else []
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *timing])
     return [body]
