@@ -14,7 +14,7 @@ SHORTEST_S = 16
 """Of a shorter window, too few seconds lie in the first fifth to be told from chance."""
 LOWEST_RATE = 10
 """Arrivals a second; the median of a second with fewer says little."""
-CHANCE = 0.001
+CHANCE = 0.01
 LEAST_MS = 1.0
 
 

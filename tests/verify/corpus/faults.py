@@ -78,7 +78,7 @@ def _kill_worker(bench: Bench) -> None:
 
 def _stop_prometheus(bench: Bench) -> None:
     os.kill(bench.prometheus_pid, signal.SIGSTOP)
-    time.sleep(4.0)
+    time.sleep(5.2)
     os.kill(bench.prometheus_pid, signal.SIGCONT)
 
 
@@ -100,7 +100,7 @@ BAD = (
     ),
     Case(
         "generator held back by its cgroup", "generator throttled", LAGS,
-        realtime=False, on_start=_may_throttle, meddle=_throttle, duration_s=6.0,
+        realtime=False, on_start=_may_throttle, meddle=_throttle,
     ),
     Case("event loop blocked", "event-loop lag p99", ("dispatch lag p99",), users="visitors:Blocking"),
     Case("collector runs again and again", "garbage collection", LAGS, users="visitors:Hoarding"),
@@ -120,12 +120,12 @@ BAD = (
     Case("front swallows writes", "requests counted alike", ("ledger",), behaviour=Behaviour(swallow_every=50)),
     Case("front answers from a cache", "requests counted alike", behaviour=Behaviour(cache=True)),
     Case("somebody else drives the target", "requests counted alike", meddle=_drive_as_well),
-    Case("scraping stopped for four seconds", "scraping", meddle=_stop_prometheus, duration_s=6.0),
+    Case("scraping stopped for five seconds", "scraping", meddle=_stop_prometheus, duration_s=8.0),
     Case(
         "exporter fails from mid-run on", "scraping", ("requests counted alike",),
-        behaviour=Behaviour(mute_after_s=1.5), duration_s=6.0,
+        behaviour=Behaviour(mute_after_s=1.5), duration_s=8.0,
     ),
-    Case("Prometheus killed", "scraping", meddle=_kill_prometheus),
+    Case("Prometheus killed", "scraping", meddle=_kill_prometheus, duration_s=6.0),
     Case(
         "warm-up not over", "warm-up over", behaviour=Behaviour(slow_s=0.15, slow_until_s=6.0),
         rate=30.0, looks=0, duration_s=18.0,
