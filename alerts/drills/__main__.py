@@ -27,7 +27,9 @@ def main(arguments: list[str]) -> int:
         faults = _chosen(options.faults)
         out = options.out or CLONE / "runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-drills"
         topology = named("small", options.base_port)
-        result = drill.run(drill.Options(faults, options.calm, out.resolve(), topology, options.state.resolve()), _say)
+        result = drill.run(
+            drill.Options(faults, drill.WARM_UP_S, options.calm, out.resolve(), topology, options.state.resolve()), _say
+        )
     except UsageError as error:
         print(f"drills: {error}", file=sys.stderr)
         return 2

@@ -16,7 +16,7 @@ import psycopg
 import requests
 from psycopg import sql
 from pymemcache.client.base import Client
-from redis import Redis
+from redis import Redis, RedisError
 
 from alerts.drills import DrillError
 from alerts.drills.load import BACKGROUND, Load
@@ -24,9 +24,15 @@ from alerts.drills.proxy import hang_up
 from alerts.drills.stage import Stage, await_true
 from compose import shard_map
 from compose.credentials import HOST
+from compose.errors import StackError
+from loadtests.swarm import SwarmError
 
 _STOP_S, _START_S = 30.0, 60.0
+PAUSE_S = 15.0
 LOCKED = ("likes", "photos", "users")
+
+FAILURES = (DrillError, OSError, psycopg.Error, RedisError, StackError, subprocess.SubprocessError, SwarmError)
+"""What a fault may end with when it cannot be done or ended; requests' errors are OSErrors."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,16 @@ def _pids(scene: Scene, part: str) -> list[int]:
 def stopped(scene: Scene, *parts: str) -> Iterator[None]:
     """These parts are told to end, and stay away."""
     supervisor = scene.stage.target.supervisor
-    supervisor.stop(parts)
+
+    def are_away() -> bool:
+        states = supervisor.states()
+        left = [part for part in parts if states[part].state not in ("STOPPED", "FATAL")]
+        # What has just died is about to be started anew, and can be stopped only then.
+        supervisor.stop(part for part in left if states[part].state != "STOPPING")
+        return not left
+
     try:
-        if not await_true(lambda: not any(supervisor.states()[part].pid for part in parts), _STOP_S):
+        if not await_true(are_away, _STOP_S):
             raise DrillError(f"{', '.join(parts)} do not stop")
         yield
     finally:
@@ -164,13 +177,13 @@ def locked_at_times(scene: Scene, held_s: float, every_s: float) -> Iterator[Non
 
 @contextmanager
 def redis_paused(scene: Scene) -> Iterator[None]:
-    """Redis keeps every client waiting."""
-    with Redis.from_url(scene.stage.target.environment["LIKESTORM_REDIS_URL"]) as client:
-        client.execute_command("CLIENT", "PAUSE", 600_000, "ALL")
+    """Redis keeps every client waiting, for a time that is set beforehand: it would not hear of a change of mind."""
+    with Redis.from_url(scene.stage.target.environment["LIKESTORM_REDIS_URL"], socket_timeout=2 * PAUSE_S) as client:
+        client.execute_command("CLIENT", "PAUSE", int(1000 * PAUSE_S), "ALL")
         try:
             yield
         finally:
-            client.execute_command("CLIENT", "UNPAUSE")
+            client.ping()
 
 
 @contextmanager

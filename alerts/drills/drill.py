@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alerts.drills import DrillError, matrix, stage, webhook
-from alerts.drills.acts import Scene
+from alerts.drills.acts import FAILURES, Scene
 from alerts.drills.faults import FAULTS, Fault
 from alerts.drills.load import BACKGROUND, Load
 from alerts.drills.matrix import SLOW, Result, Row
@@ -21,17 +21,21 @@ HEALTH_S = 60.0
 PAST_S = 300.0
 # A stack that has just begun is slow, and the windows hold nothing else yet.
 WARM_UP_S = 30.0
-# Messages that are on their way when Prometheus says that all is over: Alertmanager's group interval in fast motion.
-LAST_MESSAGES_S = 6.0
+# Messages come late by Alertmanager's group interval, in fast motion.
+LAST_MESSAGES_S = 10.0
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """faults: to be done, in this order. calm_s: of which nothing is done first. out: folder for what is found."""
+    """faults: to be done, in this order. out: folder for what is found.
+
+    warm_up_s, then calm_s: for how long nothing is done first; in the calm no alert may fire.
+    """
 
     faults: tuple[Fault, ...]
+    warm_up_s: float
     calm_s: float
     out: Path
     topology: Topology
@@ -71,7 +75,7 @@ def _skipped(done: Sequence[Fault]) -> dict[str, str]:
 def _calm(options: Options, on: Stage, receiver: Receiver, say: Say) -> tuple[str, ...]:
     """The alerts that fire although nothing is done; first it must be warm, and have a past where a fault needs one."""
     say("warming up")
-    time.sleep(WARM_UP_S)
+    time.sleep(options.warm_up_s)
     if not await_true(lambda: not on.firing() - SLOW, SETTLE_S):
         raise DrillError(f"before anything is done there are alerts: {', '.join(sorted(on.firing() - SLOW))}")
     if any(fault.needs_past for fault in options.faults):
@@ -89,15 +93,19 @@ def _calm(options: Options, on: Stage, receiver: Receiver, say: Say) -> tuple[st
 def _do(fault: Fault, scene: Scene, receiver: Receiver, say: Say) -> Row:
     """One fault, from its begin until all is calm again."""
     say(f"{fault.name}: {fault.what}")
-    began = time.time()
-    with fault.act(scene):
-        # A fault that takes a while to be done counts from its begin: that is when somebody would want to know.
-        await_true(lambda: set(fault.alerts) <= _told(receiver, began), fault.patience_s)
-        ended = time.time()
+    began = ended = time.time()
+    ailments = []
+    try:
+        with fault.act(scene):
+            # A fault that takes a while to be done counts from its begin: that is when somebody would want to know.
+            await_true(lambda: set(fault.alerts) <= _told(receiver, began), fault.patience_s)
+            ended = time.time()
+    except FAILURES as error:
+        ailments.append(f"the fault could not be done, or not ended: {error}")
     is_calm = await_true(lambda: not scene.stage.firing() - SLOW, SETTLE_S)
     await_true(lambda: not scene.stage.ailments(), HEALTH_S)
-    ailments = scene.stage.ailments() + ([] if is_calm else ["alerts still fire"])
-    time.sleep(LAST_MESSAGES_S)
+    ailments += scene.stage.ailments() + ([] if is_calm else ["alerts still fire"])
+    await_true(lambda: not matrix.open_alerts(receiver.since(began)) - SLOW, LAST_MESSAGES_S)
     row = matrix.judge(fault.name, fault.alerts, fault.symptoms, receiver.since(began), began, ended, ailments)
     for cell in row.cells:
         say(f"  {cell.alert}: fired after {cell.fired_s} s, resolved after {cell.resolved_s} s")

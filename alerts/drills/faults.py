@@ -13,6 +13,8 @@ _TRAFFIC = frozenset({"PhotoRateOutOfRange", "LikeRateOutOfRange", "SignupRateOu
 _REQUESTS = _BURNS | _TRAFFIC | {"ErrorsFlooding"}
 """What a fault that requests meet may show in, before its own alert silences it."""
 _WORK = frozenset({"QueueStalled", "JobsFailing", "PushFailing"}) | {n for n in _BURNS if n.startswith("Chain")}
+_ONE_EXPORTER = frozenset({"ExporterUnreachable"})
+"""One exporter asks all PostgreSQL servers in turn, and may be late for a scrape when one is away."""
 
 Act = Callable[[Scene], AbstractContextManager[None]]
 
@@ -70,9 +72,10 @@ FAULTS: tuple[Fault, ...] = (
           _REQUESTS | _WORK | {"DatabasePoolSaturated"}),
     Fault("pgbouncer-paused", "PAUSE to PgBouncer", ("DatabasePoolSaturated",), acts.paused, _REQUESTS | _WORK),
     Fault("primary-stopped", "one PostgreSQL primary is stopped", ("PostgresPrimaryUnreachable",),
-          _stopped("postgres-1"), _REQUESTS | _WORK | {"DatabasePoolSaturated", "ReplicationLagging"}),
+          _stopped("postgres-1"),
+          _REQUESTS | _WORK | _ONE_EXPORTER | {"DatabasePoolSaturated", "ReplicationLagging"}),
     Fault("replica-stopped", "one PostgreSQL replica is stopped", ("PostgresReplicaUnreachable",),
-          _stopped("postgres-1-replica"), _REQUESTS),
+          _stopped("postgres-1-replica"), _REQUESTS | _ONE_EXPORTER),
     Fault("replica-frozen", "SIGSTOP to the process that replays on one replica", ("ReplicationLagging",),
           acts.replay_frozen, patience_s=120),
     Fault("table-locked", "LOCK TABLE on one primary's likes, photos and users",
@@ -107,5 +110,5 @@ FAULTS: tuple[Fault, ...] = (
           _REQUESTS | _WORK, only_if_named=True),
 )  # fmt: skip
 BY_NAME: Mapping[str, Fault] = {fault.name: fault for fault in FAULTS}
-SHORT = ("pgbouncer-paused", "exporter-stopped", "worker-killed")
+SHORT = ("pgbouncer-paused", "exporter-stopped")
 """Enough to see that a page reaches a person, and an end does."""

@@ -92,15 +92,22 @@ def _first(notices: Iterable[Notice], name: str, since: float, *, is_firing: boo
     return round(min(times), 1) if times else None
 
 
-def _last(notices: Sequence[Notice], name: str, since: float) -> float | None:
+def _last(notices: Iterable[Notice], name: str, since: float) -> float | None:
     """When its last instance was told to be over; None where one never was."""
-    told: dict[str, Notice] = {}
-    for notice in notices:
-        if notice.name == name:
-            told[str(sorted(notice.labels.items()))] = notice
-    if not told or any(notice.is_firing for notice in told.values()):
+    latest = [notice for notice in _latest(notices) if notice.name == name]
+    if not latest or any(notice.is_firing for notice in latest):
         return None
-    return round(max(notice.at for notice in told.values()) - since, 1)
+    return round(max(notice.at for notice in latest) - since, 1)
+
+
+def _latest(notices: Iterable[Notice]) -> list[Notice]:
+    """What was last told of each instance of each alert."""
+    return list({str(sorted(notice.labels.items())): notice for notice in notices}.values())
+
+
+def open_alerts(notices: Iterable[Notice]) -> set[str]:
+    """The alerts of which nobody was told yet that they are over."""
+    return {notice.name for notice in _latest(notices) if notice.is_firing}
 
 
 def markdown(result: Result) -> str:

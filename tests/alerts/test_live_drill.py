@@ -1,0 +1,45 @@
+"""A few drills for real: a fault done to a living stack reaches a person, and so does its end."""
+
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from alerts.drills import drill
+from alerts.drills.faults import BY_NAME, SHORT
+from compose.errors import StackError
+from compose.topology import named
+from tests.compose.stacks import check_free
+from tests.ports import base_ports
+
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+
+
+def free_port() -> int:
+    for candidate in base_ports():
+        with contextlib.suppress(StackError):
+            check_free(candidate)
+            return candidate
+    raise AssertionError("no free range of ports")
+
+
+def test_the_short_set_of_drills_is_good(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="likestorm-tests-") as name:
+        Path(name).chmod(0o755)
+        faults = tuple(BY_NAME[each] for each in SHORT)
+        options = drill.Options(faults, 3.0, 0.0, tmp_path, named("small", free_port()), Path(name))
+        result = drill.run(options, lambda _line: None)
+    written = json.loads((tmp_path / "matrix.json").read_text())
+    assert {row["fault"]: [cell["alert"] for cell in row["cells"]] for row in written["rows"]} == {
+        fault.name: list(fault.alerts) for fault in faults
+    }
+    assert result.ledger == ()
+    for row in result.rows:
+        assert all(cell.fired_s is not None and cell.resolved_s is not None for cell in row.cells), row
+        assert row.ailments == ()
+        # It had next to no time to warm up, and a cold stack is slow.
+        assert {name[-6:] for name in row.others} <= {"Burn1h", "Burn6h"}
+    messages = [json.loads(line)["message"] for line in (tmp_path / "webhooks.jsonl").read_text().splitlines()]
+    assert {message["status"] for message in messages} == {"firing", "resolved"}
