@@ -26,7 +26,8 @@ from dashboards.prometheus import Prometheus
 from loadtests import attribution, collect, faults, swarm, timing
 from loadtests.attribution import Cause
 from loadtests.plan import Outcome, Plan
-from loadtests.scenario import ArrivalPlan, Budgets, Data, Scenario
+from loadtests.scenario import Budgets, Data, Scenario
+from loadtests.workload import ArrivalPlan
 from service import objectives
 
 LEAST_RIGHT = 0.9
@@ -145,7 +146,7 @@ def _drive(fault: Fault, url: Url, manifest: Path, folder: Path, salt: str) -> O
         name="faults",
         description=fault.name,
         users="loadtests.users.members:Member",
-        arrivals={name: ArrivalPlan(rate, "poisson", STEPS[name]) for name, rate in rates.items()},
+        arrivals={name: ArrivalPlan(rate=rate, schedule="poisson", steps=STEPS[name]) for name, rate in rates.items()},
         budgets=Budgets(),
         data=Data(users=1, photos_per_user=1, follows_per_user=1),
         warm_up_s=WARM_UP_S,
