@@ -79,7 +79,7 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		requirements/errors.in --output-file requirements/errors.txt
 
-figures: setup ## measure what the README quotes: start-up, bench, memory, capacity (half an hour, nothing else running)
+figures: setup ## measure what the README quotes: start-up, bench, memory (half an hour, nothing else running)
 	@$(PYTHON) -m loadtests.figures --base-port $(BASE_PORT)
 
 overhead: setup ## what a like costs beside a bare Flask route with one INSERT (two minutes, nothing else running; wants wrk)
