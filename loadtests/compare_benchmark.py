@@ -38,7 +38,7 @@ from loadtests.comparison import Status
 from loadtests.comparison import name as name_endpoint
 from loadtests.endpoints import Endpoint
 from loadtests.interleaved import Which, order
-from loadtests.record import EXIT_CODES
+from loadtests.record import EXIT_CODES, RecordError
 from loadtests.saved import CompareError
 from loadtests.scenario import load
 
@@ -179,11 +179,11 @@ def main(arguments: list[str]) -> int:
     console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
     if options.record:
         record_blocks(options.record, options.rate, options.blocks, options.base_port, options.state.resolve(), console)
-    recorded = blocks.load(options.blocks)
-    wanted = saved.list_budgeted(load(recorded.scenario))
     try:
+        recorded = blocks.load(options.blocks)
+        wanted = saved.list_budgeted(load(recorded.scenario))
         pairs = plan(recorded, wanted)
-    except CompareError as error:
+    except (CompareError, RecordError) as error:
         console.print(error)
         return 1
     met = resampled(recorded, wanted, pairs, console)
