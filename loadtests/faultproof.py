@@ -1,7 +1,8 @@
-"""Shows that a run names the right tier: `python -m loadtests.faultproof` (or `make attribution`).
+"""Shows that a run names the right tier: `python -m loadtests.faultproof`.
 
 On one small stack each tier is slowed down in turn, for some requests or for all, and a short drive's own account of
-where the time went is asked which tier grew. Prints each answer; exit status 1 when fewer than 90 % are right.
+where the time went is asked which tier grew. Prints each answer; exit status 1 when fewer than 90 % are right. Takes
+four minutes; nothing else should run, since on a machine without a core to spare every tier is slow.
 """
 
 from __future__ import annotations

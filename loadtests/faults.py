@@ -168,10 +168,12 @@ def slow_wire(port: int, delay: Callable[[bytes], float]) -> Iterator[int]:
     loop = asyncio.new_event_loop()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(HOST, port)
-        back = asyncio.create_task(_pump(far_reader, writer, lambda _: 0.0))
-        await _pump(reader, far_writer, delay)
-        await back
+        # Ended with the wire, a connection is over and no error.
+        with contextlib.suppress(asyncio.CancelledError):
+            far_reader, far_writer = await asyncio.open_connection(HOST, port)
+            back = asyncio.create_task(_pump(far_reader, writer, lambda _: 0.0))
+            await _pump(reader, far_writer, delay)
+            await back
 
     server = loop.run_until_complete(asyncio.start_server(serve, HOST, 0))
     thread = threading.Thread(target=loop.run_forever)

@@ -89,9 +89,11 @@ def test_only_a_broken_budget_of_a_target_that_tells_gets_a_reason() -> None:
 
 def test_the_verdict_names_it() -> None:
     record = records.passing()
-    slow = histogram.of([0.010] * 900 + [0.080] * 100)
-    likes = replace(REQUESTS, histogram=slow.encode())
-    record = replace(record, requests=record.requests | {"like": likes}, timing={"like": _split(db=60.9)})
+    answered = record.requests["like"].count
+    slow = histogram.of([0.080] * 200 + [0.010] * (answered - 200))
+    likes = replace(record.requests["like"], histogram=slow.encode())
+    split = replace(_split(db=60.9), seen=answered)
+    record = replace(record, requests=record.requests | {"like": likes}, timing={"like": split})
     verdict = records.judged(record).verdict
     assert verdict is not None
     assert verdict.status == "breach"
