@@ -1,5 +1,6 @@
 """The swarm's own metrics: what is counted, and that it can be scraped while a swarm runs."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from service import catalog
 from tests.loadtests import scripted
 from tests.ports import free_port
 
-LIKE = Arrival(0.5, "like", 0)
+LIKE = Arrival(0.6, "like", 0)
 
 
 def _plan(folder: Path, steps: list[str], port: int | None, duration_s: float = 10.0) -> Plan:
@@ -82,9 +83,22 @@ def test_a_running_swarm_can_be_scraped_and_a_finished_one_is_gone(tmp_path: Pat
         pages.append(requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text)
 
     with scripted.server() as url:
-        swarm.run(_plan(tmp_path, ["visit"], port, 1.0), url, tmp_path / "swarm.log", lambda pid: None, scrape)
+        swarm.run(_plan(tmp_path, ["visit"], port, 1.0), url, tmp_path / "swarm.log", lambda pid: None, scrape, Crew())
     offered = [float(line.split()[-1]) for page in pages for line in page.splitlines() if "offered_total{" in line]
     assert 40 <= offered[0] <= 60
     assert offered == sorted(offered)
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5)
+
+
+def test_rounds_of_closed_users_count_as_offered(recorder: ExposedRecorder) -> None:
+    recorder.offered(LIKE)
+    assert _read(recorder)["likestorm_load_offered_total", "r1", "like"] == 1
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, scripted.server() as url:
+        port = taken.getsockname()[1]
+        plan, log = _plan(tmp_path, ["visit"], port, 1.0), tmp_path / "swarm.log"
+        with pytest.raises(swarm.SwarmError, match=rf"port {port} \(swarm\) cannot be had: Address already in use"):
+            swarm.run(plan, url, log, lambda pid: None, lambda progress: None, Crew())
