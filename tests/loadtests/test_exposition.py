@@ -11,6 +11,7 @@ from loadtests.exposition import ExposedRecorder
 from loadtests.plan import Plan, Progress
 from loadtests.scenario import Budgets, Data, Scenario
 from loadtests.schedule import Arrival
+from loadtests.swarm import Crew
 from loadtests.workload import ArrivalPlan
 from service import catalog
 from tests.loadtests import scripted
@@ -68,7 +69,7 @@ def test_arrivals_are_counted_by_what_became_of_them(recorder: ExposedRecorder) 
     assert counts == [0, 1, 1, 2, 2, 5]  # a fast failure is in none of them, what never ended above them all
     assert seen["likestorm_load_response_seconds_sum", "r1", "like"] == pytest.approx(0.062)
     assert seen["likestorm_load_dispatch_lag_seconds_bucket", "r1", "0.005"] == 7
-    assert recorder.arrivals({"like": 0}, {"like": 50.0})["like"].load.offered == 7
+    assert recorder.arrivals({"like": 7}, {"like": 50.0})["like"].load.offered == 7
 
 
 def test_without_a_port_nothing_is_exposed(tmp_path: Path) -> None:
