@@ -11,12 +11,21 @@ STORAGE ?=## memory or disk: where the stack keeps its data; memory where there 
 
 ERRORS ?=## 1 adds an error tracker to the stack; the report lists what it was told
 USERS ?= 4000## how many users `make seed` makes
+PROCESSES ?=## processes that make a bench's load, in place of one
+WEB ?=## 1 shows Locust's web UI on loopback while a bench runs
+RUN ?=## folder of a finished run for `make view`, in place of the stack that is up
+BASE ?=## revision that `make compare` takes as the baseline
+CANDIDATE ?= HEAD## revision that it compares with it
+BLOCKS ?=## blocks a side of `make compare`
+DRILL ?=## the faults of `make drill`, in place of all
+GRAFANA_URL ?=## where `make dashboards` brings them; a bench marks itself there too
+GRAFANA_TOKEN ?=## with this service account's token
 TEST_PROCESSES ?= 3## how many processes share the tests
 
 PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-errors bench up down status seed rolling-restart test lint dashboards-generate lock figures overhead clean
+.PHONY: help setup setup-dev setup-errors bench up down status seed rolling-restart test lint verify compare dashboards dashboards-generate view drill truth lock figures overhead clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value …]'
@@ -39,7 +48,8 @@ setup-errors: setup ## the error tracker's environment, which ERRORS=1 needs
 
 bench: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## boot the stack, run SCENARIO against it, judge it, write a report, take the stack down
 	@$(PYTHON) -m loadtests run $(SCENARIO) --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
-		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors)
+		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors) \
+		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
 
 up: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## start the stack with seeded data, to stay until `make down`
 	@$(PYTHON) -m compose up --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors)
@@ -55,6 +65,30 @@ seed: setup ## fill a stack that is up with USERS users and three photos each on
 
 rolling-restart: setup ## restart app servers and nginx of a stack that is up one by one, with no request failed
 	@$(PYTHON) -m compose rolling-restart
+
+compare: setup ## build BASE and CANDIDATE, run them in turn, and say whether CANDIDATE is slower
+	@$(PYTHON) -m loadtests compare-revisions $(BASE) $(CANDIDATE) --scenario $(SCENARIO) --base-port $(BASE_PORT) \
+		$(if $(BLOCKS),--blocks $(BLOCKS)) $(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(STORAGE),--storage $(STORAGE)) $(if $(OUT),--out $(OUT))
+
+view: setup ## serve the dashboards as a page on loopback: of the stack that is up, or of a finished RUN
+	@$(PYTHON) -m dashboards view $(if $(RUN),--run $(RUN))
+
+dashboards: setup ## bring folder, data source and dashboards to the Grafana at GRAFANA_URL, with GRAFANA_TOKEN
+	@GRAFANA_URL=$(GRAFANA_URL) GRAFANA_TOKEN=$(GRAFANA_TOKEN) $(PYTHON) -m dashboards push
+
+drill: setup ## do faults to a stack and see whether the right alerts reach a person (all: over an hour)
+	@$(PYTHON) -m alerts.drills $(DRILL) --base-port $(BASE_PORT) $(if $(OUT),--out $(OUT))
+
+truth: setup ## are the reported percentiles true? (four minutes, nothing else running)
+	@$(PYTHON) -m loadtests.truth
+
+verify: setup-dev ## the long batteries: mutants, truth, bad and clean runs, faults, comparison (nothing else running)
+	@$(PYTHON) -m alerts mutate
+	@$(PYTHON) -m loadtests.truth
+	@$(PYTHON) -m tests.verify.corpus --clean 20 --stack --base-port $(BASE_PORT)
+	@$(PYTHON) -m loadtests.faultproof --base-port $(BASE_PORT)
+	@$(PYTHON) -m loadtests.compare_benchmark
 
 test: lint ## lint, then all tests
 	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m 'not alone'
