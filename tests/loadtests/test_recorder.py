@@ -5,6 +5,7 @@ import pytest
 
 from loadtests.recorder import Recorder
 from loadtests.schedule import Arrival
+from loadtests.timing import summarize
 
 
 def _recorder(*steps: str) -> Recorder:
@@ -14,7 +15,8 @@ def _recorder(*steps: str) -> Recorder:
 def _visit(recorder: Recorder, number: int, due: float, response: float, name: str = "look") -> None:
     arrival = Arrival(due, "visit", number)
     recorder.dispatched(arrival, 0.001)
-    recorder.request_ended(arrival, name, response, response / 2, error=None, timed_out=False)
+    told = f"db;dur={response * 250:g}"
+    recorder.request_ended(arrival, name, response, response / 2, error=None, timed_out=False, told=told)
     recorder.arrival_ended(arrival, response, due + response, failed=False, timed_out=False)
 
 
@@ -42,6 +44,9 @@ def test_two_halves_added_up_are_the_whole() -> None:
         merged.add(msgspec.msgpack.decode(msgspec.msgpack.encode(half.dump())))
     assert merged.requests() == whole.requests()
     assert merged.dispatch_lag() == whole.dispatch_lag()
+    split, wanted = (summarize(each.timing.export())["look"] for each in (merged, whole))
+    assert (split.seen, split.slowest.tiers_ms) == (wanted.seen, wanted.slowest.tiers_ms)
+    assert split.slowest.tiers_ms["db"] == pytest.approx(split.slowest.total_ms / 4, rel=0.01)
     found, expected = (each.arrivals({"visit": 120}, {"visit": 60.0})["visit"] for each in (merged, whole))
     assert found == expected
     assert found.load.offered == found.load.completed + found.load.failed + found.load.dropped == 120
