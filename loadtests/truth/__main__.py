@@ -16,6 +16,7 @@ import argparse
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -27,6 +28,7 @@ from loadtests.truth import drive, pace
 from loadtests.truth.cases import CASES, ERROR_LIMIT, FLOOR, PERCENTILES, STOCK_USER_RATE, Case, errors
 from loadtests.truth.drive import Reported
 from loadtests.truth.pace import Pair
+from loadtests.vitals import Machine, read_machine
 
 PARTS = ("percentiles", "lag", "throughput")
 QUICK_PAIRS = 2
@@ -41,6 +43,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 132)
     missed: list[str] = []
+    began, machine = time.monotonic(), read_machine()
     try:
         with tempfile.TemporaryDirectory(prefix="likestorm-truth-") as folder:
             for name, part in (("percentiles", _percentiles), ("lag", _lag), ("throughput", _throughput)):
@@ -49,6 +52,7 @@ def main(arguments: list[str]) -> int:
     except (SwarmError, drive.DriveError) as error:
         console.print(f"likestorm: {error}", markup=False)
         return 1
+    console.print(_meanwhile(machine, read_machine(), time.monotonic() - began))
     for line in missed:
         console.print(f"MISSED: {line}", markup=False)
     if not missed:
@@ -144,6 +148,15 @@ def _throughput(folder: Path, console: Console, *, quick: bool) -> list[str]:
     console.print("ratio: of requests for a second of the generator's CPU, as the server counted them")
     console.print(f"of requests a second, which a shared machine's other tenants move, the median is {rates:.3f}\n")
     return [] if median >= pace.RATIO_LIMIT else [f"throughput ratio {median:.3f}, target {pace.RATIO_LIMIT:g}"]
+
+
+def _meanwhile(first: Machine, last: Machine, seconds: float) -> str:
+    """How quiet the machine was: what the bench itself waits for is in it too."""
+    waited = [last.waited_s[name] - before for name, before in first.waited_s.items() if name == "cpu"]
+    told = [f"something waited for a core for {100 * each / seconds:.0f} % of the time" for each in waited]
+    stolen = (last.stolen_ticks - first.stolen_ticks) / max(1, last.ticks - first.ticks)
+    told.append(f"{stolen:.1%} of the CPU time was stolen")
+    return f"the machine, {seconds:.0f} s: " + ", ".join(told)
 
 
 def _speeds(pair: Pair) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import subprocess
 import sys
@@ -120,7 +121,7 @@ def stock_locust(
     with _server(orders, folder) as (url, logs), _watch() as (watch, watched):
         command = [
             sys.executable, "-m", "locust", "-f", str(STOCKFILE), "--headless", "--host", url, "--only-summary",
-            "--users", str(users), "--spawn-rate", str(users), "--run-time", f"{seconds:g}s",
+            "--users", str(users), "--spawn-rate", str(users), "--run-time", f"{math.ceil(seconds)}s",
             "--stop-timeout", f"{END_S:g}", "--loglevel", "WARNING",
         ]  # fmt: skip
         environment = os.environ | {
@@ -138,7 +139,8 @@ def stock_locust(
             process.kill()
             process.wait()
     if not outcome.exists():
-        raise DriveError(f"stock Locust ended with status {process.returncode}; see {said.name}")
+        last = " ".join((folder / "stock.log").read_text(errors="replace").splitlines()[-3:])
+        raise DriveError(f"stock Locust ended with status {process.returncode}: {last}")
     return Driven(msgspec.json.decode(outcome.read_bytes(), type=Reported), logs[0], watched[0])
 
 
