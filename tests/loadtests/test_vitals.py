@@ -34,6 +34,7 @@ def test_throttling_in_both_versions_of_cgroups(text: str, seconds: float | None
     assert vitals.parse_throttled(text) == seconds
 
 
+@pytest.mark.alone
 def test_a_blocked_loop_counts_for_as_long_as_it_was_blocked() -> None:
     """Blocked for 0.2 of 0.5 s: two fifths of the timers were due in that time and are 0 to 0.2 s late."""
     begin = time.perf_counter() + 0.05
@@ -50,6 +51,7 @@ def test_a_blocked_loop_counts_for_as_long_as_it_was_blocked() -> None:
     assert seen.clock_step_s < 0.01
 
 
+@pytest.mark.alone
 def test_collections_and_a_stepping_clock_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     begin = time.perf_counter()
     watch = VitalsWatch(begin, begin + 5)

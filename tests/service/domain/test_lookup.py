@@ -92,6 +92,7 @@ def test_a_reader_that_was_overtaken_leaves_no_stale_state(stores: Backends) -> 
     assert PhotoLookup(stores.photos, stores.cache).state(photo.id).likes == 1
 
 
+@pytest.mark.alone
 def test_many_readers_of_a_hot_photo_are_one_to_the_database(stores: Backends) -> None:
     photo = insert(stores)
     photos = CountingPhotos(stores, 0.01)
