@@ -85,6 +85,7 @@ truth: setup ## are the reported percentiles true? (four minutes, nothing else r
 
 verify: setup-dev ## the long batteries: mutants, truth, bad and clean runs, faults, comparison (nothing else running)
 	@$(PYTHON) -m alerts mutate
+	@$(PYTHON) -m pytest -q -m long
 	@$(PYTHON) -m loadtests.truth
 	@$(PYTHON) -m tests.verify.corpus --clean 20 --stack --base-port $(BASE_PORT)
 	@$(PYTHON) -m loadtests.faultproof --base-port $(BASE_PORT)
@@ -92,7 +93,7 @@ verify: setup-dev ## the long batteries: mutants, truth, bad and clean runs, fau
 
 test: lint ## lint, then all tests
 	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m 'not alone'
-	@$(PYTHON) -m pytest -q -m alone
+	@$(PYTHON) -m pytest -q -m 'alone and not long'
 
 lint: setup-dev ## style, types, import contracts, alert rules
 	@.venv/bin/ruff check --quiet .

@@ -14,7 +14,7 @@ from compose.topology import named
 from tests.compose.stacks import check_free
 from tests.ports import base_ports
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.long]
 
 
 def free_port() -> int:

@@ -214,8 +214,8 @@ def test_a_request_that_never_happens_is_not_a_pass(state: Path, tmp_path: Path)
     )
     done = _bench(forgetful, "--state", state, "--out", tmp_path / "out", folder=tmp_path)
     assert done.returncode == 98, done.stdout + done.stderr
-    assert "nothing was measured of 'upload-confirm'" in done.stdout
     verdict = _verdict(tmp_path / "out")
+    assert "nothing was measured of 'upload-confirm'" in {budget.reason for budget in verdict.budgets}
     assert "mix of requests" in {c.check for c in verdict.validity if c.status == "failed"}
 
 
@@ -254,7 +254,7 @@ def test_an_interrupted_bench_takes_down_what_it_started(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["lykes"], "lykes: no such scenario or file; there are likes"),
+        (["lykes"], "lykes: no such scenario or file; there are browse, capacity, ci,"),
         (["likes", "--base-port", "1"], "base port 1 is not between"),
         (["likes", "--topology", "2012"], "unknown topology '2012'"),
         (["likes", "--duration", "-3"], "invalid positive number value: '-3'"),
