@@ -76,7 +76,7 @@ def _calm(options: Options, on: Stage, receiver: Receiver, say: Say) -> tuple[st
     """The alerts that fire although nothing is done; first it must be warm, and have a past where a fault needs one."""
     say("warming up")
     time.sleep(options.warm_up_s)
-    if not await_true(lambda: not on.firing() - SLOW, SETTLE_S):
+    if not await_true(lambda: not on.firing() - SLOW, PAST_S):
         raise DrillError(f"before anything is done there are alerts: {', '.join(sorted(on.firing() - SLOW))}")
     if any(fault.needs_past for fault in options.faults):
         say("waiting for a past to compare with")
