@@ -87,3 +87,9 @@ def test_without_prometheus_nobody_knows() -> None:
     before = hops.begin(Counting(_prometheus(None), [APP]))
     [counted] = hops.end(before, _outcome({}), "http://x").counts
     assert counted.count is None
+
+
+def test_the_balancer_s_own_probes_are_no_requests_of_the_run(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text('{"uri": "/healthz", "upstream": "a, b"}\n{"uri": "/photos/1/like", "upstream": "a, b"}\n')
+    assert hops.count_lines({log: 0}) == (1, 1)
