@@ -81,7 +81,7 @@ def add(verbs: Verbs) -> None:
 
 def _add_common(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--allow", type=share, default=ALLOWED, metavar="X%", help=f"rise that is no regression yet ({ALLOWED:.0%})"
+        "--allow", type=share, default=ALLOWED, metavar="X%", help=f"rise that is no regression yet ({ALLOWED:.0%}%)"
     )
     percentiles = tuple(f"p{each:g}" for each in PERCENTILES)
     verb.add_argument("--percentile", choices=percentiles, default=f"p{PRIMARY:g}", help="that decides (%(default)s)")
