@@ -9,11 +9,11 @@ from gevent import GreenletExit
 from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
-from loadtests.clock import RequestClock
+from loadtests.engine.clock import RequestClock
+from loadtests.engine.recorder import Recorder
 from loadtests.ledger import Journal
 from loadtests.plan import Plan
-from loadtests.recorder import Recorder
-from loadtests.schedule import Arrival, choices
+from loadtests.scenario.schedule import Arrival, choices
 
 log = logging.getLogger(__name__)
 

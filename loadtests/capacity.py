@@ -17,7 +17,9 @@ from rich.table import Table
 from compose import local
 from loadtests import display, run, scalability
 from loadtests.histogram import decode
-from loadtests.record import Arrivals, Capacity, CapacityStep, Record, Verdict
+from loadtests.record import Record
+from loadtests.record.traffic import Arrivals
+from loadtests.record.verdict import Capacity, CapacityStep, Verdict
 from loadtests.report.search import HEADS, list_steps, say_capacity
 from loadtests.scenario import CapacityPlan, Scenario
 
