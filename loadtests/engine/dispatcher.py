@@ -137,7 +137,8 @@ class Pool:
             self._idle.append(user)
         else:
             del self._lives[user]
-        self._serve()
+        if self.waiting:
+            self._serve()
 
 
 class Dispatcher:

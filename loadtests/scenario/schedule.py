@@ -8,13 +8,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Shape = Literal["poisson", "constant", "ramp", "steps", "burst"]
 
 
-@dataclass(frozen=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One arrival: `name` of its schedule, its number there from 0, and `due` in seconds after the start."""
 
     due: float
