@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 import yaml
 
@@ -24,6 +25,8 @@ from compose.readiness import http_probe
 READY_S, STOP_S = 60.0, 30.0
 POLL_S = 0.05
 JOB = "app"
+WATCHERS = ("prometheus", "collectors")
+"""The parts that have work with what the instances keep."""
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -38,6 +41,7 @@ class Instances:
         self._balancer = Balancer(target.run_dir / "front")
         self._configuration = target.run_dir / "prometheus" / "prometheus.yml"
         self._scraped = self._configuration.read_text()
+        self._pids: list[int] = []
         names = {part.name for part in self._parts}
         target.supervisor.stop(names)
         _await(lambda: not any(state.pid for name, state in target.states().items() if name in names), "they stop")
@@ -50,16 +54,22 @@ class Instances:
         """
         self._scrape(is_on=observed)
         with contextlib.ExitStack() as running:
-            for part in self._parts:
-                running.enter_context(self._process(part, settings, observed=observed))
+            self._pids = [
+                running.enter_context(self._process(part, settings, observed=observed)) for part in self._parts
+            ]
             for part in self._parts:
                 probe = http_probe(self._target.topology.ports[part.name], "/readyz")
                 _await(lambda probe=probe: _answers(probe), f"{part.name} is ready")  # type: ignore[misc]
             _await(lambda: all(each.is_healthy for each in self._balancer.servers().values()), "haproxy sees them")
             yield
 
+    def cpu_s(self) -> tuple[float, float]:
+        """CPU time in seconds that the instances, and who watches them, have used so far."""
+        pids = self._target.pids()
+        return _cpu_s(self._pids), _cpu_s([pids[name] for name in WATCHERS])
+
     @contextlib.contextmanager
-    def _process(self, part: Part, settings: Mapping[str, str], *, observed: bool) -> Iterator[None]:
+    def _process(self, part: Part, settings: Mapping[str, str], *, observed: bool) -> Iterator[int]:
         environment = {**self._target.environment, **part.environment, **settings}
         if not observed:
             environment = {**environment, "LIKESTORM_METRICS": "0"}
@@ -72,7 +82,7 @@ class Instances:
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         try:
-            yield
+            yield process.pid
         finally:
             process.terminate()
             try:
@@ -93,6 +103,13 @@ class Instances:
             requests.post(address, timeout=READY_S).raise_for_status()
         except requests.RequestException as error:
             raise StackError(f"Prometheus does not take its configuration: {error}") from error
+
+
+def _cpu_s(pids: Sequence[int]) -> float:
+    """Of these processes and those that they started."""
+    roots = [psutil.Process(pid) for pid in pids]
+    used = [each.cpu_times() for root in roots for each in (root, *root.children(recursive=True))]
+    return sum(times.user + times.system for times in used)
 
 
 def _answers(probe: Callable[[], None]) -> bool:

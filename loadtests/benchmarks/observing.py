@@ -5,7 +5,7 @@ stack; each block has fresh app instances, so that the luck of one process is no
 on they keep them and Prometheus scrapes them; off leaves out the metrics, the timers around requests and stores, and
 the scrape. Server-Timing, which is for load tests, is off on both sides. In each block likes first come at a fixed rate
 (open model, p99 from the intended start), then from 16 connections of wrk to saturation. What is printed is the
-Hodges-Lehmann estimate of the change from pair to pair with its 95 % interval.
+Hodges-Lehmann estimate of the change from pair to pair with its 95 % interval, and what it comes to in CPU time.
 
 exit status: 0 both are shown to be at most 3 % worse, 99 one is shown to be worse by more, 97 cannot tell, 1 failed
 """
@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import statistics
 import sys
 import tempfile
 import time
@@ -60,10 +62,23 @@ class ObservingError(Exception):
 
 @dataclass(frozen=True)
 class Block:
-    """What one side did: likes a second at saturation, p99 of likes in ms at a fixed rate."""
+    """What one side did: likes a second at saturation, p99 of likes in ms at a fixed rate.
+
+    app_us, watchers_us: CPU time a like at saturation of the app, and of Prometheus and the collectors together.
+    """
 
     likes_per_s: float
     p99_ms: float
+    app_us: float
+    watchers_us: float
+
+    @property
+    def line(self) -> str:
+        """For a person."""
+        return (
+            f"{self.likes_per_s:.0f} likes/s with {self.app_us:.0f} µs of CPU each in the app and "
+            f"{self.watchers_us:.0f} in its watchers; paced, p99 {self.p99_ms:.1f} ms"
+        )
 
 
 @dataclass(frozen=True)
@@ -106,6 +121,19 @@ def _change(what: str, logs: Sequence[float], worse: Literal[-1, 1]) -> Change:
     return Change(what, math.expm1(shift.estimate), math.expm1(shift.low), math.expm1(shift.high), finding, needed)
 
 
+def say_cpu(off: Sequence[Block], on: Sequence[Block], cores: int) -> str:
+    """What metrics take of the CPU, which a busy machine blurs less than it does throughput; decides nothing."""
+    whole = cores * 1e6 / statistics.median(block.likes_per_s for block in off)
+    pairs = list(zip(off, on, strict=True))
+    app = paired.of_pairs([b.app_us - a.app_us for a, b in pairs])
+    watchers = paired.of_pairs([b.watchers_us - a.watchers_us for a, b in pairs])
+    parts = (f"{shift.estimate:+.0f} µs ({shift.low:+.0f} to {shift.high:+.0f})" for shift in (app, watchers))
+    share = (app.estimate + watchers.estimate) / whole
+    return "CPU time a like: app {}, collectors and Prometheus {}; ".format(*parts) + (
+        f"{share:+.1%} of the {whole:.0f} µs that one takes of {cores} cores"
+    )
+
+
 @dataclass(frozen=True)
 class Bench:
     """How each block is made. seconds: of either half; rate: likes a second of the first. same: metrics on both sides,
@@ -126,7 +154,11 @@ class Bench:
             p99 = self._paced(number)
             script = self.folder / "like.lua"
             script.write_text(overhead.like_script(json.loads(self.manifest.read_text()), number))
-            return Block(overhead.drive(self.target.url, script, self.seconds), p99)
+            before = instances.cpu_s()
+            rate = overhead.drive(self.target.url, script, self.seconds)
+            app_s, watchers_s = (later - earlier for earlier, later in zip(before, instances.cpu_s(), strict=True))
+            likes = rate * self.seconds
+            return Block(rate, p99, 1e6 * app_s / likes, 1e6 * watchers_s / likes)
 
     def _paced(self, number: int) -> float:
         """p99 in ms of likes at the fixed rate."""
@@ -178,9 +210,9 @@ def measure(options: argparse.Namespace, console: Console) -> list[Change]:
         for number, side in enumerate(sides, 1):
             made = bench.block(instances, side, number)
             blocks[side].append(made)
-            said = f"{made.likes_per_s:.0f} likes/s, p99 {made.p99_ms:.1f} ms at {options.rate:g}/s"
-            console.print(f"block {number} of {len(sides)}, metrics {_name(side, options.same)}: {said}")
+            console.print(f"block {number} of {len(sides)}, metrics {_name(side, options.same)}: {made.line}")
     console.print(_table(blocks, options.same))
+    console.print(say_cpu(blocks["base"], blocks["candidate"], os.cpu_count() or 1))
     return judge(blocks["base"], blocks["candidate"])
 
 
