@@ -99,7 +99,8 @@ class Change:
         said = {"held": "at most 3 % worse", "worse": "more than 3 % worse", "unclear": "cannot tell"}[self.finding]
         needed = "more pairs than 64" if self.pairs_needed is None else f"{self.pairs_needed} pairs"
         advice = f"; {needed} would show that it is none" if self.finding == "unclear" else ""
-        return f"{self.what}: {self.estimate:+.1%} ({self.low:+.1%} to {self.high:+.1%}): {said}{advice}"
+        interval = f"{self.low:+.1%} to {self.high:+.1%}" if math.isfinite(self.high) else "no interval of so few pairs"
+        return f"{self.what}: {self.estimate:+.1%} ({interval}): {said}{advice}"
 
 
 def judge(off: Sequence[Block], on: Sequence[Block]) -> list[Change]:
