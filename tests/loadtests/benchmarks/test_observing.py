@@ -61,7 +61,9 @@ def test_a_few_pairs_bear_no_interval() -> None:
 
 
 def test_what_more_pairs_would_show_is_told() -> None:
-    for change in judge(blocks(600, 20, 0.04, pairs=12), blocks(600, 20, 0.04, pairs=12, seed=2)):
+    swings = [sign * size / 100 for size in range(3, 9) for sign in (-1, 1)]
+    on = [Block(600 * math.exp(swing), 20 * math.exp(swing), 1000.0, 100.0) for swing in swings]
+    for change in judge([Block(600, 20, 1000.0, 100.0)] * len(on), on):
         assert change.finding == "unclear"
         assert change.pairs_needed is not None
         assert 12 < change.pairs_needed <= 64
