@@ -11,6 +11,7 @@ STORAGE ?=## memory or disk: where the stack keeps its data; memory where there 
 
 ERRORS ?=## 1 adds an error tracker to the stack; the report lists what it was told
 USERS ?= 4000## how many users `make seed` makes
+FOLLOWS ?= 20## how many others each of them follows
 PROCESSES ?=## processes that make a bench's load, in place of one
 WEB ?=## 1 shows Locust's web UI on loopback while a bench runs
 RUN ?=## folder of a finished run for `make view`, in place of the stack that is up
@@ -61,7 +62,7 @@ status: setup ## what runs: part, pid, port, memory
 	@$(PYTHON) -m compose status
 
 seed: setup ## fill a stack that is up with USERS users and three photos each on average, in place of what it holds
-	@$(PYTHON) -m compose seed --users $(USERS)
+	@$(PYTHON) -m compose seed --users $(USERS) --follows $(FOLLOWS)
 
 rolling-restart: setup ## restart app servers and nginx of a stack that is up one by one, with no request failed
 	@$(PYTHON) -m compose rolling-restart
