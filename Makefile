@@ -26,7 +26,7 @@ TEST_PROCESSES ?= 3## how many processes share the tests
 PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-errors bench up down status seed rolling-restart test lint verify compare dashboards dashboards-generate view drill truth lock figures overhead clean
+.PHONY: help setup setup-dev setup-errors bench up down status seed rolling-restart test lint verify compare dashboards dashboards-generate view drill truth lock figures observing overhead clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value …]'
@@ -117,6 +117,9 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 
 figures: setup ## measure what the README quotes: start-up, bench, memory (half an hour, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.figures --base-port $(BASE_PORT)
+
+observing: setup ## what keeping metrics costs: throughput and p99 with and without, in turn (35 minutes, nothing else running; wants wrk)
+	@$(PYTHON) -m loadtests.benchmarks.observing --base-port $(BASE_PORT)
 
 overhead: setup ## what a like costs beside a bare Flask route with one INSERT (two minutes, nothing else running; wants wrk)
 	@$(PYTHON) -m loadtests.benchmarks.overhead --base-port $(BASE_PORT)

@@ -4,11 +4,12 @@ import argparse
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from dashboards import DashboardsError, history, view
-from dashboards.panels import PANELS
+from dashboards.panels import PANELS, window_of
 from dashboards.prometheus import Prometheus, empty_panels
 
 PROMETHEUS = "http://127.0.0.1:8403"
@@ -61,7 +62,8 @@ def _generate() -> int:
 
 
 def _check(prometheus: Prometheus, seconds: float) -> int:
-    empty = empty_panels(lambda promql: prometheus.recent(promql, seconds))
+    window = window_of(prometheus.scrape_interval_s(time.time()))
+    empty = empty_panels(lambda promql: prometheus.recent(promql, seconds), window)
     for panel in empty:
         print(f"dashboards: panel {panel} has no data at {prometheus.url}", file=sys.stderr)
     if not empty:
@@ -96,7 +98,8 @@ def _source(chosen: argparse.Namespace) -> Iterator[view.Source]:
         run = history.read_run(chosen.run)
         of = f"{run.scenario}: {run.verdict}, {chosen.run.resolve().name}"
         with history.opened(chosen.run) as url:
-            yield view.Finished(Prometheus(url), of, run.start.timestamp(), run.end.timestamp())
+            kept, end = Prometheus(url), run.end.timestamp()
+            yield view.Finished(kept, of, run.start.timestamp(), end, kept.scrape_interval_s(end))
         return
     if chosen.prometheus:
         yield view.Live(Prometheus(chosen.prometheus), chosen.prometheus, 1)

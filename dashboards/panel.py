@@ -6,8 +6,11 @@ from typing import Literal
 WINDOW, INSTANCE, RUN = "$window", "$instance", "$run"
 EVERY = ".*"
 GRAFANA_WINDOW = "$__rate_interval"
-RUN_WINDOW = "5s"
-"""Of a run: targets are scraped every second, so a rate over five seconds stands on four or five differences."""
+SCRAPES = 5
+"""So many scrapes lie in the window of a rate: four differences, and still three where one was missed."""
+SHORTEST_WINDOW_S = 5
+RUN_WINDOW = f"{SHORTEST_WINDOW_S}s"
+"""Of a run whose targets are scraped every second."""
 COLUMNS = 24
 
 
@@ -89,6 +92,11 @@ class Dashboard:
     def panels(self) -> tuple[Panel, ...]:
         """All its panels, in reading order."""
         return tuple(panel for row in self.rows for panel in row.panels)
+
+
+def window_of(interval_s: float, least_s: float = SHORTEST_WINDOW_S) -> str:
+    """The window of rates over targets that are scraped every so many seconds, such as `25s`; never below `least_s`."""
+    return f"{max(SCRAPES * interval_s, least_s):g}s"
 
 
 def share(part: str, whole: str, labels: str) -> str:

@@ -1,9 +1,11 @@
 """Questions to a living Prometheus, and which panels it leaves empty."""
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import requests
@@ -13,6 +15,8 @@ from dashboards.panels import PANELS, RUN_WINDOW
 
 TIMEOUT_S = 10.0
 STEP_S = 1.0
+LOOK_BACK_S = 300.0
+"""So far back scrapes are looked at to learn how often there is one."""
 
 Query = Callable[[str], Sequence[Sequence[float]]]
 """PromQL → the values of each series over the time that was asked for."""
@@ -52,6 +56,12 @@ class Prometheus:
         now = time.time()
         return [series.values for series in self.range(promql, now - seconds, now)]
 
+    def scrape_interval_s(self, at: float) -> float:
+        """Whole seconds between two scrapes of most targets before `at` (Unix time); 1 where none was scraped twice."""
+        seen = self.samples("up", at - LOOK_BACK_S, at)
+        gaps = [later - earlier for series in seen for (earlier, _), (later, _) in pairwise(series.points)]
+        return max(1.0, round(statistics.median(gaps))) if gaps else 1.0
+
     def _ask(self, endpoint: str, form: dict[str, str]) -> list[Sampled]:
         try:
             answer = requests.post(f"{self.url.rstrip('/')}/api/v1/{endpoint}", data=form, timeout=TIMEOUT_S)
@@ -66,11 +76,11 @@ class Prometheus:
         ]
 
 
-def empty_panels(query: Query) -> list[str]:
-    """The ids of the panels whose query gives not one finite number, though nothing explains that."""
+def empty_panels(query: Query, window: str = RUN_WINDOW) -> list[str]:
+    """The ids of the panels whose query gives not one finite number, though nothing explains that; window: of rates."""
     return [
         panel.id
         for panel in PANELS
         if not panel.empty
-        and not any(math.isfinite(value) for values in query(panel.promql(RUN_WINDOW)) for value in values)
+        and not any(math.isfinite(value) for values in query(panel.promql(window)) for value in values)
     ]

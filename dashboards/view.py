@@ -9,29 +9,28 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from dashboards import DashboardsError, page
-from dashboards.panels import RUN_WINDOW
+from dashboards.panels import window_of
 from dashboards.prometheus import Prometheus, Sampled
 
 HOST = "127.0.0.1"
 POINTS = 240
 """So many steps over the time that is shown: more could not be seen."""
-SCRAPES = 5
-"""A rate stands on so many scrapes, as a run's panels do."""
 DEFAULT_MINUTES = 15
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that is over: Unix times of its window."""
+    """A run that is over: Unix times of its window; `interval_s` lay between two scrapes."""
 
     prometheus: Prometheus
     of: str
     start: float
     end: float
+    interval_s: float = 1.0
 
     def view(self, _minutes: int) -> tuple[page.View, str]:
         """Always the same window, at the run's own rates."""
-        return page.View(self.of, self.start, self.end, live=False, minutes=0), RUN_WINDOW
+        return page.View(self.of, self.start, self.end, live=False, minutes=0), window_of(self.interval_s)
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ class Live:
         """The last minutes, and the window of rates that leaves no scrape out."""
         end = time.time()
         start = end - 60 * minutes
-        window = max(SCRAPES * self.interval_s, step_s(end - start))
-        return page.View(self.of, start, end, live=True, minutes=minutes), f"{window:g}s"
+        window = window_of(self.interval_s, step_s(end - start))
+        return page.View(self.of, start, end, live=True, minutes=minutes), window
 
 
 Source = Finished | Live

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from compose.scraping import ScrapeJob
 from dashboards import DashboardsError
-from dashboards.panels import REPORTED, RUN_WINDOW
+from dashboards.panels import REPORTED, window_of
 from dashboards.prometheus import STEP_S, Prometheus, Sampled
 from loadtests import ledger
 from loadtests.attribution import timing
@@ -145,9 +145,10 @@ def observe(
     """Ask Prometheus for all that the record keeps; where it is away, each target has one gap, the window."""
     expected, budgets = list(expected), list(budgets)
     try:
+        rates_over = window_of(prometheus.scrape_interval_s(end))
         return Observed(
             scrapes(prometheus, expected, start, end),
-            [panel(prometheus, each.id, each.promql(RUN_WINDOW), start, end) for each in REPORTED],
+            [panel(prometheus, each.id, each.promql(rates_over), start, end) for each in REPORTED],
             chains(prometheus, start, end),
             [server_values.evaluate(prometheus, budget, start, end) for budget in budgets],
         )

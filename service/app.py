@@ -23,6 +23,7 @@ from service.telemetry import logs
 from service.telemetry.http import time_requests
 from service.telemetry.metrics import Metrics
 from service.telemetry.server_timing import tell_timing
+from service.telemetry.silence import choose
 
 LARGEST_BODY = 64 * 1024
 
@@ -32,7 +33,7 @@ def from_env() -> Flask:
     config = Config.from_env()
     logs.configure(config.instance)
     tracking.configure(config, find_route)
-    return create_app(config, Metrics())
+    return create_app(config, choose(config.metrics))
 
 
 def create_app(config: Config, metrics: Metrics) -> Flask:

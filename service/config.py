@@ -35,7 +35,8 @@ class Config:
     `s3_public_endpoint` where clients put objects, `cdn_url` where they get them, `backend_timeout_s` the deadline of
     every single operation on a backing store. `proxy_hops` says how many proxies append to X-Forwarded-For;
     `loadtest_networks` know no rate limits. Without `push` nothing can be pushed, without `sentry_dsn` no error is
-    tracked. `server_timing` tells every client which tier took how long, which is for load tests, not for strangers.
+    tracked. `metrics` are kept unless told otherwise. `server_timing` tells every client which tier took how long,
+    which is for load tests, not for strangers.
     """
 
     shards: Path
@@ -63,6 +64,7 @@ class Config:
     proxy_hops: int
     loadtest_networks: tuple[Network, ...]
     share_networks: Mapping[str, str]
+    metrics: bool
     server_timing: bool
     push: PushConfig | None
     sentry_dsn: str | None = field(repr=False)
@@ -76,6 +78,9 @@ class Config:
         endpoint = reader.text("S3_ENDPOINT").rstrip("/")
         public_endpoint = reader.text("S3_PUBLIC_ENDPOINT", endpoint).rstrip("/")
         bucket = reader.text("S3_BUCKET", "likestorm")
+        metrics, server_timing = reader.switch("METRICS", "1"), reader.switch("SERVER_TIMING")
+        if server_timing and not metrics:
+            raise ConfigError("LIKESTORM_SERVER_TIMING=1 needs LIKESTORM_METRICS=1: the same timers tell both")
         return cls(
             shards=Path(reader.text("SHARDS")),
             redis_url=reader.text("REDIS_URL"),
@@ -103,7 +108,8 @@ class Config:
             proxy_hops=reader.count("PROXY_HOPS", 1, least=0),
             loadtest_networks=reader.networks("LOADTEST_NETWORKS"),
             share_networks=reader.addresses_by_name("SHARE_NETWORKS"),
-            server_timing=reader.switch("SERVER_TIMING"),
+            metrics=metrics,
+            server_timing=server_timing,
             push=_read_push(reader),
             sentry_dsn=reader.optional("SENTRY_DSN"),
             release=reader.text("RELEASE", "unknown"),
@@ -145,8 +151,8 @@ class _Reader:
             raise ConfigError(f"LIKESTORM_{name} must be a whole number from {least}, not {text!r}")
         return int(text)
 
-    def switch(self, name: str) -> bool:
-        text = self.text(name, "0")
+    def switch(self, name: str, default: str = "0") -> bool:
+        text = self.text(name, default)
         if text not in ("0", "1"):
             raise ConfigError(f"LIKESTORM_{name} must be 0 or 1, not {text!r}")
         return text == "1"

@@ -9,7 +9,7 @@ from pathlib import Path
 from alerts.drills import DrillError, matrix, stage, webhook
 from alerts.drills.acts import FAILURES, Scene
 from alerts.drills.faults import FAULTS, Fault
-from alerts.drills.load import BACKGROUND, Load
+from alerts.drills.load import Load
 from alerts.drills.matrix import SLOW, Result, Row
 from alerts.drills.stage import Stage, await_true
 from alerts.drills.webhook import Receiver
@@ -32,6 +32,7 @@ class Options:
     """faults: to be done, in this order. out: folder for what is found.
 
     warm_up_s, then calm_s: for how long nothing is done first; in the calm no alert may fire.
+    users: how many the stack is filled with. load: the share of the background's arrivals that is offered.
     """
 
     faults: tuple[Fault, ...]
@@ -40,6 +41,8 @@ class Options:
     out: Path
     topology: Topology
     state: Path
+    users: int = 1000
+    load: float = 1.0
 
 
 def run(options: Options, say: Say) -> Result:
@@ -47,12 +50,11 @@ def run(options: Options, say: Say) -> Result:
     options.out.mkdir(parents=True, exist_ok=True)
     with webhook.receiver(options.out / "webhooks.jsonl") as receiver:
         with local.up(options.topology, on_phase=say, state=options.state) as target:
-            manifest = local.seed(target, users=1000, photos_per_user=3, follows_per_user=20, seed=2011)
+            manifest = local.seed(target, users=options.users, photos_per_user=3, follows_per_user=20, seed=2011)
             scene = Scene(
                 stage.prepare(target, receiver.url), Load(target, manifest, options.out / "load"), options.out
             )
-            for name, rates in BACKGROUND.items():
-                scene.load.start(name, rates)
+            scene.load.start_background(options.load)
             calm_alerts = _calm(options, scene.stage, receiver, say)
             rows = tuple(_do(fault, scene, receiver, say) for fault in options.faults)
             scene.load.stop_all()

@@ -110,5 +110,6 @@ FAULTS: tuple[Fault, ...] = (
           _REQUESTS | _WORK, only_if_named=True),
 )  # fmt: skip
 BY_NAME: Mapping[str, Fault] = {fault.name: fault for fault in FAULTS}
-SHORT = ("pgbouncer-paused", "exporter-stopped")
-"""Enough to see that a page reaches a person, and an end does."""
+SHORT = ("cdn-stopped", "exporter-stopped")
+"""Enough to see that a page and a ticket reach a person, and their ends do; no request of the load fails by them, so
+no budget burns on for half a minute."""

@@ -41,6 +41,11 @@ class _Swarm:
     outcome: Outcome | None = None
     error: Exception | None = None
 
+    def tell_to_end(self) -> None:
+        """Ask it to end in good order, once; it may have ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, END_SIGNAL)
+
 
 @dataclass
 class Load:
@@ -56,6 +61,19 @@ class Load:
 
     def start(self, name: str, rates: Mapping[str, float], jpeg: Path | None = None) -> None:
         """Begin these arrivals a second; jpeg: what is uploaded, in place of the seeded pictures."""
+        self._begin(name, rates, jpeg).wait(_END_S)
+
+    def start_background(self, share: float) -> None:
+        """Begin what goes on all the time, this share of it."""
+        begun = [
+            self._begin(name, {arrival: share * rate for arrival, rate in rates.items()})
+            for name, rates in BACKGROUND.items()
+        ]
+        for started in begun:
+            started.wait(_END_S)
+
+    def _begin(self, name: str, rates: Mapping[str, float], jpeg: Path | None = None) -> threading.Event:
+        """What is set as soon as the arrivals come, or never will."""
         self._count += 1
         folder = self.out / f"{self._count:02}-{name}"
         folder.mkdir(parents=True)
@@ -72,22 +90,27 @@ class Load:
         thread = threading.Thread(target=self._drive, args=(name, plan, folder / "swarm.log", started), daemon=True)
         self._running[name] = _Swarm(thread)
         thread.start()
-        started.wait(_END_S)
+        return started
 
     def stop(self, name: str) -> None:
         """End one swarm in good order, and keep its journals; DrillError when it fails."""
         running = self._running.pop(name)
-        with suppress(ProcessLookupError):
-            os.kill(running.pid, END_SIGNAL)
+        running.tell_to_end()
+        self._await_end(name, running)
+
+    def stop_all(self) -> None:
+        """End what still runs."""
+        left, self._running = self._running, {}
+        for running in left.values():
+            running.tell_to_end()
+        for name, running in left.items():
+            self._await_end(name, running)
+
+    def _await_end(self, name: str, running: _Swarm) -> None:
         running.thread.join(_END_S)
         if running.outcome is None:
             raise DrillError(f"the load {name} failed: {running.error or 'it does not end'}")
         self._ended.append(running.outcome)
-
-    def stop_all(self) -> None:
-        """End what still runs."""
-        for name in tuple(self._running):
-            self.stop(name)
 
     def account(self) -> list[LedgerEntry]:
         """What was acknowledged against what is stored, of all swarms that have ended."""

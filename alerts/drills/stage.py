@@ -21,6 +21,7 @@ FASTER = 60
 """What takes an hour takes a minute. With a scrape a second, five minutes become five differences."""
 EVALUATION = "1s"
 _TIMEOUT_S = 5.0
+_RELOAD_S = 30.0
 _POLL_S = 0.25
 
 
@@ -88,7 +89,7 @@ def prepare(target: Target, webhook: str) -> Stage:
 
 def _reload(part: str, port: int) -> None:
     try:
-        requests.post(f"http://{HOST}:{port}/-/reload", timeout=_TIMEOUT_S).raise_for_status()
+        requests.post(f"http://{HOST}:{port}/-/reload", timeout=_RELOAD_S).raise_for_status()
     except requests.RequestException as error:
         raise DrillError(f"{part} does not take its configuration: {error}") from error
 

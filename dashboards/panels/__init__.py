@@ -1,9 +1,9 @@
 """The panel catalogue: every dashboard, one module each, and every panel once."""
 
-from dashboards.panel import RUN_WINDOW, Dashboard, Panel, Threshold
+from dashboards.panel import RUN_WINDOW, Dashboard, Panel, Threshold, window_of
 from dashboards.panels import data, http, machine, media, overview, run, slo, work
 
-__all__ = ["BY_ID", "DASHBOARDS", "PANELS", "REPORTED", "RUN_WINDOW", "Dashboard", "Panel", "Threshold"]
+__all__ = ["BY_ID", "DASHBOARDS", "PANELS", "REPORTED", "RUN_WINDOW", "Dashboard", "Panel", "Threshold", "window_of"]
 
 DASHBOARDS: tuple[Dashboard, ...] = (
     overview.DASHBOARD, slo.DASHBOARD, http.DASHBOARD, data.DASHBOARD, media.DASHBOARD, work.DASHBOARD, run.DASHBOARD,

@@ -21,8 +21,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -58,8 +59,7 @@ class OverheadError(Exception):
 
 def measure(base_port: int, console: Console) -> Table:
     """Requests a second of both, in pairs, and their ratios."""
-    if not shutil.which("wrk"):
-        raise OverheadError("wrk is not installed: apt-get install wrk")
+    find_wrk()
     title = f"{ROUNDS} pairs in turn, {SECONDS} s each at {CONNECTIONS} connections"
     table = Table("pair", "likes/s", "bare INSERTs/s", "ratio", title=title, title_justify="left")
     ratios = []
@@ -70,13 +70,11 @@ def measure(base_port: int, console: Console) -> Table:
         with _bare(target, base_port + BARE_OFFSET) as bare_url:
             for number in range(ROUNDS + 1):
                 like = Path(folder) / "like.lua"
-                tokens = ",".join(f'"{user["token"]}"' for user in manifest["users"])
-                photos = ",".join(f'"{photo}"' for photo in manifest["photos"])
-                like.write_text(LIKE_SCRIPT % (tokens, photos, number))
+                like.write_text(like_script(manifest, number))
                 plain = Path(folder) / "bare.lua"
                 plain.write_text(BARE_SCRIPT % number)
                 pair = [(target.url, like), (bare_url, plain)]
-                rates = {script: _drive(url, script) for url, script in (pair if number % 2 else pair[::-1])}
+                rates = {script: drive(url, script) for url, script in (pair if number % 2 else pair[::-1])}
                 if number == 0:
                     continue  # warms both up
                 ratios.append(rates[like] / rates[plain])
@@ -121,9 +119,22 @@ def _await(url: str) -> None:
             time.sleep(0.05)
 
 
-def _drive(url: str, script: Path) -> float:
+def find_wrk() -> None:
+    """OverheadError where there is no wrk."""
+    if not shutil.which("wrk"):
+        raise OverheadError("wrk is not installed: apt-get install wrk")
+
+
+def like_script(manifest: Mapping[str, Any], seed: int) -> str:
+    """What wrk is to ask: likes of photos by users, each drawn by lot."""
+    tokens = ",".join(f'"{user["token"]}"' for user in manifest["users"])
+    photos = ",".join(f'"{photo}"' for photo in manifest["photos"])
+    return LIKE_SCRIPT % (tokens, photos, seed)
+
+
+def drive(url: str, script: Path, seconds: int = SECONDS) -> float:
     """Requests a second that were answered with 2xx or 3xx; OverheadError where others were."""
-    command = ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "-s", str(script), url]
+    command = ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(script), url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate, refused = re.search(r"Requests/sec:\s+([\d.]+)", said), re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     if not rate or refused or "Socket errors" in said:

@@ -146,7 +146,7 @@ class Engine:
 
     def _end_dispatching(self) -> None:
         if self._dispatching is not None:
-            gevent.kill(self._dispatching, _EndedEarlyError, block=False)
+            gevent.kill(self._dispatching, _EndedEarlyError)
 
     def _end_early(self) -> None:
         """The window ends now; what it has measured until then counts."""

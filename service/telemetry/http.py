@@ -17,8 +17,9 @@ UNMATCHED = "unmatched"
 
 
 def time_requests(app: Flask, metrics: Metrics) -> None:
-    """Observe every request of `app`, by the rule of its URL."""
-    app.wsgi_app = HttpTimer(app.wsgi_app, metrics)  # type: ignore[method-assign]
+    """Observe every request of `app`, by the rule of its URL; none where no metrics are kept."""
+    if metrics.is_kept:
+        app.wsgi_app = HttpTimer(app.wsgi_app, metrics)  # type: ignore[method-assign]
 
 
 class HttpTimer:

@@ -16,6 +16,8 @@ class Metrics:
     process; without it they live in memory.
     """
 
+    is_kept = True
+
     def __init__(self) -> None:
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             by_slot = values.MultiProcessValue(process_identifier=slots.current)  # type: ignore[no-untyped-call]

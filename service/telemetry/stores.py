@@ -16,8 +16,11 @@ Observer = Callable[[Any], None]
 
 
 def measured(store: Store, name: str, metrics: Metrics, observers: Mapping[str, Observer]) -> Store:
-    """A stand-in for `store` with the same methods; `observers` by the name of the method."""
-    return cast(Store, _Measured(store, name, metrics, observers))
+    """A stand-in for `store` with the same methods; `observers` by the name of the method.
+
+    The store itself where no metrics are kept.
+    """
+    return cast(Store, _Measured(store, name, metrics, observers)) if metrics.is_kept else store
 
 
 class _Measured:

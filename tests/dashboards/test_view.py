@@ -96,6 +96,11 @@ def test_rates_of_a_live_page_stand_on_whole_scrapes() -> None:
     assert shown.end - shown.start == 21_600
 
 
+def test_rates_of_a_finished_run_stand_on_the_scrapes_that_it_had() -> None:
+    assert Finished(Prometheus("x"), "x", 0, 60).view(15)[1] == "5s"
+    assert Finished(Prometheus("x"), "x", 0, 60, interval_s=5).view(15)[1] == "25s"
+
+
 @pytest.fixture(name="run", scope="module")
 def _run(url: str, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with what that Prometheus saw."""

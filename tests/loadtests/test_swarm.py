@@ -10,7 +10,7 @@ from hdrh.log import HistogramLogReader
 
 from loadtests import histogram, swarm
 from loadtests.attribution import timing
-from loadtests.plan import Outcome, Plan, Progress
+from loadtests.plan import END_SIGNAL, Outcome, Plan, Progress
 from loadtests.scenario import Budgets, Data, ErrorBudget, Scenario
 from loadtests.scenario.workload import ArrivalPlan
 from loadtests.swarm import Crew
@@ -202,3 +202,19 @@ def test_a_hopeless_budget_ends_the_run_and_the_window_is_what_was_measured(proc
     fail = outcome.arrivals["fail"]
     assert fail.load.offered == fail.scheduled == fail.load.failed == 40 * seconds
     assert fail.timeline.offered == [40] * seconds
+
+
+def test_a_swarm_that_is_told_to_end_drains_and_leaves_what_it_measured(tmp_path: Path) -> None:
+    scenario = _scenario({"visit": _steady(50, "visit")}, duration_s=600.0)
+    plan = Plan(scenario, "run", "", False, "", str(tmp_path / "outcome.json"), str(tmp_path / "hdr"))
+    pids: list[int] = []
+
+    def end_soon(progress: Progress) -> None:
+        if progress.phase == "measure" and progress.left_s < 599 and pids:
+            os.kill(pids.pop(), END_SIGNAL)
+
+    with scripted.server() as url:
+        outcome = swarm.run(plan, url, tmp_path / "swarm.log", pids.append, end_soon)
+    load = outcome.arrivals["visit"].load
+    assert load.offered == load.completed
+    assert 30 < load.completed < 3000, "ten minutes have 30,000"

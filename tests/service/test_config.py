@@ -22,7 +22,7 @@ def test_defaults_fill_what_is_not_set() -> None:
     assert config.s3_public_endpoint == config.s3_endpoint == "http://store:9000"
     assert config.cdn_url == "http://store:9000/likestorm"
     assert (config.push, config.sentry_dsn, config.share_networks, config.loadtest_networks) == (None, None, {}, ())
-    assert not config.server_timing
+    assert (config.metrics, config.server_timing) == (True, False)
     assert (config.s3_bucket, config.s3_region, config.db_pool_size) == ("likestorm", "us-east-1", 8)
     assert (config.session_ttl_s, config.upload_ttl_s, config.backend_timeout_s) == (86_400, 600, 2.0)
     assert (config.upload_max_bytes, config.password_memory_kib, config.password_time_cost) == (10_000_000, 19_456, 2)
@@ -39,6 +39,7 @@ def test_defaults_fill_what_is_not_set() -> None:
         ("LIKESTORM_LOADTEST_NETWORKS", "127.0.0.1/8"),
         ("LIKESTORM_LOADTEST_NETWORKS", "everywhere"),
         ("LIKESTORM_SERVER_TIMING", "yes"),
+        ("LIKESTORM_METRICS", "off"),
         ("LIKESTORM_MEMCACHED", "host"),
         ("LIKESTORM_MEMCACHED", "host:port"),
         ("LIKESTORM_MEMCACHED", "one:1,"),
@@ -77,6 +78,12 @@ def test_what_is_set_is_read() -> None:
     assert config.proxy_hops == 0
     assert config.server_timing
     assert config.push == PushConfig("https://push:2197", None, Path("/keys/push.pem"), "ABC", "DEF", "com.example.app")
+
+
+def test_what_was_not_timed_cannot_be_told() -> None:
+    assert not Config.from_env(COMPLETE | {"LIKESTORM_METRICS": "0"}).metrics
+    with pytest.raises(ConfigError, match="LIKESTORM_SERVER_TIMING=1 needs LIKESTORM_METRICS=1"):
+        Config.from_env(COMPLETE | {"LIKESTORM_METRICS": "0", "LIKESTORM_SERVER_TIMING": "1"})
 
 
 @pytest.mark.parametrize("missing", ["KEY", "KEY_ID", "TEAM_ID", "TOPIC"])

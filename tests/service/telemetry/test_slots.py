@@ -2,9 +2,6 @@
 
 import os
 import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -15,9 +12,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.config import Config
 from service.telemetry import slots
-from tests.servers import Servers, answers_http, free_port, process, wait_until
-
-ROOT = Path(__file__).parents[3]
+from tests.servers import Servers, answers_http, wait_until
+from tests.service.telemetry.instances import gunicorn
 
 
 @pytest.mark.parametrize(("taken", "free"), [([], 0), ([0, 1], 2), ([1, 2], 0), ([0, 2, 3], 1)])
@@ -36,19 +32,6 @@ def test_a_start_forgets_the_files_of_the_last(tmp_path: Path, monkeypatch: pyte
     ]  # fmt: skip
     slots.wipe()
     assert [file.name for file in (tmp_path / "metrics").iterdir()] == ["keep.txt"]
-
-
-@contextmanager
-def gunicorn(servers: Servers, metrics: Path, workers: int) -> Iterator[tuple[str, psutil.Process]]:
-    """An instance; its address and its master."""
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    environment = os.environ | servers.environment() | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-    command = [
-        sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py", "--bind", f"127.0.0.1:{port}",
-        "--workers", str(workers), "--threads", "4", "service.app:from_env()",
-    ]  # fmt: skip
-    with process(command, lambda: answers_http(f"{url}/healthz"), env=environment, cwd=ROOT) as master:
-        yield url, psutil.Process(master.pid)
 
 
 def collected(directory: Path) -> CollectorRegistry:

@@ -1,0 +1,50 @@
+"""Metrics that are not kept: what observing costs is found by leaving it out (LIKESTORM_METRICS=0)."""
+
+from typing import Any
+
+from service.catalog import Metric
+from service.telemetry.metrics import Metrics
+
+
+class Silence(Metrics):
+    """Stands for Metrics and keeps nothing; neither requests nor stores are wrapped in timers."""
+
+    is_kept = False
+
+    def __init__(self) -> None:
+        """Without any metric, in memory or in files."""
+
+    def counter(self, metric: Metric, *labels: str) -> Any:  # noqa: ARG002
+        """What may be counted up."""
+        return _NOTHING
+
+    def gauge(self, metric: Metric, *labels: str) -> Any:  # noqa: ARG002
+        """What may be set up and down."""
+        return _NOTHING
+
+    def histogram(self, metric: Metric, *labels: str) -> Any:  # noqa: ARG002
+        """What may be observed."""
+        return _NOTHING
+
+
+class _Nothing:
+    """Takes any value and forgets it."""
+
+    __slots__ = ()
+
+    def inc(self, amount: float = 1) -> None:
+        """Not counted."""
+
+    def dec(self, amount: float = 1) -> None:
+        """Not counted down."""
+
+    def observe(self, amount: float) -> None:
+        """Not observed."""
+
+
+_NOTHING = _Nothing()
+
+
+def choose(is_kept: bool) -> Metrics:
+    """The metrics of a process, or none."""
+    return Metrics() if is_kept else Silence()
