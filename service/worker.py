@@ -38,6 +38,7 @@ from service.stores.upkeep import Upkeep
 from service.telemetry import errors, logs, slots
 from service.telemetry.jobs import JobTimer
 from service.telemetry.metrics import Metrics
+from service.telemetry.silence import choose
 
 # RQ waits 15 s less than this for a job, before it tells that the worker lives and looks for its parent.
 WORKER_TTL_S = 20
@@ -211,7 +212,7 @@ def _work(queue: str, config: Config, create_handlers: Create, slot: int) -> Non
     logs.configure(config.instance)
     end_tracking = errors.configure(config, queue=queue)
     slots.claim(slot)
-    metrics = Metrics()
+    metrics = choose(config.metrics)
     stores = backends.connect(config, metrics)
     try:
         create_worker(queue, config, metrics, create_handlers(stores, metrics)).work(logging_level="WARNING")
