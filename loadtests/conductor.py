@@ -87,7 +87,11 @@ class Conductor:
             self._pong = AsyncResult()
             sent = time.time()
             self._runner.send_message(PING, client_id=player)
-            theirs = self._pong.get(timeout=ANSWER_S)
+            try:
+                theirs = self._pong.get(timeout=ANSWER_S)
+            except gevent.Timeout:  # not an Exception: nobody else would take it for a failure
+                name = player.rpartition("_")[0]
+                raise EngineError(f"the worker on {name} joined, and did not answer for {ANSWER_S:.0f} s") from None
             received = time.time()
             error = (received - sent) / 2
             if error < quickest[1]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from loadtests.missing import missing
 from loadtests.record import BudgetResult, CheckStatus, Generator, Hops, Record, ValidityCheck, Vitals
 from loadtests.scenario import Limits, Scenario, Target
 from loadtests.schedule import arrivals
@@ -26,7 +27,7 @@ def check_validity(record: Record, scenario: Scenario, budgets: Iterable[BudgetR
     """The checks of the measurement itself; `budgets` tell how long an answer may take and still be in time."""
     limits = scenario.limits
     return [
-        _workers(record.generator),
+        _workers(record, scenario),
         _accounting(record),
         _schedule(record, scenario),
         _mix(record),
@@ -47,15 +48,21 @@ def check_validity(record: Record, scenario: Scenario, budgets: Iterable[BudgetR
     ]
 
 
-def _workers(generator: Generator) -> ValidityCheck:
-    lost = [worker.name for worker in generator.workers if worker.lost]
-    said = f"{len(generator.workers) - len(lost)} of {len(generator.workers)}" if generator.workers else "one process"
+def _workers(record: Record, scenario: Scenario) -> ValidityCheck:
+    """Also says what part of the load is missing with those that were lost: the k-th worker has the k-th part."""
+    workers = record.generator.workers
+    lost = [index for index, worker in enumerate(workers) if worker.lost]
+    said = f"{len(workers) - len(lost)} of {len(workers)}" if workers else "one process"
+    if lost:
+        parts = missing(scenario, record.scenario.duration_s, lost, len(workers))
+        part = ", ".join(f"{name} {count} of {total}" for name, (count, total) in parts.items())
+        said += f", lost: {', '.join(workers[index].name for index in lost)}; their part: {part}"
     return ValidityCheck(
         "workers",
         "none lost",
-        f"{said}, lost: {', '.join(lost)}" if lost else said,
+        said,
         "failed" if lost else "ok",
-        "A process of the generator died, and nobody offered its part: look into logs/swarm-worker-*.log.",
+        "A process of the generator died or was cut off; nobody offered its part: look into logs/swarm-worker-*.log.",
     )
 
 

@@ -1,0 +1,79 @@
+"""On a host: a command, for as long as whoever started it over ssh is heard from.
+
+`python -m compose.fleet.tied COUNT COMMAND…` runs COUNT of it side by side. They are ended when standard input ends, or
+stays silent for SILENCE_S: a host that is cut off makes no load that nobody could stop.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+
+SILENCE_S = 10.0
+STOP_S = 8.0
+
+
+def main(arguments: list[str]) -> int:
+    """Run until all have ended, or are to; the first exit status that is not 0, and 0 where they were told to end."""
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGHUP, _leave)
+    count, command = int(arguments[0]), arguments[1:]
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for _ in range(count):
+            processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
+        if not _all_end(processes):
+            return 0
+        return next((process.returncode for process in processes if process.returncode), 0) % 256
+    finally:
+        _end(processes)
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _all_end(processes: list[subprocess.Popen[bytes]]) -> bool:
+    """Wait until they have ended by themselves; False as soon as they are to be ended."""
+    poll, stdin = select.poll(), sys.stdin.fileno()
+    poll.register(stdin, select.POLLIN)
+    watched = {os.pidfd_open(process.pid): process for process in processes}
+    for fd in watched:
+        poll.register(fd, select.POLLIN)
+    heard = time.monotonic()
+    while watched:
+        silent = SILENCE_S - (time.monotonic() - heard)
+        ready = {fd for fd, _ in poll.poll(max(0.0, silent) * 1e3)}
+        if stdin in ready:
+            if not os.read(stdin, 4096):
+                return False
+            heard = time.monotonic()
+        elif not ready and silent <= 0:
+            sys.stderr.write(f"not heard from for {SILENCE_S:g} s: ended\n")
+            return False
+        for fd in ready & watched.keys():
+            watched.pop(fd).wait()
+            poll.unregister(fd)
+            os.close(fd)
+    return True
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """End those that still run, by force where they do not go."""
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    deadline = time.monotonic() + STOP_S
+    for process in processes:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
