@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compose.errors import StackError, UsageError
+from loadtests.environment import revision
 
 if TYPE_CHECKING:
     from fabric import Connection
@@ -101,31 +102,41 @@ def muster(asked: str, bind: str | None, port: int, code: str | None = None, eac
     asked: names with commas, or a fleet file (compose/fleet/inventory.py). bind: HOST[:PORT]; without it, the address
     from which all of them are reached. UsageError; StackError where a host will not do, and then shows all outcomes.
     """
+    names, folder = _names(asked)
+    code = code or folder
+    host, _, given = (bind or "").partition(":")
+    if given and not given.isdecimal():
+        raise UsageError(f"--master-bind {bind}: {given!r} is no port")
+    port = int(given or port)
+    addresses, releases = _visit(names, code)
+    if len(set(releases.values())) > 1:
+        listed = ", ".join(f"{name} {release[:12]}" for name, release in releases.items())
+        raise UsageError(f"the hosts have different releases ({listed}): `fab deploy` brings one to all")
+    host = host or _only(addresses)
+    release = next(iter(releases.values()))[:12] or f"the code in {code}"
+    sys.stdout.write(
+        f"load comes from {', '.join(names)}: {each} process(es) on each, of {release} (here: {revision()}); "
+        f"they find this one at port {port}\n"
+    )
+    masters = {name: f"{addresses[name] if host in ANY else host}:{port}" for name in names}
+    return Hosts(masters, code, each), f"{host}:{port}"
+
+
+def _visit(names: tuple[str, ...], code: str) -> tuple[dict[str, str], dict[str, str]]:
+    """By host: this machine's address as seen from there, and the release that it has, if its code is one."""
     from fabric import Config
 
     from compose.fleet.outcomes import act_on_all, render
 
-    names, folder = _names(asked)
-    code = code or folder
-    addresses: dict[str, str] = {}
-
     def look(connection: Connection) -> str:
-        said = str(connection.run(_check(code)).stdout).strip()
-        addresses[connection.original_host] = _own_address(connection)
-        return said
+        return f"{_own_address(connection)} {str(connection.run(_check(code)).stdout).strip()}"
 
     outcomes = act_on_all(names, look, Config(), CHECK_S)
     if any(outcome.status != "done" for outcome in outcomes):
         sys.stdout.write(render(outcomes))
         raise StackError("not every host can make load")
-    releases = {outcome.host: outcome.said for outcome in outcomes}
-    _compare(releases)
-    host, _, given = (bind or _only(addresses)).partition(":")
-    if given and not given.isdecimal():
-        raise UsageError(f"--master-bind {bind}: {given!r} is no port")
-    port = int(given or port)
-    masters = {name: f"{addresses[name] if host in ANY else host}:{port}" for name in names}
-    return Hosts(masters, code, each), f"{host}:{port}"
+    found = {outcome.host: outcome.said.partition(" ") for outcome in outcomes}
+    return {host: address for host, (address, _, _) in found.items()}, {host: said[2] for host, said in found.items()}
 
 
 def _names(asked: str) -> tuple[tuple[str, ...], str]:
@@ -152,13 +163,6 @@ def _check(code: str) -> str:
         f"{PYTHON} -c 'import compose.fleet.tied, loadtests.worker' || exit; "
         'case "$(pwd -P)" in */releases/*) basename "$(pwd -P)" ;; esac'
     )
-
-
-def _compare(releases: dict[str, str]) -> None:
-    """Workers of different code may share a schedule out differently, so they are refused."""
-    if len(set(releases.values())) > 1:
-        listed = ", ".join(f"{host} {release[:12]}" for host, release in releases.items())
-        raise UsageError(f"the hosts have different releases ({listed}): `fab deploy` brings one to all")
 
 
 def _own_address(connection: Connection) -> str:

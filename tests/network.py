@@ -1,4 +1,4 @@
-"""Machines on a network of their own: network namespaces, each with an address, a host name, and names for the others."""
+"""Machines on a network of their own: network namespaces with an address, a host name, and names for the others."""
 
 import os
 import shutil

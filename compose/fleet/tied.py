@@ -17,7 +17,7 @@ STOP_S = 8.0
 
 
 def main(arguments: list[str]) -> int:
-    """Run until all have ended, or are to; the first exit status that is not 0, and 0 where they were told to end."""
+    """Run until all have ended, or are to; the first exit status that is not 0, and 0 where they ended as told."""
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGHUP, _leave)
     count, command = int(arguments[0]), arguments[1:]
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         for _ in range(count):
             processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
         if not _all_end(processes):
-            return 0
+            return 0 if _end(processes) else 1
         return next((process.returncode for process in processes if process.returncode), 0) % 256
     finally:
         _end(processes)
@@ -61,18 +61,23 @@ def _all_end(processes: list[subprocess.Popen[bytes]]) -> bool:
     return True
 
 
-def _end(processes: list[subprocess.Popen[bytes]]) -> None:
-    """End those that still run, by force where they do not go."""
+def _end(processes: list[subprocess.Popen[bytes]]) -> bool:
+    """End those that still run; False where one had to be killed."""
     for process in processes:
         if process.poll() is None:
             process.terminate()
     deadline = time.monotonic() + STOP_S
+    killed = 0
     for process in processes:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            killed += 1
+    if killed:
+        sys.stderr.write(f"{killed} did not end within {STOP_S:g} s: killed\n")
+    return not killed
 
 
 if __name__ == "__main__":
