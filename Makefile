@@ -88,8 +88,8 @@ verify: setup-dev ## the long batteries: mutants, truth, bad and clean runs, fau
 	@$(PYTHON) -m pytest -q -m long
 	@$(PYTHON) -m loadtests.truth
 	@$(PYTHON) -m tests.verify.corpus --clean 20 --stack --base-port $(BASE_PORT)
-	@$(PYTHON) -m loadtests.faultproof --base-port $(BASE_PORT)
-	@$(PYTHON) -m loadtests.compare_benchmark
+	@$(PYTHON) -m loadtests.attribution.faultproof --base-port $(BASE_PORT)
+	@$(PYTHON) -m loadtests.comparison.benchmark
 
 test: lint ## lint, then all tests
 	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m 'not alone'
@@ -115,10 +115,10 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 		requirements/errors.in --output-file requirements/errors.txt
 
 figures: setup ## measure what the README quotes: start-up, bench, memory (half an hour, nothing else running)
-	@$(PYTHON) -m loadtests.figures --base-port $(BASE_PORT)
+	@$(PYTHON) -m loadtests.benchmarks.figures --base-port $(BASE_PORT)
 
 overhead: setup ## what a like costs beside a bare Flask route with one INSERT (two minutes, nothing else running; wants wrk)
-	@$(PYTHON) -m loadtests.overhead --base-port $(BASE_PORT)
+	@$(PYTHON) -m loadtests.benchmarks.overhead --base-port $(BASE_PORT)
 
 clean: down ## remove caches and logs; results in runs/ stay
 	@rm -rf .stack .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

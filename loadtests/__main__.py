@@ -12,12 +12,15 @@ from compose.errors import StackError, UsageError
 from compose.layout import STATE, STORAGES
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
 from dashboards import DashboardsError
-from loadtests import capacity, comparing, display, elsewhere, record, report, run, scenario, worker
+from loadtests import capacity, display, elsewhere, report, run, worker
 from loadtests.arguments import count_or_none, positive
 from loadtests.collect import CollectError
-from loadtests.interleaved import InterleavedError
-from loadtests.revisions import RevisionError
-from loadtests.saved import CompareError
+from loadtests.comparison import comparing
+from loadtests.comparison.interleaved import InterleavedError
+from loadtests.comparison.revisions import RevisionError
+from loadtests.comparison.saved import CompareError
+from loadtests.record import document
+from loadtests.scenario import Scenario, reading
 from loadtests.swarm import MASTER_PORT, Crew, SwarmError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -31,13 +34,13 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.act(options)
-    except scenario.ScenarioError as error:
+    except reading.ScenarioError as error:
         print(error, file=sys.stderr)  # a problem a line, each beginning with its place: as compilers do
         return USAGE
     except (UsageError, CompareError, RevisionError) as error:
         return _fail(error, USAGE)
     except (
-        StackError, SwarmError, CollectError, DashboardsError, run.RunError, record.RecordError, report.ReportError,
+        StackError, SwarmError, CollectError, DashboardsError, run.RunError, document.RecordError, report.ReportError,
         InterleavedError,
     ) as error:  # fmt: skip
         return _fail(error, FAILED)
@@ -121,16 +124,16 @@ def _program() -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    chosen = scenario.load(options.scenario).scaled(options.rate, options.duration)
+    chosen = reading.load(options.scenario).scaled(options.rate, options.duration)
     topology = replace(named(options.topology, options.base_port), errors=options.errors)
     state, realtime = options.state.resolve(), not options.no_realtime
     crew = _crew(options, chosen)
-    source = scenario.find(options.scenario)
+    source = reading.find(options.scenario)
     do = capacity.search if chosen.capacity else run.bench
     return do(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew, source))
 
 
-def _crew(options: argparse.Namespace, chosen: scenario.Scenario) -> Crew:
+def _crew(options: argparse.Namespace, chosen: Scenario) -> Crew:
     web_port, csv = options.web_port if options.web else None, options.csv and options.csv.resolve()
     if not options.processes + (options.expect_workers if options.hosts is None else 0):
         raise UsageError("--processes 0 leaves the load to others: say how many with --expect-workers")
@@ -150,20 +153,20 @@ def _worker(options: argparse.Namespace) -> int:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    saved = record.load(options.run / run.RECORD_FILE)
-    verdict, page = run.conclude(saved, scenario.load_saved(options.run / run.SCENARIO_FILE), options.run)
+    saved = document.load(options.run / run.RECORD_FILE)
+    verdict, page = run.conclude(saved, reading.load_saved(options.run / run.SCENARIO_FILE), options.run)
     display.show_verdict(saved, verdict, page)
     return verdict.exit_code
 
 
 def _report(options: argparse.Namespace) -> int:
-    saved = record.load(options.run / run.RECORD_FILE)
+    saved = document.load(options.run / run.RECORD_FILE)
     print(report.write(saved, options.run))
     return 0
 
 
 def _schema(_: argparse.Namespace) -> int:
-    print(record.describe(), end="")
+    print(document.describe(), end="")
     return 0
 
 

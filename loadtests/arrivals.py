@@ -9,11 +9,12 @@ from gevent import GreenletExit
 from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
-from loadtests.clock import RequestClock
+from loadtests.engine.clock import RequestClock
+from loadtests.engine.cookies import Jar
+from loadtests.engine.recorder import Recorder
 from loadtests.ledger import Journal
 from loadtests.plan import Plan
-from loadtests.recorder import Recorder
-from loadtests.schedule import Arrival, choices
+from loadtests.scenario.schedule import Arrival, choices
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class OpenModelUser(FastHttpUser):
         self.plan, self.journals = plan, journals
         self.clock = RequestClock(environment, recorder)
         self.client.request_event = self.clock
+        self.client.cookiejar = self.client.client.cookiejar = Jar()
         self.number = 0
         self._arrival = Arrival(0.0, "", 0)
         self._choices: Random | None = None

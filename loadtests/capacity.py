@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from compose import local
-from loadtests import display, run, scalability
+from loadtests import display, run
 from loadtests.histogram import decode
-from loadtests.record import Arrivals, Capacity, CapacityStep, Record, Verdict
+from loadtests.record import Record
+from loadtests.record.traffic import Arrivals
+from loadtests.record.verdict import Capacity, CapacityStep, Verdict
 from loadtests.report.search import HEADS, list_steps, say_capacity
 from loadtests.scenario import CapacityPlan, Scenario
 
@@ -125,6 +127,8 @@ def find(plan: CapacityPlan, steps: Iterable[CapacityStep]) -> Capacity:
             break
         holds = rate
     steady = [each for each in steps if each.throughput and each.throughput >= STEADY * each.offered]
+    from loadtests import scalability  # numpy, which a bench has no use for in its memory
+
     law = scalability.fit([(each.concurrency, each.throughput) for each in steady])
     return Capacity(plan.arrivals, holds, fails, steps, law)
 

@@ -13,23 +13,15 @@ from compose.scraping import ScrapeJob
 from dashboards import DashboardsError
 from dashboards.panels import REPORTED, RUN_WINDOW
 from dashboards.prometheus import STEP_S, Prometheus, Sampled
-from loadtests import environment, ledger, server_values, timing
+from loadtests import ledger
+from loadtests.attribution import timing
+from loadtests.collection import environment, server_values
 from loadtests.plan import Outcome
-from loadtests.record import (
-    SCHEMA,
-    ChainEffects,
-    ErrorGroup,
-    Hops,
-    Load,
-    PanelData,
-    PromqlValue,
-    Record,
-    ScenarioFacts,
-    ScrapeTarget,
-    Series,
-)
+from loadtests.record import SCHEMA, Record, ScenarioFacts
+from loadtests.record.target import ChainEffects, ErrorGroup, Hops, PanelData, PromqlValue, ScrapeTarget, Series
+from loadtests.record.timesplit import Pooler
+from loadtests.record.traffic import Load
 from loadtests.scenario import PromqlBudget, Scenario, SlopeBudget
-from loadtests.timesplit import Pooler
 from service.catalog import CHAIN_DURATION
 
 POOLER_SECONDS = ("pgbouncer_stats_client_wait_seconds_total", "pgbouncer_stats_queries_duration_seconds_total")

@@ -10,7 +10,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from loadtests import endpoints, intervals, paired, saved
+from loadtests import intervals
 from loadtests.comparison import (
     POWERS,
     SCHEMA,
@@ -20,11 +20,14 @@ from loadtests.comparison import (
     Finding,
     Kind,
     Status,
+    endpoints,
+    paired,
+    saved,
     say_interval,
     say_share,
 )
-from loadtests.endpoints import PAIRS_LEAST, PERCENTILES, Endpoint, Samples
-from loadtests.saved import Side
+from loadtests.comparison.endpoints import PAIRS_LEAST, PERCENTILES, Endpoint, Samples
+from loadtests.comparison.saved import Side
 
 PRIMARY = 50.0
 ALLOWED = 0.05

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from dashboards.quantities import quantity
 from loadtests.plan import Progress
-from loadtests.record import Record, Verdict
+from loadtests.record import Record
+from loadtests.record.verdict import Verdict
 from loadtests.report import wording
 
 PLAIN_PERIOD_S = 10.0

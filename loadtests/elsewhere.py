@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compose.errors import StackError, UsageError
-from loadtests.environment import revision
+from loadtests.collection.environment import revision
 
 if TYPE_CHECKING:
     from fabric import Connection

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from hdrh.histogram import HdrHistogram
 
-from loadtests.record import Percentiles
+from loadtests.record.traffic import Percentiles
 
 LOWEST_US = 1
 HIGHEST_US = 600_000_000

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from dashboards.quantities import limit as say_limit
 from dashboards.quantities import quantity
-from loadtests.budgets import judge_budgets
-from loadtests.record import EXIT_CODES, BudgetResult, Record, Status, ValidityCheck, Verdict
+from loadtests.judging.budgets import judge_budgets
+from loadtests.judging.validity import check_validity
+from loadtests.record import Record
+from loadtests.record.verdict import EXIT_CODES, BudgetResult, Status, ValidityCheck, Verdict
 from loadtests.scenario import Scenario
-from loadtests.validity import check_validity
 from service.objectives import ChainObjective, Objective
 
 

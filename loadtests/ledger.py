@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from loadtests.record import LedgerEntry
+from loadtests.record.target import LedgerEntry
 
 EXAMPLES = 5
 

@@ -21,10 +21,10 @@ from locust import User, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtests import outcome
-from loadtests.conductor import LEAD_S, Conductor, Player
-from loadtests.early import EarlyEnd
-from loadtests.engine import Engine, EngineError, load_users
+from loadtests.engine import outcome
+from loadtests.engine.conductor import LEAD_S, Conductor, Player
+from loadtests.engine.early import EarlyEnd
+from loadtests.engine.engine import Engine, EngineError, load_users
 from loadtests.hosts import HostGuard
 from loadtests.plan import PLAN_VARIABLE, PROGRESS_VARIABLE, Part, Plan, Progress
 

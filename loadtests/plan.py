@@ -7,10 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from loadtests.attribution.timing import Kept
 from loadtests.ledger import Journal
-from loadtests.record import Aborted, Arrivals, Generator, Requests, Vitals
+from loadtests.record.traffic import Arrivals, Generator, Requests, Vitals
+from loadtests.record.verdict import Aborted
 from loadtests.scenario import Scenario
-from loadtests.timing import Kept
 
 END_SIGNAL = signal.SIGUSR1
 """Ends a swarm of one process early; it drains, and leaves its outcome."""

@@ -20,12 +20,16 @@ from compose.topology import Topology
 from compose.tracker import Issue
 from dashboards import DashboardsError, history, publish
 from dashboards.prometheus import Prometheus
-from loadtests import collect, display, hops, report, swarm, visit
+from loadtests import collect, display, report, swarm, visit
+from loadtests.collection import hops
+from loadtests.collection.memory import MemoryWatch
 from loadtests.display import Screen
 from loadtests.judge import judge
-from loadtests.memory import MemoryWatch
 from loadtests.plan import Plan
-from loadtests.record import ErrorGroup, Record, Verdict, save
+from loadtests.record import Record
+from loadtests.record.document import save
+from loadtests.record.target import ErrorGroup
+from loadtests.record.verdict import Verdict
 from loadtests.report import ci
 from loadtests.scenario import Scenario
 from loadtests.swarm import Crew

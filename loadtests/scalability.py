@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtests.intervals import TAIL
-from loadtests.record import Estimate, Law
+from loadtests.record.verdict import Estimate, Law
 
 LEAST_POINTS = 5
 RESAMPLES = 1000

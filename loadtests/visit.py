@@ -11,14 +11,16 @@ from pathlib import Path
 import msgspec
 
 from dashboards.prometheus import Prometheus
-from loadtests import collect, hops, swarm
+from loadtests import collect, swarm
+from loadtests.collection import hops
+from loadtests.collection.hops import Counting, PromqlHop
+from loadtests.collection.memory import MemoryWatch
 from loadtests.display import Screen
-from loadtests.hops import Counting, PromqlHop
 from loadtests.hosts import HostGuard, RefusedError
-from loadtests.memory import MemoryWatch
 from loadtests.plan import Plan
 from loadtests.record import Record
-from loadtests.scenario import Scenario, ScenarioError, Target
+from loadtests.scenario import Scenario, Target
+from loadtests.scenario.reading import ScenarioError
 from loadtests.swarm import Crew
 
 AUDIT_S = 120.0

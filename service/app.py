@@ -1,6 +1,6 @@
 """The web application: stores, domain and routes are put together here."""
 
-from flask import Flask
+from flask import Flask, has_request_context, request
 
 from service import backends
 from service.config import Config
@@ -31,7 +31,7 @@ def from_env() -> Flask:
     """The application that the environment describes; what gunicorn loads."""
     config = Config.from_env()
     logs.configure(config.instance)
-    tracking.configure(config)
+    tracking.configure(config, find_route)
     return create_app(config, Metrics())
 
 
@@ -52,6 +52,13 @@ def create_app(config: Config, metrics: Metrics) -> Flask:
     if config.server_timing:
         tell_timing(app)
     return app
+
+
+def find_route() -> str | None:
+    """What this thread answers, by its rule."""
+    if has_request_context() and request.url_rule is not None:
+        return f"{request.method} {request.url_rule.rule}"
+    return None
 
 
 def _add_routes(app: Flask, config: Config, stores: backends.Backends) -> None:

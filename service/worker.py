@@ -12,7 +12,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -26,28 +26,18 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from service import backends
-from service.catalog import FANOUT, PUSH, QUEUES, SHARE, THUMBNAILS
-from service.config import Config, ConfigError
+from service.catalog import PUSH, QUEUES
+from service.config import Config
 from service.crew import Crew
 from service.domain.errors import CorruptImageError, RefusedError, ServiceError, UnavailableError
-from service.domain.lookup import PhotoLookup
-from service.jobs.fanout import Fanout
-from service.jobs.push import Pushes
-from service.jobs.share import Shares
-from service.jobs.thumbnails import Thumbnails
+from service.handlers import Create, Handlers, prepare
 from service.stores.notifications import Notifications
-from service.stores.provider_tokens import ProviderTokens
-from service.stores.push import Apns
-from service.stores.queue import DELIVER_PUSHES, MAKE_THUMBNAIL, POLICIES, PUBLISH_PHOTO, SHARE_PHOTO, JobQueue
+from service.stores.queue import POLICIES, JobQueue
 from service.stores.redis import connect_redis
-from service.stores.share import Networks
 from service.stores.upkeep import Upkeep
 from service.telemetry import errors, logs, slots
-from service.telemetry.chains import Chains
-from service.telemetry.jobs import JobTimer, PushCounter
+from service.telemetry.jobs import JobTimer
 from service.telemetry.metrics import Metrics
-
-Handlers = Mapping[str, Callable[..., None]]
 
 # RQ waits 15 s less than this for a job, before it tells that the worker lives and looks for its parent.
 WORKER_TTL_S = 20
@@ -180,39 +170,6 @@ def create_worker(queue: str, config: Config, metrics: Metrics, handlers: Handle
     return worker
 
 
-def create_handlers(queue: str, config: Config, stores: backends.Backends, metrics: Metrics) -> Handlers:
-    """What the workers of a queue run, by the names of the jobs; ConfigError when it cannot be run."""
-    lookup = PhotoLookup(stores.photos, stores.cache)
-    observe = Chains(metrics).observe
-    if queue == THUMBNAILS:
-        return {MAKE_THUMBNAIL: Thumbnails(stores.photos, lookup, stores.objects, observe).make}
-    if queue == FANOUT:
-        fanout = Fanout(lookup, stores.follows, stores.feeds, stores.tags, stores.media_map, observe)
-        return {PUBLISH_PHOTO: fanout.publish}
-    if queue == SHARE:
-        networks = Networks(config.share_networks)
-        return {SHARE_PHOTO: Shares(stores.photos, stores.links, networks, observe).post}
-    pushes = Pushes(
-        stores.notifications,
-        stores.media_map,
-        stores.photos,
-        stores.activity,
-        stores.devices,
-        create_push_service(config),
-        observe,
-        PushCounter(metrics).count,
-    )
-    return {DELIVER_PUSHES: pushes.deliver}
-
-
-def create_push_service(config: Config) -> Apns:
-    """The push service of the configuration, not connected yet; ConfigError without one."""
-    push = config.push
-    if push is None:
-        raise ConfigError("LIKESTORM_PUSH_URL is not set")
-    return Apns(push.url, push.topic, ProviderTokens(push.key, push.key_id, push.team_id), push.ca)
-
-
 def main(arguments: list[str]) -> int:
     """Work until told to stop; the exit status: 0 stopped, 2 wrong usage or configuration."""
     parser = argparse.ArgumentParser(prog="python -m service.worker", description="Run the jobs of one queue.")
@@ -221,8 +178,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         config = Config.from_env()
-        if options.queue == PUSH:
-            create_push_service(config)
+        create_handlers = prepare(options.queue, config)
     except ServiceError as error:
         sys.stderr.write(f"service.worker: {error}\n")
         return 2
@@ -240,7 +196,7 @@ def main(arguments: list[str]) -> int:
 
     Crew(
         len(names),
-        lambda number: _work(options.queue, replace(config, instance=names[number]), number),
+        lambda number: _work(options.queue, replace(config, instance=names[number]), create_handlers, number),
         died,
         _looks(options.queue, client, upkeep),
         POLICIES[options.queue].timeout_s + GRACE_S,
@@ -249,21 +205,19 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _work(queue: str, config: Config, slot: int) -> None:
+def _work(queue: str, config: Config, create_handlers: Create, slot: int) -> None:
     """Be one worker, in a process of its own."""
     logging.getLogger().handlers.clear()
     logs.configure(config.instance)
-    errors.configure(config, queue=queue)
+    end_tracking = errors.configure(config, queue=queue)
     slots.claim(slot)
     metrics = Metrics()
     stores = backends.connect(config, metrics)
     try:
-        create_worker(queue, config, metrics, create_handlers(queue, config, stores, metrics)).work(
-            logging_level="WARNING"
-        )
+        create_worker(queue, config, metrics, create_handlers(stores, metrics)).work(logging_level="WARNING")
     finally:
         stores.close()
-        errors.close()
+        end_tracking()
 
 
 def _looks(queue: str, client: Redis, upkeep: Upkeep) -> Callable[[], None]:

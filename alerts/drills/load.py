@@ -15,10 +15,11 @@ import msgspec
 from alerts.drills import DrillError
 from compose import local
 from compose.local import Target
-from loadtests import ledger, scenario, swarm
+from loadtests import ledger, swarm
 from loadtests.ledger import Journal
 from loadtests.plan import END_SIGNAL, Outcome, Plan
-from loadtests.record import LedgerEntry
+from loadtests.record.target import LedgerEntry
+from loadtests.scenario import Scenario, reading
 
 SCENARIO = "likes"
 # Ended by hand; no drill takes so long.
@@ -100,8 +101,8 @@ class Load:
         # A like that another swarm had acknowledged is declined as a repeat, and stored all the same.
         return ledger.reconcile(journals, local.audit(self.target, self.began))
 
-    def _scenario(self, rates: Mapping[str, float]) -> scenario.Scenario:
-        whole = scenario.load(SCENARIO)
+    def _scenario(self, rates: Mapping[str, float]) -> Scenario:
+        whole = reading.load(SCENARIO)
         arrivals = {name: msgspec.structs.replace(whole.arrivals[name], rate=rate) for name, rate in rates.items()}
         return msgspec.structs.replace(whole, arrivals=arrivals, warm_up_s=0.0, duration_s=_LONGEST_S)
 

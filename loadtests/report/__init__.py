@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loadtests.record import Record, Verdict
+from loadtests.record import Record
+from loadtests.record.verdict import Verdict
 
 
 class ReportError(Exception):

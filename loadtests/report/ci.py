@@ -9,8 +9,9 @@ from pathlib import Path
 from compose import positions
 from compose.positions import Path as Place
 from dashboards.quantities import quantity
-from loadtests.budgets import chain_name, error_name, percentile_name
-from loadtests.record import BudgetResult, Record, Verdict
+from loadtests.judging.budgets import chain_name, error_name, percentile_name
+from loadtests.record import Record
+from loadtests.record.verdict import BudgetResult, Verdict
 from loadtests.report import summary, wording
 from loadtests.scenario import Scenario
 from service import objectives

@@ -9,7 +9,10 @@ from dashboards import charts, drawing, panels
 from dashboards.lines import Line, line
 from dashboards.panels import Threshold
 from loadtests.histogram import decode
-from loadtests.record import Arrivals, BudgetResult, PanelData, Record, Requests, Verdict
+from loadtests.record import Record
+from loadtests.record.target import PanelData
+from loadtests.record.traffic import Arrivals, Requests
+from loadtests.record.verdict import BudgetResult, Verdict
 
 P99_RATE, MEDIAN_RATE = 100, 10
 """Arrivals a second: up to P99_RATE a second's p99 is its slowest; below MEDIAN_RATE its median says little."""

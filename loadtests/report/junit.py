@@ -7,7 +7,8 @@ import re
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from dashboards.quantities import quantity
-from loadtests.record import BudgetResult, Record, ValidityCheck, Verdict
+from loadtests.record import Record
+from loadtests.record.verdict import BudgetResult, ValidityCheck, Verdict
 from loadtests.report import wording
 
 # XML 1.0 has no way to write these, escaped or not.

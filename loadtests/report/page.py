@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from dashboards import charts
 from dashboards.quantities import limit, quantity
-from loadtests.record import Record, Verdict
+from loadtests.record import Record
+from loadtests.record.verdict import Verdict
 from loadtests.report import drawings, search, tables, timing, wording
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboards.quantities import limit, number, quantity
-from loadtests.record import Capacity, CapacityStep, Estimate
+from loadtests.record.verdict import Capacity, CapacityStep, Estimate
 
 HEADS = ("offered", "runs", "passed", "completed", "under way", "p99")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loadtests.record import Record, Verdict
+from loadtests.record import Record
+from loadtests.record.verdict import Verdict
 from loadtests.report import search, tables, wording
 
 UNSAFE = str.maketrans({"\\": "\\\\", "|": "\\|", "<": "&lt;", ">": "&gt;", "&": "&amp;", "`": "\\`", "\n": " "})

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from dashboards import charts
 from dashboards.quantities import quantity
-from loadtests.record import BudgetResult, Record, Requests, Series, Verdict
+from loadtests.record import Record
+from loadtests.record.target import Series
+from loadtests.record.traffic import Requests
+from loadtests.record.verdict import BudgetResult, Verdict
 from loadtests.report import wording
 
 CPU_PANEL = "cpu-by-part"

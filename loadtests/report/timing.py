@@ -6,8 +6,8 @@ from dashboards import stacks
 from dashboards.stacks import Segment
 from loadtests import attribution
 from loadtests.record import Record
+from loadtests.record.timesplit import TimeSplit
 from loadtests.report.drawings import Drawing
-from loadtests.timesplit import TimeSplit
 
 LEAST_SHARE = 0.01
 """A tier with less in both bars is drawn with the others of its kind."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from dashboards.quantities import UNKNOWN, limit, quantity
 from loadtests.histogram import decode
-from loadtests.record import Arrivals, BudgetResult, Percentiles, Record, Requests, Status
+from loadtests.record import Record
+from loadtests.record.traffic import Arrivals, Percentiles, Requests
+from loadtests.record.verdict import BudgetResult, Status
 
 
 @dataclass(frozen=True)

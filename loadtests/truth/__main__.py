@@ -22,13 +22,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.engine.vitals import Machine, read_machine
 from loadtests.histogram import nearest_rank
 from loadtests.swarm import SwarmError
 from loadtests.truth import drive, pace
 from loadtests.truth.cases import CASES, ERROR_LIMIT, FLOOR, PERCENTILES, STOCK_USER_RATE, Case, errors
 from loadtests.truth.drive import Reported
 from loadtests.truth.pace import Pair
-from loadtests.vitals import Machine, read_machine
 
 PARTS = ("percentiles", "lag", "throughput")
 QUICK_PAIRS = 2

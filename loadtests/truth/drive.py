@@ -19,10 +19,10 @@ from msgspec import Struct
 from loadtests import swarm
 from loadtests.plan import Outcome, Plan
 from loadtests.scenario import Budgets, Data, Scenario
-from loadtests.schedule import Shape, arrivals
+from loadtests.scenario.schedule import Shape, arrivals
+from loadtests.scenario.workload import ArrivalPlan
 from loadtests.truth.script import Behaviour
 from loadtests.truth.server import Log, Orders
-from loadtests.workload import ArrivalPlan
 
 STOCK_VARIABLE = "LIKESTORM_STOCK"
 STOCKFILE = Path(__file__).with_name("stock.py")

@@ -17,7 +17,7 @@ LAG_LIMIT_MS = 5.0
 PAIRS = 6
 USERS = 16
 SECONDS, SKIPPED_S, WINDOW_S = 4.0, 0.5, 2.0
-OVERLOAD = 1.25
+OVERLOAD = 1.1
 """So many times stock Locust's rate is offered, so that the generator itself is what sets the pace."""
 RATIO_LIMIT = 0.9
 

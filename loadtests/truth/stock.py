@@ -17,7 +17,7 @@ import msgspec
 from locust import FastHttpUser, constant, constant_throughput, events, task
 from locust.env import Environment
 
-from loadtests.priority import go_first
+from loadtests.engine.priority import go_first
 from loadtests.truth.drive import STOCK_VARIABLE, Reported, Stock
 
 _stock = msgspec.json.decode(os.environ[STOCK_VARIABLE], type=Stock)

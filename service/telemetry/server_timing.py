@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
-
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    # The workers measure with this module as well, and have no use for a web framework in their memory.
+    from flask import Flask
 
 POOL = "pool"
 TIERS = {"postgres": "db", "memcached": "cache", "redis": "redis", "queue": "queue", "objects": "store"}
@@ -65,7 +66,7 @@ def place(store: str) -> int | None:
     return NAMES.index(TIERS[store]) if store in TIERS else None
 
 
-def tell_timing(app: Flask) -> None:
+def tell_timing(app: "Flask") -> None:
     """Have every answer of `app` say what took how long."""
     app.wsgi_app = ServerTiming(app.wsgi_app)  # type: ignore[method-assign]
 

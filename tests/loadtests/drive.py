@@ -8,8 +8,8 @@ import pytest
 from loadtests import swarm
 from loadtests.plan import Outcome, Plan, Progress
 from loadtests.scenario import Budgets, Scenario, Target
+from loadtests.scenario.workload import ArrivalPlan, ClosedPlan
 from loadtests.swarm import Crew
-from loadtests.workload import ArrivalPlan, ClosedPlan
 
 STRANGERS = Path(__file__).with_name("strangers.py")
 

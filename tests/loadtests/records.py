@@ -6,30 +6,15 @@ from dataclasses import replace
 from functools import cache
 
 from dashboards.panels import REPORTED, RUN_WINDOW, Panel
-from loadtests import histogram, schedule
+from loadtests import histogram
 from loadtests.histogram import Histogram
 from loadtests.judge import judge
-from loadtests.record import (
-    SCHEMA,
-    Arrivals,
-    ChainEffects,
-    Generator,
-    HopCount,
-    Hops,
-    LedgerEntry,
-    Load,
-    PanelData,
-    Percentiles,
-    Record,
-    Requests,
-    ScenarioFacts,
-    ScrapeTarget,
-    Series,
-    Timeline,
-    Vitals,
-)
-from loadtests.scenario import Scenario, load
-from loadtests.timesplit import Composition, Pooler, TimeSplit
+from loadtests.record import SCHEMA, Record, ScenarioFacts
+from loadtests.record.target import ChainEffects, HopCount, Hops, LedgerEntry, PanelData, ScrapeTarget, Series
+from loadtests.record.timesplit import Composition, Pooler, TimeSplit
+from loadtests.record.traffic import Arrivals, Generator, Load, Percentiles, Requests, Timeline, Vitals
+from loadtests.scenario import Scenario, schedule
+from loadtests.scenario.reading import load
 from service import objectives
 
 SECONDS = 60

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from loadtests import histogram, record
-from loadtests.interleaved import order
-from loadtests.record import Load, Record, Requests
+from loadtests import histogram
+from loadtests.comparison.interleaved import order
+from loadtests.comparison.saved import Run, Side
+from loadtests.record import Record, document
+from loadtests.record.traffic import Load, Requests
 from loadtests.run import RECORD_FILE, SCENARIO_FILE
-from loadtests.saved import Run, Side
-from loadtests.scenario import Scenario, load
+from loadtests.scenario import Scenario
+from loadtests.scenario.reading import load
 from tests.loadtests import records
 
 BUDGETED = ("like", "upload-ask", "upload-confirm", "upload-put")
@@ -73,7 +75,7 @@ def write(side: Side, folder: Path) -> list[Path]:
     for run in side.runs:
         made = folder / run.path
         made.mkdir(parents=True)
-        record.save(run.record, made / RECORD_FILE)
+        document.save(run.record, made / RECORD_FILE)
         (made / SCENARIO_FILE).write_bytes(msgspec.json.encode(run.scenario))
         folders.append(made)
     return folders

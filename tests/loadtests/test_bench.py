@@ -21,8 +21,8 @@ from compose.topology import Topology, named
 from dashboards import history, view
 from dashboards.panels import PANELS, REPORTED, RUN_WINDOW
 from dashboards.prometheus import Prometheus
-from loadtests import record
-from loadtests.record import Record
+from loadtests.record import Record, document
+from loadtests.record.verdict import Verdict
 from tests.compose.stacks import await_true, is_listening, list_processes
 from tests.ports import base_ports
 
@@ -70,7 +70,7 @@ def test_a_bench_from_nothing_passes_and_leaves_nothing_behind(tmp_path: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS (exit status 0)" in done.stdout
     assert f"report: {out}/report.html" in done.stdout
-    _check_record(record.load(out / "record.json"))
+    _check_record(document.load(out / "record.json"))
     _check_folder(out)
     _check_dashboards(out)
     assert list_processes(state) == []
@@ -158,8 +158,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         local.stop(folder)
 
 
-def _verdict(out: Path) -> record.Verdict:
-    verdict = record.load(out / "record.json").verdict
+def _verdict(out: Path) -> Verdict:
+    verdict = document.load(out / "record.json").verdict
     assert verdict is not None
     return verdict
 
@@ -226,7 +226,7 @@ def test_kept_data_is_driven_as_it_is_and_rates_can_be_scaled(state: Path, tmp_p
     filled = manifest.read_bytes()
     done = _bench(BRIEF, "--keep", "--rate", "0.8", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    saved = record.load(tmp_path / "out" / "record.json")
+    saved = document.load(tmp_path / "out" / "record.json")
     assert saved.arrivals["like"].rate == pytest.approx(72)
     assert sum(entry.residual for entry in saved.ledger) == 0
     assert manifest.read_bytes() == filled  # filling anew would have made other sessions

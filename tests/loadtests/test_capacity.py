@@ -7,10 +7,11 @@ from random import Random
 import pytest
 
 from loadtests import capacity
-from loadtests.record import CapacityStep, Status
+from loadtests.record.verdict import CapacityStep, Status
 from loadtests.report import page, search, summary
 from loadtests.scalability import throughput
-from loadtests.scenario import CapacityPlan, load
+from loadtests.scenario import CapacityPlan
+from loadtests.scenario.reading import load
 from tests.loadtests import records
 
 PLAN = CapacityPlan("like", factor=1.25, steps_max=12, repeats=3)

@@ -7,9 +7,9 @@ from compose.scraping import ScrapeJob
 from dashboards import DashboardsError
 from dashboards.prometheus import Prometheus, Sampled
 from loadtests import collect
-from loadtests.record import ChainEffects
+from loadtests.record.target import ChainEffects
+from loadtests.record.timesplit import Pooler
 from loadtests.scenario import PromqlBudget
-from loadtests.timesplit import Pooler
 
 
 @dataclass(frozen=True)

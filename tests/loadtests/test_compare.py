@@ -12,10 +12,11 @@ from scipy.stats import binom
 from loadtests import comparison, intervals
 from loadtests.compare import compare, conclude, judge
 from loadtests.comparison import Change, Comparison
-from loadtests.endpoints import Endpoint, pair_up
-from loadtests.interleaved import order
+from loadtests.comparison.endpoints import Endpoint, pair_up
+from loadtests.comparison.interleaved import order
 from loadtests.intervals import Interval
-from loadtests.record import Record, Requests
+from loadtests.record import Record
+from loadtests.record.traffic import Requests
 from loadtests.report import comparison as page
 from tests.loadtests import records, sides
 from tests.loadtests.sides import BUDGETED

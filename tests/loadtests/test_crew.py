@@ -15,9 +15,9 @@ import pytest
 from loadtests import histogram
 from loadtests.plan import Outcome, Plan, Progress
 from loadtests.scenario import Budgets, Data, Scenario
-from loadtests.schedule import Arrival, arrivals, part_of
+from loadtests.scenario.schedule import Arrival, arrivals, part_of
+from loadtests.scenario.workload import ArrivalPlan, ClosedPlan
 from loadtests.swarm import Crew, run
-from loadtests.workload import ArrivalPlan, ClosedPlan
 from tests.loadtests import scripted
 from tests.loadtests.drive import drive
 

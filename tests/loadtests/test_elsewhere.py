@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from compose.layout import CLONE
-from loadtests.missing import missing
+from loadtests.judging.missing import missing
 from loadtests.scenario import Scenario
+from loadtests.scenario.workload import ArrivalPlan, ClosedPlan
 from loadtests.swarm import Crew, SwarmError
-from loadtests.workload import ArrivalPlan, ClosedPlan
 from tests.loadtests import scripted
 from tests.loadtests.drive import drive, strange
 from tests.servers import free_port, stop

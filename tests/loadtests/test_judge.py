@@ -8,18 +8,12 @@ import pytest
 from loadtests import histogram
 from loadtests.histogram import Histogram
 from loadtests.judge import judge
-from loadtests.record import (
-    BudgetResult,
-    ChainEffects,
-    LedgerEntry,
-    Load,
-    PanelData,
-    Record,
-    Series,
-    Status,
-    Verdict,
-)
-from loadtests.scenario import Scenario, SlopeBudget, load
+from loadtests.record import Record
+from loadtests.record.target import ChainEffects, LedgerEntry, PanelData, Series
+from loadtests.record.traffic import Load
+from loadtests.record.verdict import BudgetResult, Status, Verdict
+from loadtests.scenario import Scenario, SlopeBudget
+from loadtests.scenario.reading import load
 from service import catalog, objectives
 from tests.loadtests import records
 

@@ -3,7 +3,7 @@ from random import Random
 import pytest
 
 from loadtests import scalability
-from loadtests.record import Estimate
+from loadtests.record.verdict import Estimate
 from loadtests.scalability import throughput
 
 RATE, CONTENTION, COHERENCY = 180.0, 0.06, 0.0009

@@ -8,11 +8,12 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from loadtests import histogram, swarm, timing
+from loadtests import histogram, swarm
+from loadtests.attribution import timing
 from loadtests.plan import Outcome, Plan, Progress
 from loadtests.scenario import Budgets, Data, ErrorBudget, Scenario
+from loadtests.scenario.workload import ArrivalPlan
 from loadtests.swarm import Crew
-from loadtests.workload import ArrivalPlan
 from tests.loadtests import scripted
 
 pytestmark = pytest.mark.alone

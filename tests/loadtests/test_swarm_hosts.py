@@ -17,9 +17,9 @@ import pytest
 
 from compose.fleet.tied import SILENCE_S
 from compose.layout import CLONE
-from loadtests import record, scenario
-from loadtests.record import Record
-from loadtests.schedule import Arrival, arrivals, part_of
+from loadtests.record import Record, document
+from loadtests.scenario import reading
+from loadtests.scenario.schedule import Arrival, arrivals, part_of
 from tests import network
 from tests.compose.front.hosts import SSHD, make_disk, make_key
 from tests.network import Network
@@ -178,7 +178,7 @@ def _until_measuring(stdout: IO[str]) -> str:
 
 def _due(run: Record, chosen: Path) -> list[Arrival]:
     """The window's arrivals, worked out from the scenario."""
-    asked = scenario.load(str(chosen))
+    asked = reading.load(str(chosen))
     end = asked.warm_up_s + run.scenario.duration_s
     return [each for each in arrivals(asked.courses(), asked.seed) if asked.warm_up_s <= each.due < end]
 
@@ -196,7 +196,7 @@ def test_three_hosts_make_the_whole_schedule(deployed: Place, tmp_path: Path) ->
     assert running.returncode == 0, printed + complained
     assert _outcomes(printed) == dict.fromkeys(names, ("done", ""))
     assert "1 process(es) on each, of 000000000000 (here: " in printed
-    run = record.load(out / "record.json")
+    run = document.load(out / "record.json")
     looks = run.arrivals["looks"]
     due = _due(run, chosen)
     assert looks.load.offered == looks.load.completed == looks.scheduled == len(due) > 200
@@ -228,7 +228,7 @@ def test_a_host_that_is_cut_off_makes_the_run_invalid_and_its_part_is_named(depl
         assert time.monotonic() - cut_at < SILENCE_S + 45
     finally:
         deployed.machines.join("host-2")
-    run = record.load(out / "record.json")
+    run = document.load(out / "record.json")
     [lost] = [index for index, worker in enumerate(run.generator.workers) if worker.lost]
     due = _due(run, chosen)
     part = len(list(part_of(due, lost, 3)))

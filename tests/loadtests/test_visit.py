@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests import record
+from loadtests.record import document
 from tests.compose.stacks import await_true
 from tests.loadtests import scripted
 
@@ -93,7 +93,7 @@ def test_the_example_drives_nginx_with_a_locustfile_that_knows_nothing_of_us(tmp
     with _nginx(shop, port):
         done = _run(own, "--duration", "4", "--out", out, "--csv", tmp_path / "csv" / "shop", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    saved = record.load(out / "record.json")
+    saved = document.load(out / "record.json")
     assert saved.target == f"http://127.0.0.1:{port}"
     assert set(saved.requests) == {"item", "home", "item to buy", "cart"}
     assert saved.load.offered == saved.load.completed == sum(each.count for each in saved.requests.values())
@@ -115,7 +115,7 @@ def test_what_the_targets_own_command_says_is_stored_goes_into_the_ledger(tmp_pa
         own.write_text(text + "\n[limits]\ndispatch_lag_p99_s = 1\ncpu_percent = 100\n")
         done = _run(own, "--out", out, folder=tmp_path)
     assert done.returncode == 98, done.stdout + done.stderr
-    [entry] = record.load(out / "record.json").ledger
+    [entry] = document.load(out / "record.json").ledger
     assert (entry.name, entry.acknowledged, entry.lost, entry.phantom) == ("notes", 40, 1, 0)
 
 

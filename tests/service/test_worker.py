@@ -18,10 +18,11 @@ from service.backends import Backends
 from service.catalog import FANOUT, PUSH, THUMBNAILS
 from service.config import Config
 from service.domain.errors import CorruptImageError, RefusedError
+from service.handlers import Handlers, prepare
 from service.jobs.thumbnails import shrink
 from service.stores.queue import MAKE_THUMBNAIL, POLICIES
 from service.telemetry.metrics import Metrics
-from service.worker import Handlers, Worker, create_handlers, create_worker, main
+from service.worker import Worker, create_worker, main
 from tests.service.conftest import Member, jpeg
 from tests.service.workers import job_of, open_queue, work_off
 
@@ -45,7 +46,7 @@ def job_metrics() -> Metrics:
 
 @pytest.fixture
 def worker(queue: Queue, config: Config, stores: Backends, job_metrics: Metrics) -> Worker:
-    return create_worker(queue.name, config, job_metrics, create_handlers(queue.name, config, stores, job_metrics))
+    return create_worker(queue.name, config, job_metrics, prepare(queue.name, config)(stores, job_metrics))
 
 
 @pytest.fixture

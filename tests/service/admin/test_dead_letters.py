@@ -11,9 +11,10 @@ from service.__main__ import main
 from service.backends import Backends
 from service.catalog import FANOUT, QUEUES, THUMBNAILS
 from service.config import Config
+from service.handlers import prepare
 from service.stores.queue import POLICIES
 from service.telemetry.metrics import Metrics
-from service.worker import create_handlers, create_worker
+from service.worker import create_worker
 from tests.servers import Servers
 from tests.service.conftest import Member, jpeg
 from tests.service.workers import job_of, open_queue, work_off
@@ -35,7 +36,7 @@ def queue(config: Config) -> Iterator[Queue]:
 def work(queue: Queue, config: Config, stores: Backends) -> Callable[[], None]:
     """Runs what waits."""
     metrics = Metrics()
-    handlers = create_handlers(THUMBNAILS, config, stores, metrics)
+    handlers = prepare(THUMBNAILS, config)(stores, metrics)
     return lambda: work_off(create_worker(THUMBNAILS, config, metrics, handlers))
 
 

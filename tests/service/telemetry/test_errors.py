@@ -11,9 +11,10 @@ from queue import Queue
 from typing import Any, ClassVar
 
 import pytest
+import sentry_sdk
 from flask import Flask, request
 
-from service.app import create_app
+from service.app import create_app, find_route
 from service.config import Config
 from service.telemetry import errors
 from service.telemetry.metrics import Metrics
@@ -48,9 +49,9 @@ def tracked(config: Config) -> Iterator[Config]:
         dsn = f"http://key@127.0.0.1:{server.server_port}/1"
         tracked = replace(config, sentry_dsn=dsn, release="abc123", run="run-7", instance="app-3")
         try:
-            errors.configure(tracked)
+            end = errors.configure(tracked, find_route)
             yield tracked
-            errors.close()
+            end()
         finally:
             server.shutdown()
             thread.join()
@@ -102,12 +103,12 @@ def test_expected_answers_are_no_errors(app: Flask, tracked: Config) -> None:
     assert ask(app, "GET", "/nothing").status_code == 404
     assert ask(app, "GET", "/feed").status_code == 401
     logging.getLogger("tests").warning("redis is unavailable")
-    errors.close()
+    sentry_sdk.flush(timeout=5)
     assert Receiver.received.empty()
 
 
 def test_without_a_dsn_nothing_is_tracked(config: Config) -> None:
-    errors.configure(config)
+    end = errors.configure(config)
     logging.getLogger("tests").error("nobody hears this")
-    errors.close()
+    end()
     assert Receiver.received.empty()

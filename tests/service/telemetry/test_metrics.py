@@ -5,9 +5,10 @@ from dataclasses import replace
 from service import catalog
 from service.app import create_app
 from service.config import Config
+from service.handlers import prepare
 from service.telemetry.jobs import PushCounter
 from service.telemetry.metrics import Metrics
-from service.worker import create_handlers, create_worker
+from service.worker import create_worker
 from tests.servers import free_port
 from tests.service.conftest import ask, jpeg, sign_up
 from tests.service.workers import work_off
@@ -41,9 +42,7 @@ def test_the_whole_catalog_is_observed(config: Config) -> None:
     ]
     assert statuses == [201, 429]
     stores = app.extensions["likestorm"]
-    work_off(
-        create_worker(catalog.THUMBNAILS, config, metrics, create_handlers(catalog.THUMBNAILS, config, stores, metrics))
-    )
+    work_off(create_worker(catalog.THUMBNAILS, config, metrics, prepare(catalog.THUMBNAILS, config)(stores, metrics)))
     PushCounter(metrics).count("delivered")
     stores.close()
     assert observed(metrics) == {metric.name for metric in catalog.METRICS}

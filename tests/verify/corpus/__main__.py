@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from compose.topology import DEFAULT_BASE_PORT
-from loadtests.record import Record, Verdict
+from loadtests.record import Record
+from loadtests.record.verdict import Verdict
 from tests.verify.corpus import faults, rig, stack
 from tests.verify.corpus.rig import Case, Skipped
 from tests.verify.corpus.stack import StackCase

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from loadtests import engine, outcome
-from loadtests.schedule import Arrival, Course, arrivals
+from loadtests.engine import engine, outcome
+from loadtests.scenario.schedule import Arrival, Course, arrivals
 from tests.verify.corpus.visitors import Visitor
 
 

@@ -17,14 +17,17 @@ import yaml
 
 from compose.scraping import ScrapeJob
 from dashboards.prometheus import Prometheus
-from loadtests import collect, hops, swarm
-from loadtests.hops import Counting, PromqlHop
+from loadtests import collect, swarm
+from loadtests.collection import hops
+from loadtests.collection.hops import Counting, PromqlHop
 from loadtests.judge import judge
 from loadtests.plan import Outcome, Plan, Progress
-from loadtests.record import Record, Verdict, save
+from loadtests.record import Record
+from loadtests.record.document import save
+from loadtests.record.verdict import Verdict
 from loadtests.scenario import Budgets, ErrorBudget, Limits, PercentileBudget, Scenario
+from loadtests.scenario.workload import ArrivalPlan
 from loadtests.swarm import Crew
-from loadtests.workload import ArrivalPlan
 from tests.servers import free_port
 from tests.verify.corpus.service import Behaviour
 

@@ -17,8 +17,8 @@ from psycopg import sql
 from compose import local, shard_map
 from compose.local import Target
 from compose.topology import named
-from loadtests import record
-from loadtests.record import Record, Verdict
+from loadtests.record import Record, document
+from loadtests.record.verdict import Verdict
 
 ROOT = Path(__file__).parents[3]
 BRIEF = ROOT / "tests/loadtests/scenarios/brief.toml"
@@ -103,7 +103,7 @@ def carry_out(case: StackCase, state: Path, folder: Path) -> tuple[Record, Verdi
     finally:
         if case.after:
             case.after(target)
-    saved = record.load(folder / "run" / "record.json")
+    saved = document.load(folder / "run" / "record.json")
     assert saved.verdict is not None
     return saved, saved.verdict
 

@@ -1,0 +1,1 @@
+"""What the judge asks of a record: whether it can be trusted, and whether its budgets are met."""

@@ -1,0 +1,112 @@
+"""What the target and those who watch it say of a run: scrapes, panels, ledger, hops, values, errors: frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ScrapeTarget:
+    """How completely one target was scraped: `longest_gap_s` without a sample, `down_s` with up == 0, in seconds."""
+
+    job: str
+    instance: str
+    samples: int
+    longest_gap_s: float
+    down_s: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values over time of one labelled series: `times` in seconds since the window's start."""
+
+    labels: dict[str, str]
+    times: list[float]
+    values: list[float | None]
+
+
+@dataclass(frozen=True)
+class PanelData:
+    """What one dashboard panel showed in the window; an empty `series` means that the query gave nothing."""
+
+    panel: str
+    query: str
+    series: list[Series]
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One set of effects: acknowledged to clients against stored.
+
+    lost = acknowledged − stored, phantom = stored − attempted, indeterminate = attempted without an answer;
+    residual = lost + phantom. examples: up to five ids of each kind.
+    """
+
+    name: str
+    attempted: int
+    acknowledged: int
+    stored: int
+    lost: int
+    phantom: int
+    indeterminate: int
+    residual: int
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HopCount:
+    """How many of the run's requests one hop counted; None where it could not be asked, and `problem` says why."""
+
+    hop: str
+    count: int | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Hops:
+    """The requests of the whole run, warm-up included, as each hop counted them.
+
+    answered: to clients, without an error. unsure: failed or never answered, which a hop may have counted or not.
+    repeated: sent once more from one hop to the next, which a later hop counts twice.
+    """
+
+    answered: int
+    unsure: int
+    repeated: int
+    counts: list[HopCount]
+
+
+@dataclass(frozen=True)
+class PromqlValue:
+    """What a budget's PromQL gave: one value, or one a tenth of the window; `problem` says why there is none."""
+
+    budget: str
+    query: str
+    values: list[float]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ChainEffects:
+    """The effects of one asynchronous chain that came about within the window.
+
+    buckets: upper bound in seconds and how many effects took at most as long, bounds ascending; None is no bound.
+    """
+
+    name: str
+    buckets: list[tuple[float | None, int]]
+
+    @property
+    def count(self) -> int:
+        """All effects."""
+        return self.buckets[-1][1] if self.buckets else 0
+
+
+@dataclass(frozen=True)
+class ErrorGroup:
+    """Errors of one kind that the service reported to its error tracker within the run."""
+
+    kind: str
+    message: str
+    where: str
+    count: int
