@@ -52,9 +52,13 @@ def check_validity(record: Record, scenario: Scenario, budgets: Iterable[BudgetR
 
 
 def _workers(record: Record, scenario: Scenario) -> ValidityCheck:
-    """Also says what part of the load is missing with those that were lost: the k-th worker has the k-th part."""
+    """Also says what part of the load is missing with those that were lost: the k-th worker has the k-th part.
+
+    One that came back has offered its part, and to its clients its own network's outage looked like a slow target.
+    """
     workers = record.generator.workers
     lost = [index for index, worker in enumerate(workers) if worker.lost]
+    silent = [f"{each.name} for {each.silent_s + 3:.0f} s" for each in workers if each.silent_s and not each.lost]
     said = f"{len(workers) - len(lost)} of {len(workers)}" if workers else "one process"
     if lost:
         parts = missing(scenario, record.scenario.duration_s, lost, len(workers))
@@ -62,10 +66,10 @@ def _workers(record: Record, scenario: Scenario) -> ValidityCheck:
         said += f", lost: {', '.join(workers[index].name for index in lost)}; their part: {part}"
     return ValidityCheck(
         "workers",
-        "none lost",
-        said,
-        "failed" if lost else "ok",
-        "A process of the generator died or was cut off; nobody offered its part: look into logs/swarm-worker-*.log.",
+        "none lost, none silent for 3 s",
+        said + (f", silent: {', '.join(silent)}" if silent else ""),
+        "failed" if lost or silent else "ok",
+        "A process of the generator died or was cut off: look into logs/swarm-worker-*.log, and at its host's network.",
     )
 
 

@@ -26,6 +26,7 @@ from tests.network import Network
 from tests.servers import process, wait_until
 
 HOSTS = ("host-1", "host-2", "host-3")
+OUTAGE_S = 5.0
 REACHABLE = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1)"
 LOCUSTFILE = """
 import socket
@@ -241,6 +242,28 @@ def test_a_host_that_is_cut_off_makes_the_run_invalid_and_its_part_is_named(depl
     assert checks["workers"]["observed"] == f"2 of 3, lost: {name}; their part: looks {part} of {len(due)}"
     assert checks["offered against schedule"]["observed"] == f"looks {len(due) - part} of {len(due)}"
     assert checks["every arrival accounted for"]["status"] == "ok"
+
+
+@pytest.mark.alone
+def test_a_host_that_comes_back_loses_nothing_and_is_told_from_a_slow_target(deployed: Place, tmp_path: Path) -> None:
+    chosen, out = _scenario(tmp_path, duration_s=10), tmp_path / "run"
+    running = deployed.start(str(chosen), "--hosts", ",".join(HOSTS), "--out", str(out))
+    assert running.stdout is not None
+    _until_measuring(running.stdout)
+    deployed.machines.cut_off("host-2")
+    time.sleep(OUTAGE_S)  # which is what the run is told nothing of
+    deployed.machines.join("host-2")
+    printed, complained = running.communicate(timeout=120)
+    assert running.returncode == 98, printed + complained
+    assert _outcomes(printed) == dict.fromkeys(HOSTS, ("done", ""))
+    run = document.load(out / "record.json")
+    looks = run.arrivals["looks"]
+    assert looks.load.offered == looks.scheduled == len(_due(run, chosen))
+    assert looks.load.offered == looks.load.completed + looks.load.failed
+    assert (run.requests["look"].service_time_ms.max or 0.0) > 2_000  # what it looked like to clients on that host
+    checks = _checks(out)
+    assert re.fullmatch(r"3 of 3, silent: worker \d on host-2 for \d s", checks["workers"]["observed"])
+    assert [name for name, check in checks.items() if check["status"] == "failed"] == ["workers"]
 
 
 @pytest.mark.alone
