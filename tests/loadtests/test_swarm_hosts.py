@@ -88,11 +88,19 @@ class Place:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """`python -m loadtests run` on the machine `lead`."""
-        command = self.machines.command("lead", sys.executable, "-m", "loadtests", "run", *arguments)
+        return self.lead(sys.executable, "-m", "loadtests", "run", *arguments)
+
+    def lead(self, *command: str) -> "subprocess.Popen[str]":
+        """A command on the machine `lead`."""
         return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=CLONE, start_new_session=True,
+            self.machines.command("lead", *command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=CLONE,
+            start_new_session=True,
             env={**os.environ, "HOME": str(self.home), "COLUMNS": "200"},
-        )  # fmt: skip
+        )
 
     def working(self, host: str) -> list[str]:
         """What makes load on a host."""
@@ -191,9 +199,11 @@ def _checks(folder: Path) -> dict[str, dict[str, Any]]:
 def test_three_hosts_make_the_whole_schedule(deployed: Place, tmp_path: Path) -> None:
     chosen, out = _scenario(tmp_path), tmp_path / "run"
     names = ("root@host-1", "host-2:22", "host-3")
-    running = deployed.start(str(chosen), "--hosts", ",".join(names), "--out", str(out))
+    # What setup installs is there, or this would not run.
+    variables = (f"HOSTS={','.join(names)}", f"SCENARIO={chosen}", f"OUT={out}", f"PYTHON={sys.executable}")
+    running = deployed.lead("make", "--silent", "--old-file=setup", "swarm", *variables)
     printed, complained = running.communicate(timeout=120)
-    assert running.returncode == 0, printed + complained
+    assert (running.returncode, complained) == (0, ""), printed + complained
     assert _outcomes(printed) == dict.fromkeys(names, ("done", ""))
     assert "1 process(es) on each, of 000000000000 (here: " in printed
     run = document.load(out / "record.json")
