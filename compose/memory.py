@@ -1,6 +1,7 @@
 """How much memory each part takes."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,8 @@ def measure(pids: Mapping[str, int]) -> dict[str, float]:
     A part's children count with it, unless they are parts themselves: supervisord does not count for all of them.
     """
     parts = set(pids.values())
-    return {name: sum(_proportional(each) for each in _family(pid, parts)) / 1e6 for name, pid in pids.items()}
+    children = _children()
+    return {name: sum(map(_proportional, _family(pid, children, parts))) / 1e6 for name, pid in pids.items()}
 
 
 def measure_files(folder: Path) -> float:
@@ -27,20 +29,23 @@ def _occupied(path: Path) -> int:
         return 0
 
 
-def _family(pid: int, parts: Set[int]) -> Iterator[psutil.Process]:
-    try:
-        root = psutil.Process(pid)
-        children = root.children()
-    except psutil.NoSuchProcess:
-        return
-    yield root
-    for child in children:
-        if child.pid not in parts:
-            yield from _family(child.pid, parts)
+def _children() -> Mapping[int, Sequence[int]]:
+    """Every process's children: read once, since to ask for one process's alone takes a look at all there are."""
+    children = defaultdict(list)
+    for process in psutil.process_iter(["ppid"]):
+        children[process.info["ppid"]].append(process.pid)
+    return children
 
 
-def _proportional(process: psutil.Process) -> int:
+def _family(pid: int, children: Mapping[int, Sequence[int]], parts: Set[int]) -> Iterator[int]:
+    yield pid
+    for child in children.get(pid, ()):
+        if child not in parts:
+            yield from _family(child, children, parts)
+
+
+def _proportional(pid: int) -> int:
     try:
-        return int(process.memory_full_info().pss)
+        return int(psutil.Process(pid).memory_full_info().pss)
     except psutil.Error:
         return 0

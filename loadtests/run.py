@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -186,14 +187,17 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
         outcome = swarm.run(plan, target.url, out / "logs" / "swarm.log", started, screen.progress, options.crew)
     screen.clear()
     screen.phase("collecting: Prometheus, the stores' own account of what they hold")
-    counted = hops.end(before, outcome, target.url)
+    # Until the counters stand still takes seconds, and so does the audit.
+    with ThreadPoolExecutor(1) as beside:
+        stored = beside.submit(local.audit, target, began)
+        counted = hops.end(before, outcome, target.url)
     return collect.window(
         scenario,
         target.url,
         outcome,
         Prometheus(target.prometheus_url),
         target.scrape_jobs,
-        local.audit(target, began),
+        stored.result(),
         memory.peak_mb,
         {"topology": target.topology.name, "storage": STORAGE_FACTS[target.storage]},
         _reported(told, local.read_errors(target)),

@@ -16,11 +16,15 @@ LONGEST_AWAIT_S = 0.05
 
 
 class PhotoLookup:
-    """Cache-aside reads; a cache that fails is a miss, never an error."""
+    """Cache-aside reads; a cache that fails is a miss, never an error.
 
-    def __init__(self, photos: PhotoStore, cache: PhotoCache) -> None:
+    longest_await_s: for how long a reader waits for another one to fill the cache.
+    """
+
+    def __init__(self, photos: PhotoStore, cache: PhotoCache, longest_await_s: float = LONGEST_AWAIT_S) -> None:
         self._photos = photos
         self._cache = cache
+        self._longest_await_s = longest_await_s
 
     def photo(self, photo_id: int) -> Photo:
         """The photo; NotFoundError when there is none."""
@@ -71,7 +75,7 @@ class PhotoLookup:
     def _claim(self, photo_id: int) -> PhotoState | bytes | None:
         """The cached state, or the lease on it, or neither when somebody holds that for too long."""
         state = self._cache.get_state(photo_id)
-        deadline = monotonic() + LONGEST_AWAIT_S
+        deadline = monotonic() + self._longest_await_s
         while state is None:
             lease = self._cache.lease_state(photo_id)
             left = deadline - monotonic()

@@ -12,7 +12,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--topology", "smal"), "unknown topology 'smal', known: 2011, small; or a .toml file"),
+        (("--topology", "smal"), "unknown topology 'smal', known: 2011, fourteen-million, small; or a .toml file"),
         (("--base-port", "80"), "base port 80 is not between 1024 and 65494 (BASE_PORT=)"),
     ],
 )

@@ -54,7 +54,8 @@ def test_two_clones_side_by_side_share_no_port() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"^unknown topology 'smal', known: 2011, small; or a \.toml file$"):
+    expected = r"^unknown topology 'smal', known: 2011, fourteen-million, small; or a \.toml file$"
+    with pytest.raises(UsageError, match=expected):
         named("smal")
 
 

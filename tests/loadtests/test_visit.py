@@ -89,7 +89,7 @@ def test_the_example_drives_nginx_with_a_locustfile_that_knows_nothing_of_us(tmp
     text = own.read_text().replace("8480", str(port)).replace("seconds = 0.050", "seconds = 2")
     text = text.replace("percentile = 99", "percentile = 95")
     text = text.replace("warm_up_s = 3", "warm_up_s = 1")
-    own.write_text(text + "\n[limits]\ndispatch_lag_p99_s = 1\ncpu_percent = 100\n")
+    own.write_text(text + "\n[limits]\ndispatch_lag_p99_s = 1\nloop_lag_p99_s = 1\ncpu_percent = 100\n")
     with _nginx(shop, port):
         done = _run(own, "--duration", "4", "--out", out, "--csv", tmp_path / "csv" / "shop", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -112,7 +112,7 @@ def test_what_the_targets_own_command_says_is_stored_goes_into_the_ledger(tmp_pa
     own, out = tmp_path / "own.toml", tmp_path / "out"
     with scripted.server() as url:
         text = OWN.replace("URL", url).replace("AUDIT", str(audit))
-        own.write_text(text + "\n[limits]\ndispatch_lag_p99_s = 1\ncpu_percent = 100\n")
+        own.write_text(text + "\n[limits]\ndispatch_lag_p99_s = 1\nloop_lag_p99_s = 1\ncpu_percent = 100\n")
         done = _run(own, "--out", out, folder=tmp_path)
     assert done.returncode == 98, done.stdout + done.stderr
     [entry] = document.load(out / "record.json").ledger

@@ -11,6 +11,7 @@ from service.backends import Backends
 from service.domain.errors import NotFoundError, UnavailableError
 from service.domain.lookup import LONGEST_AWAIT_S, PhotoLookup
 from service.domain.records import Photo, PhotoState
+from service.stores.memcached import LEASE_TTL_S
 
 
 class BrokenCache:
@@ -92,11 +93,11 @@ def test_a_reader_that_was_overtaken_leaves_no_stale_state(stores: Backends) -> 
     assert PhotoLookup(stores.photos, stores.cache).state(photo.id).likes == 1
 
 
-@pytest.mark.alone
 def test_many_readers_of_a_hot_photo_are_one_to_the_database(stores: Backends) -> None:
     photo = insert(stores)
     photos = CountingPhotos(stores, 0.01)
-    lookup = PhotoLookup(photos, stores.cache)
+    # For as long as a lease holds: on a busy machine fifty threads take longer than readers wait otherwise.
+    lookup = PhotoLookup(photos, stores.cache, longest_await_s=LEASE_TTL_S)
     together = Barrier(50)
 
     def read(_number: int) -> PhotoState:
@@ -106,7 +107,7 @@ def test_many_readers_of_a_hot_photo_are_one_to_the_database(stores: Backends) -
     with ThreadPoolExecutor(50) as threads:
         states = set(threads.map(read, range(50)))
     assert states == {PhotoState(likes=0, thumbnail=False)}
-    assert photos.reads <= 2
+    assert photos.reads == 1
 
 
 def test_who_waits_for_too_long_asks_the_database_himself(stores: Backends) -> None:
