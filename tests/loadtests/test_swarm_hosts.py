@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -85,6 +85,7 @@ class Place:
     machines: Network
     home: Path
     disks: dict[str, Path]
+    started: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """`python -m loadtests run` on the machine `lead`."""
@@ -92,7 +93,7 @@ class Place:
 
     def lead(self, *command: str) -> "subprocess.Popen[str]":
         """A command on the machine `lead`."""
-        return subprocess.Popen(
+        running = subprocess.Popen(
             self.machines.command("lead", *command),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -101,6 +102,8 @@ class Place:
             start_new_session=True,
             env={**os.environ, "HOME": str(self.home), "COLUMNS": "200"},
         )
+        self.started.append(running)
+        return running
 
     def working(self, host: str) -> list[str]:
         """What makes load on a host."""
@@ -131,8 +134,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.fixture
-def deployed(place: Place) -> Place:
-    """With a release on each host, as `fab deploy` leaves it; its files are this clone's."""
+def deployed(place: Place) -> Iterator[Place]:
+    """With a release on each host, as `fab deploy` leaves it, whose files are this clone's; what is led there ends."""
     for disk in place.disks.values():
         subprocess.run(["rm", "-rf", disk / "likestorm"], check=True)
         release = disk / "likestorm" / "releases" / ("0" * 40)
@@ -141,7 +144,10 @@ def deployed(place: Place) -> Place:
             (release / folder).symlink_to(CLONE / folder)
         (release / ".venv").symlink_to(sys.prefix)
         (disk / "likestorm" / "current").symlink_to(f"releases/{release.name}")
-    return place
+    yield place
+    while place.started:
+        with place.started.pop() as running:
+            running.kill()
 
 
 @contextmanager
