@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from types import FrameType
 
 SILENCE_S = 10.0
 STOP_S = 8.0
@@ -18,35 +17,41 @@ STOP_S = 8.0
 
 def main(arguments: list[str]) -> int:
     """Run until all have ended, or are to; the first exit status that is not 0, and 0 where they ended as told."""
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGHUP, _leave)
+    told = _note_signals(signal.SIGTERM, signal.SIGHUP)
     count, command = int(arguments[0]), arguments[1:]
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(count):
             processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
-        if not _all_end(processes):
+        if not _all_end(processes, told):
             return 0 if _end(processes) else 1
         return next((process.returncode for process in processes if process.returncode), 0) % 256
     finally:
         _end(processes)
 
 
-def _leave(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+def _note_signals(*numbers: int) -> int:
+    """A descriptor on which these signals are read from now on; as exceptions they could hit between two starts."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write)
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+    return read
 
 
-def _all_end(processes: list[subprocess.Popen[bytes]]) -> bool:
-    """Wait until they have ended by themselves; False as soon as they are to be ended."""
+def _all_end(processes: list[subprocess.Popen[bytes]], told: int) -> bool:
+    """Wait until they have ended by themselves; False as soon as they are to be ended, which `told` may say."""
     poll, stdin = select.poll(), sys.stdin.fileno()
-    poll.register(stdin, select.POLLIN)
     watched = {os.pidfd_open(process.pid): process for process in processes}
-    for fd in watched:
+    for fd in (stdin, told, *watched):
         poll.register(fd, select.POLLIN)
     heard = time.monotonic()
     while watched:
         silent = SILENCE_S - (time.monotonic() - heard)
         ready = {fd for fd, _ in poll.poll(max(0.0, silent) * 1e3)}
+        if told in ready:
+            return False
         if stdin in ready:
             if not os.read(stdin, 4096):
                 return False
