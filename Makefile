@@ -11,6 +11,7 @@ STORAGE ?=## memory or disk: where the stack keeps its data; memory where there 
 
 ERRORS ?=## 1 adds an error tracker to the stack; the report lists what it was told
 USERS ?= 4000## how many users `make seed` makes
+FOLLOWS ?= 20## how many others each of them follows
 PROCESSES ?=## processes that make a bench's load, in place of one; of `make swarm`, on each host
 HOSTS ?=## where `make swarm` makes its load: a,b,c as ssh knows them, or a fleet file
 CODE ?=## folder of the code on these hosts, in place of likestorm/current, where `fab deploy` puts it
@@ -69,7 +70,7 @@ status: setup ## what runs: part, pid, port, memory
 	@$(PYTHON) -m compose status
 
 seed: setup ## fill a stack that is up with USERS users and three photos each on average, in place of what it holds
-	@$(PYTHON) -m compose seed --users $(USERS)
+	@$(PYTHON) -m compose seed --users $(USERS) --follows $(FOLLOWS)
 
 rolling-restart: setup ## restart app servers and nginx of a stack that is up one by one, with no request failed
 	@$(PYTHON) -m compose rolling-restart

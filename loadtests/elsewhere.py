@@ -112,7 +112,8 @@ def muster(asked: str, bind: str | None, port: int, code: str | None = None, eac
     if len(set(releases.values())) > 1:
         listed = ", ".join(f"{name} {release[:12]}" for name, release in releases.items())
         raise UsageError(f"the hosts have different releases ({listed}): `fab deploy` brings one to all")
-    host = host or _only(addresses)
+    if not host or (host in ANY and "" in addresses.values()):
+        host = _only(addresses)
     release = next(iter(releases.values()))[:12] or f"the code in {code}"
     sys.stdout.write(
         f"load comes from {', '.join(names)}: {each} process(es) on each, of {release} (here: {revision()}); "
@@ -175,8 +176,9 @@ def _only(addresses: dict[str, str]) -> str:
     found = set(addresses.values())
     if len(found) == 1 and _is_ipv4(*found):
         return found.pop()
+    listed = ", ".join(address or "another host" for address in sorted(found))
     raise UsageError(
-        f"the hosts are reached from {', '.join(sorted(found)) or 'no address'}: say with --master-bind at which "
+        f"the hosts are reached from {listed}: say with --master-bind at which "
         "IPv4 address of this machine they find it ('*': at the one from which each is reached)"
     )
 
