@@ -12,7 +12,10 @@ STORAGE ?=## memory or disk: where the stack keeps its data; memory where there 
 ERRORS ?=## 1 adds an error tracker to the stack; the report lists what it was told
 USERS ?= 4000## how many users `make seed` makes
 FOLLOWS ?= 20## how many others each of them follows
-PROCESSES ?=## processes that make a bench's load, in place of one
+PROCESSES ?=## processes that make a bench's load, in place of one; of `make swarm`, on each host
+HOSTS ?=## where `make swarm` makes its load: a,b,c as ssh knows them, or a fleet file
+CODE ?=## folder of the code on these hosts, in place of likestorm/current, where `fab deploy` puts it
+MASTER ?=## HOST[:PORT] at which they find this machine, in place of the address from which it reaches them
 WEB ?=## 1 shows Locust's web UI on loopback while a bench runs
 RUN ?=## folder of a finished run for `make view`, in place of the stack that is up
 BASE ?=## revision that `make compare` takes as the baseline
@@ -26,7 +29,7 @@ TEST_PROCESSES ?= 3## how many processes share the tests
 PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-errors bench up down status seed rolling-restart test lint verify compare dashboards dashboards-generate view drill truth lock figures observing overhead clean
+.PHONY: help setup setup-dev setup-errors bench swarm up down status seed rolling-restart test lint verify compare dashboards dashboards-generate view drill truth lock figures observing overhead clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value …]'
@@ -50,6 +53,11 @@ setup-errors: setup ## the error tracker's environment, which ERRORS=1 needs
 bench: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## boot the stack, run SCENARIO against it, judge it, write a report, take the stack down
 	@$(PYTHON) -m loadtests run $(SCENARIO) --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
 		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors) \
+		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
+
+swarm: setup ## bench a service of your own with load from HOSTS, led from here
+	@$(PYTHON) -m loadtests run $(SCENARIO) --hosts '$(HOSTS)' $(if $(CODE),--code '$(CODE)') $(if $(MASTER),--master-bind '$(MASTER)') \
+		$(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) \
 		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
 
 up: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## start the stack with seeded data, to stay until `make down`

@@ -12,7 +12,7 @@ from compose.errors import StackError, UsageError
 from compose.layout import STATE, STORAGES
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
 from dashboards import DashboardsError
-from loadtests import capacity, display, report, run, worker
+from loadtests import capacity, display, elsewhere, report, run, worker
 from loadtests.arguments import count_or_none, positive
 from loadtests.collect import CollectError
 from loadtests.comparison import comparing
@@ -20,7 +20,7 @@ from loadtests.comparison.interleaved import InterleavedError
 from loadtests.comparison.revisions import RevisionError
 from loadtests.comparison.saved import CompareError
 from loadtests.record import document
-from loadtests.scenario import reading
+from loadtests.scenario import Scenario, reading
 from loadtests.swarm import MASTER_PORT, Crew, SwarmError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -106,9 +106,11 @@ def _add_crew(verb: argparse.ArgumentParser) -> None:
         metavar="N",
         help="and so many from elsewhere (worker --master)",
     )
-    verb.add_argument(
-        "--master-bind", default="127.0.0.1", metavar="HOST[:PORT]", help="where workers may join (%(default)s)"
-    )
+    verb.add_argument("--master-bind", metavar="HOST[:PORT]", help="where workers may join (127.0.0.1)")
+    text = "all load comes from there, --processes on each: names with commas as ssh knows them, or a fleet file"
+    verb.add_argument("--hosts", metavar="A,B,C", help=text)
+    text = f"folder of the code on these hosts, its Python in .venv ({elsewhere.CODE}, as `fab deploy` makes it)"
+    verb.add_argument("--code", metavar="DIR", help=text)
     text = "show Locust's web UI on loopback, with latency from when requests were due"
     verb.add_argument("--web", action="store_true", help=text)
     verb.add_argument("--web-port", type=count_or_none, default=8089, metavar="PORT", help="and there (%(default)s)")
@@ -125,16 +127,25 @@ def _run(options: argparse.Namespace) -> int:
     chosen = reading.load(options.scenario).scaled(options.rate, options.duration)
     topology = replace(named(options.topology, options.base_port), errors=options.errors)
     state, realtime = options.state.resolve(), not options.no_realtime
-    bind = options.master_bind
-    if options.expect_workers and ":" not in bind:
-        bind += f":{MASTER_PORT}"  # whoever is to join must know it
-    if not options.processes + options.expect_workers:
-        raise UsageError("--processes 0 leaves the load to others: say how many with --expect-workers")
-    csv = options.csv and options.csv.resolve()
-    crew = Crew(options.processes, options.expect_workers, bind, options.web_port if options.web else None, csv)
+    crew = _crew(options, chosen)
     source = reading.find(options.scenario)
     do = capacity.search if chosen.capacity else run.bench
     return do(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew, source))
+
+
+def _crew(options: argparse.Namespace, chosen: Scenario) -> Crew:
+    web_port, csv = options.web_port if options.web else None, options.csv and options.csv.resolve()
+    if not options.processes + (options.expect_workers if options.hosts is None else 0):
+        raise UsageError("--processes 0 leaves the load to others: say how many with --expect-workers")
+    if options.hosts is not None:
+        if chosen.target is None:
+            raise UsageError(run.NEEDS_TARGET)
+        hosts, bind = elsewhere.muster(options.hosts, options.master_bind, MASTER_PORT, options.code, options.processes)
+        return Crew(0, options.expect_workers + hosts.workers, bind, web_port, csv, hosts)
+    bind = options.master_bind or "127.0.0.1"
+    if options.expect_workers and ":" not in bind:
+        bind += f":{MASTER_PORT}"  # whoever is to join must know it
+    return Crew(options.processes, options.expect_workers, bind, web_port, csv)
 
 
 def _worker(options: argparse.Namespace) -> int:

@@ -43,6 +43,7 @@ STORAGE_FACTS: Mapping[Storage, str] = {
     "memory": "memory (photos: page cache): a sync costs nothing",
     "disk": "disk: commits wait for it",
 }
+NEEDS_TARGET = "workers from elsewhere need a [target]: the reference stack listens on loopback only"
 RECORD_FILE, SCENARIO_FILE = "record.json", "scenario.json"
 
 
@@ -88,7 +89,7 @@ def measure(options: Options) -> tuple[Record, Verdict, Path]:
     if scenario.target:
         visit.check(scenario.target)
     elif options.crew.expected:
-        raise UsageError("workers from elsewhere need a [target]: the reference stack listens on loopback only")
+        raise UsageError(NEEDS_TARGET)
     started = datetime.now(UTC)
     folder = options.out or RUNS / f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}"
     with _results(folder) as out, display.screen() as screen:

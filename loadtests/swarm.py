@@ -16,6 +16,7 @@ from typing import IO
 
 import msgspec
 
+from loadtests.elsewhere import Hosts, Watch
 from loadtests.plan import PLAN_VARIABLE, PROGRESS_VARIABLE, Outcome, Plan, Progress
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +39,7 @@ class Crew:
 
     bind: HOST or HOST:PORT at which the leading one listens for workers; loopback and any free port unless given.
     web_port: where Locust's web UI is shown, on loopback. csv: prefix of the files that Locust writes as it goes.
+    hosts: where workers are started over ssh; they are among those expected.
     """
 
     processes: int = 1
@@ -45,6 +47,7 @@ class Crew:
     bind: str = "127.0.0.1"
     web_port: int | None = None
     csv: Path | None = None
+    hosts: Hosts | None = None
 
     @property
     def workers(self) -> int:
@@ -71,18 +74,31 @@ def run(
     outcome.unlink(missing_ok=True)
     plan_file = outcome.with_name("plan.json")
     plan_file.write_bytes(msgspec.json.encode(plan))
-    with _locust(plan_file, target_url, log, crew) as (processes, progress_fd):
+    with (
+        _locust(plan_file, target_url, log, crew) as (processes, progress_fd),
+        _elsewhere(crew.hosts, log, processes[0]) as watch,
+    ):
         for process in processes:
             on_start(process.pid)
         for line in _lines(progress_fd, deadline):
             progress = msgspec.json.decode(line, type=Progress)
             if progress.failure:
                 raise SwarmError(progress.failure)
+            watch.has_begun = True
             on_progress(progress)
         status = _ended(processes, log)
     if status != 0 or not outcome.exists():
         raise SwarmError(f"the swarm failed with status {status}; {_tail(log)}")
     return msgspec.json.decode(outcome.read_bytes(), type=Outcome)
+
+
+def _elsewhere(
+    hosts: Hosts | None, log: Path, leading: subprocess.Popen[bytes]
+) -> contextlib.AbstractContextManager[Watch]:
+    """Workers on other hosts, if there are to be any."""
+    if hosts is None:
+        return contextlib.nullcontext(Watch(log.parent, lambda: None))
+    return hosts.at_work(log.parent, lambda: stop(leading), JOIN_S)
 
 
 def name_processes(pids: dict[str, int]) -> Callable[[int], None]:

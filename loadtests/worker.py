@@ -37,11 +37,22 @@ def join(master: str, patience_s: float) -> int:
         plan_file.write_bytes(msgspec.json.encode(plan))
         environment = locust_environment({PLAN_VARIABLE: str(plan_file)})
         process = subprocess.Popen(locust_command(worker_arguments(*address)), env=environment, start_new_session=True)
-        signal.signal(signal.SIGTERM, lambda *_: stop(process))
+        # As an exception: a handler that waits for the process would wait for the lock that the wait below holds.
+        signal.signal(signal.SIGTERM, _leave)
         try:
             return process.wait()
+        except _ToldToEnd:
+            return 128 + signal.SIGTERM
         finally:
             stop(process)
+
+
+class _ToldToEnd(Exception):  # noqa: N818  # no error
+    """Somebody wants this worker to end."""
+
+
+def _leave(*_: object) -> None:
+    raise _ToldToEnd
 
 
 def _fetch(host: str, port: int, patience_s: float) -> tuple[Plan, str]:

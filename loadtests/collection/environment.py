@@ -29,7 +29,7 @@ def describe() -> dict[str, str]:
     return {
         "machine": f"{_cpu_model()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{_os_name()}, Linux {platform.release()}",
-        "likestorm": _revision(),
+        "likestorm": revision(),
         "Python": platform.python_version()
         + (", the system's own" if sys.base_prefix == "/usr" else ", not the system's own"),
         **{package: version(package) for package in PACKAGES},
@@ -49,7 +49,7 @@ def _os_name() -> str:
         return platform.system()
 
 
-def _revision() -> str:
+def revision() -> str:
     """The checkout's commit, marked where files differ from it."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:

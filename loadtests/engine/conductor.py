@@ -3,7 +3,7 @@
 Once all workers are there, the conductor compares their clocks with its own and gives each its part of the schedules:
 of N workers, the k-th takes every N-th arrival from the k-th on. It states the moment of the start as a time of day.
 A player that is done sends all that it measured; only when every player has, or is lost, are they told to quit.
-What a lost player would have offered is offered by nobody.
+What a lost player would have offered is offered by nobody. One that comes back in time hands over all that it measured.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Conductor:
         self._clocks: dict[str, tuple[float, float]] = {}
         self._ready: set[str] = set()
         self._shares: dict[str, Share] = {}
+        self._silent_s: dict[str, float] = {}
         self._progress: dict[str, Progress] = {}
         self._uncounted: list[Progress] = []
         self._ending = EarlyEnd(plan.scenario)
@@ -69,6 +70,7 @@ class Conductor:
         for index, player in enumerate(self._players):
             self._runner.send_message(PART, {"index": index, "of": len(self._players)}, client_id=player)
         self._await(self._ready)
+        self._silent_s.clear()  # of what was before the start, nothing is measured
         starts_at = time.time() + LEAD_S
         self._runner.send_message(START, {"starts_at": starts_at})
         watch = gevent.spawn(self._watch, starts_at, report)
@@ -87,7 +89,11 @@ class Conductor:
             self._pong = AsyncResult()
             sent = time.time()
             self._runner.send_message(PING, client_id=player)
-            theirs = self._pong.get(timeout=ANSWER_S)
+            try:
+                theirs = self._pong.get(timeout=ANSWER_S)
+            except gevent.Timeout:  # not an Exception: nobody else would take it for a failure
+                name = player.rpartition("_")[0]
+                raise EngineError(f"the worker on {name} joined, and did not answer for {ANSWER_S:.0f} s") from None
             received = time.time()
             error = (received - sent) / 2
             if error < quickest[1]:
@@ -100,6 +106,9 @@ class Conductor:
             if self._failure:
                 raise EngineError(self._failure)
             gevent.sleep(POLL_S)
+            for player in self._players:
+                if player not in done and self._is_lost(player):
+                    self._silent_s[player] = self._silent_s.get(player, 0.0) + POLL_S
 
     def _is_lost(self, player: str) -> bool:
         """Whether a worker has gone, or has been silent for as long as Locust allows."""
@@ -135,7 +144,8 @@ class Conductor:
         ahead, error = (1e3 * seconds for seconds in self._clocks[player])
         # Locust's id is the host's name and a number drawn by lot.
         name = f"worker {self._players.index(player) + 1} on {player.rpartition('_')[0]}"
-        return Worker(name, share is None, share.cpu_percent if share else [], round(ahead, 3), round(error, 3))
+        cpu_percent, silent_s = share.cpu_percent if share else [], round(self._silent_s.get(player, 0.0), 1)
+        return Worker(name, share is None, cpu_percent, round(ahead, 3), round(error, 3), silent_s)
 
     def _on_hello(self, msg: Message) -> None:
         """A process that wants to become a worker asks for the plan."""

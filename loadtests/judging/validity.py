@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from loadtests.judging.missing import missing
 from loadtests.judging.warmup import check_warm_up
 from loadtests.record import Record
 from loadtests.record.target import Hops
@@ -29,7 +30,7 @@ def check_validity(record: Record, scenario: Scenario, budgets: Iterable[BudgetR
     """The checks of the measurement itself; `budgets` tell how long an answer may take and still be in time."""
     limits = scenario.limits
     return [
-        _workers(record.generator),
+        _workers(record, scenario),
         _accounting(record),
         _schedule(record, scenario),
         _mix(record),
@@ -50,15 +51,25 @@ def check_validity(record: Record, scenario: Scenario, budgets: Iterable[BudgetR
     ]
 
 
-def _workers(generator: Generator) -> ValidityCheck:
-    lost = [worker.name for worker in generator.workers if worker.lost]
-    said = f"{len(generator.workers) - len(lost)} of {len(generator.workers)}" if generator.workers else "one process"
+def _workers(record: Record, scenario: Scenario) -> ValidityCheck:
+    """Also says what part of the load is missing with those that were lost: the k-th worker has the k-th part.
+
+    One that came back has offered its part, and to its clients its own network's outage looked like a slow target.
+    """
+    workers = record.generator.workers
+    lost = [index for index, worker in enumerate(workers) if worker.lost]
+    silent = [f"{each.name} for {each.silent_s + 3:.0f} s" for each in workers if each.silent_s and not each.lost]
+    said = f"{len(workers) - len(lost)} of {len(workers)}" if workers else "one process"
+    if lost:
+        parts = missing(scenario, record.scenario.duration_s, lost, len(workers))
+        part = ", ".join(f"{name} {count} of {total}" for name, (count, total) in parts.items())
+        said += f", lost: {', '.join(workers[index].name for index in lost)}; their part: {part}"
     return ValidityCheck(
         "workers",
-        "none lost",
-        f"{said}, lost: {', '.join(lost)}" if lost else said,
-        "failed" if lost else "ok",
-        "A process of the generator died, and nobody offered its part: look into logs/swarm-worker-*.log.",
+        "none lost, none silent for 3 s",
+        said + (f", silent: {', '.join(silent)}" if silent else ""),
+        "failed" if lost or silent else "ok",
+        "A process of the generator died or was cut off: look into logs/swarm-worker-*.log, and at its host's network.",
     )
 
 

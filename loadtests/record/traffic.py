@@ -95,6 +95,8 @@ class Worker:
     clock_ahead_ms: float
     """Of the clock of the process that led the run, as measured before the start; right to ± clock_error_ms."""
     clock_error_ms: float
+    silent_s: float = 0.0
+    """In which it was missing after the start: Locust misses a worker that it has not heard from for three seconds."""
 
 
 @dataclass(frozen=True)

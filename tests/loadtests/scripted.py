@@ -1,5 +1,9 @@
-"""A server whose answers and delays are known, for tests of what the engine reports."""
+"""A server whose answers and delays are known, for tests of what the engine reports.
 
+`python -m tests.loadtests.scripted ADDRESS PORT` serves there until standard input ends.
+"""
+
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -58,16 +62,21 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def server(stall: tuple[float, float] | None = None) -> Iterator[str]:
-    """The URL of a scripted server on a free loopback port."""
-    httpd = _Server(("127.0.0.1", 0), _Handler)
+def server(stall: tuple[float, float] | None = None, at: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[str]:
+    """The URL of a scripted server on a free loopback port, or elsewhere."""
+    httpd = _Server(at, _Handler)
     httpd.stall, httpd.released = stall, threading.Event()
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{httpd.server_port}"
+        yield f"http://{at[0]}:{httpd.server_port}"
     finally:
         httpd.released.set()
         httpd.shutdown()
         httpd.server_close()
         thread.join()
+
+
+if __name__ == "__main__":
+    with server(at=(sys.argv[1], int(sys.argv[2]))):
+        sys.stdin.read()

@@ -37,7 +37,7 @@ def hosts(*names: str) -> Iterator[Hosts]:
         lines = []
         for name in names:
             port = free_port()
-            disk = _make_disk(folder / name, port, key.with_suffix(".pub").read_text(), user)
+            disk = make_disk(folder / name, f"127.0.0.1:{port}", key.with_suffix(".pub").read_text(), user)
             command = [SSHD, "-D", "-e", "-f", f"{disk.parent}/sshd_config"]
             options = {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
             stack.enter_context(process(command, lambda port=port: accepts(port), stderr=subprocess.DEVNULL, **options))  # type: ignore[misc]
@@ -57,8 +57,8 @@ def make_key(path: Path) -> Path:
     return path
 
 
-def _make_disk(folder: Path, port: int, public_key: str, user: str) -> Path:
-    """The server's configuration, and where whoever logs in finds himself."""
+def make_disk(folder: Path, listen: str, public_key: str, user: str) -> Path:
+    """The configuration of a server that listens at ADDRESS:PORT, and where whoever logs in finds himself."""
     disk = folder / "disk"
     disk.mkdir(parents=True)
     make_key(folder / "host_key")
@@ -66,7 +66,7 @@ def _make_disk(folder: Path, port: int, public_key: str, user: str) -> Path:
     forced = f'command="cd {disk} && eval $SSH_ORIGINAL_COMMAND"'
     (folder / "authorized_keys").write_text(f"{forced} {public_key}")
     (folder / "sshd_config").write_text(
-        f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
+        f"ListenAddress {listen}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
         f"PidFile none\nUsePAM no\nStrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
         f"Subsystem sftp {SFTP_SERVER}\n"
     )

@@ -87,6 +87,7 @@ INVALIDATING: dict[str, tuple[str, Callable[[Record], Record]]] = {
     "offered less": ("offered against schedule", lambda r: _offered(r, -5)),
     "a step left out": ("mix of requests", lambda r: _like(r, steps=["like", "unlike"])),
     "asked something else": ("mix of requests", _renamed),
+    "a worker silent": ("workers", lambda r: _generator(r, workers=[_worker(), _worker(silent_s=0.4)])),
     "a worker lost": ("workers", lambda r: _generator(r, workers=[_worker(), _worker(lost=True)])),
     "a skewed worker": ("clock skew between workers", lambda r: _generator(r, workers=[_worker(clock_ahead_ms=-60.5)])),
     "late": (
