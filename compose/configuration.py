@@ -30,7 +30,7 @@ def write(topology: Topology, layout: Layout, credentials: Credentials, parts: t
     for part in parts:
         for name, text in files.get(part.name, {}).items():
             _write(folders[part.name] / name, text, part.user)
-    _make_bucket(layout.objects)
+    make_bucket(layout.objects)
     for instance in list_instances(topology):
         metrics_folder(layout, instance).mkdir()
     if layout.user:
@@ -41,7 +41,7 @@ def write(topology: Topology, layout: Layout, credentials: Credentials, parts: t
     _write(supervision.configuration_path(layout), supervision.configure(topology, layout, credentials, parts), None)
 
 
-def _make_bucket(data: Path) -> None:
+def make_bucket(data: Path) -> None:
     """By nanio's own hand, before it runs: the service is ready only when its bucket is there."""
     from nanio.storage.filesystem import FilesystemStorage  # type: ignore[import-untyped]
 
