@@ -81,7 +81,9 @@ def _up(options: argparse.Namespace) -> int:
     if not options.no_build:
         chosen.run_compose(file, options.project, ["build", "app"], is_shown=True)
     print(f"starting {len(services)} services …", flush=True)
-    chosen.run_compose(file, options.project, ["up", "--detach", "--no-build", *scale, *services])
+    # podman ties a container to those that it depends on, and cannot start it once one of them has done its work.
+    alone = ["--no-deps"] if chosen.is_podman else []
+    chosen.run_compose(file, options.project, ["up", "--detach", "--no-build", *alone, *scale, *services])
     engine.await_healthy(chosen, options.project, services, lambda _service: None, engine.READY_TIMEOUT_S)
     published = composefile.published(file.read_text())
     shown = ", ".join(f"{name} {', '.join(ports)}" for name, ports in published.items() if name in services)

@@ -60,11 +60,11 @@ def describe(topology: Topology) -> Mapping[str, Any]:
         if (after := _after(service, topology)) is not None:
             services[service]["depends_on"] = after
     kept: dict[str, Any] = {_volume_name(service): {} for service in services if volume(service)}
-    memory = {"type": "tmpfs", "device": "tmpfs", "o": "mode=1777,size=512m"}
+    memory = {"type": "tmpfs", "device": "tmpfs", "o": "mode=1777,nr_blocks=131072"}
     return {
         "name": "likestorm",
         "services": services,
-        "volumes": {**kept, "cache": {}, "logs": {"driver": "local", "driver_opts": memory}},
+        "volumes": {**kept, "grafana-data": {}, "cache": {}, "logs": {"driver": "local", "driver_opts": memory}},
     }
 
 

@@ -15,6 +15,7 @@ from compose.layout import CLONE
 PODMAN_COMPOSE = CLONE / ".venv-containers" / "bin" / "podman-compose"
 READY_TIMEOUT_S = 180.0
 _POLL_S = 0.5
+_VERBS = frozenset({"build", "up", "down", "run"})
 _SERVICE_LABEL, _PROJECT_LABEL = "com.docker.compose.service", "com.docker.compose.project"
 # The kernel of a container host without CAP_SYS_RESOURCE gives no more than these, and podman asks for more.
 _FILES, _PROCESSES = 20_000, 16_384
@@ -30,11 +31,12 @@ class Engine:
 
     def run(self, arguments: Sequence[str], *, is_shown: bool = False) -> str:
         """One command of the client; StackError with its last line of complaint."""
-        return self._run((self.client, *arguments), is_shown=is_shown)
+        return self._run(arguments[0], (self.client, *arguments), is_shown=is_shown)
 
     def run_compose(self, file: Path, project: str, arguments: Sequence[str], *, is_shown: bool = False) -> str:
         """One command on a Compose file."""
-        return self._run((*self.compose, "-f", str(file), "-p", project, *arguments), is_shown=is_shown)
+        command = (*self.compose, "-f", str(file), "-p", project, *arguments)
+        return self._run(next(word for word in arguments if word in _VERBS), command, is_shown=is_shown)
 
     def pass_through(self, file: Path, project: str, arguments: Sequence[str]) -> int:
         """The same, on the caller's terminal; its exit status."""
@@ -45,12 +47,12 @@ class Engine:
         """With the variables of the Compose file, which are set after the engine was found."""
         return {**self.environment, **{name: os.environ[name] for name in os.environ if name.startswith("LIKESTORM_")}}
 
-    def _run(self, command: Sequence[str], *, is_shown: bool) -> str:
+    def _run(self, verb: str, command: Sequence[str], *, is_shown: bool) -> str:
         into = None if is_shown else subprocess.PIPE
         done = subprocess.run(command, env=self._told(), stdout=into, stderr=into, text=True, check=False)
         if done.returncode != 0:
             said = [line for line in (done.stderr or "").splitlines() if line.strip()]
-            raise StackError(f"{Path(command[0]).name} {command[-1]} failed: {said[-1] if said else done.returncode}")
+            raise StackError(f"{Path(command[0]).name} {verb} failed: {said[-1] if said else done.returncode}")
         return done.stdout or ""
 
     def containers(self, project: str) -> Mapping[str, list[str]]:

@@ -7,11 +7,11 @@ RUN apt-get update --quiet \
     && DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends \
         ${PACKAGES} bash busybox ca-certificates python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
-RUN for name in prometheus alertmanager node-exporter postgres-exporter blackbox-exporter; do \
-        ln -sf "/usr/bin/prometheus-${name#prometheus}" "/bin/$(echo "${name}" | tr - _)"; \
+RUN for name in alertmanager node-exporter postgres-exporter blackbox-exporter; do \
+        ln -s "prometheus-${name}" "/usr/bin/$(echo "${name}" | tr - _)"; \
     done \
-    && ln -sf /usr/bin/prometheus-redis-exporter /redis_exporter \
-    && test -e /bin/wget || ln -s /bin/busybox /bin/wget
+    && ln -s /usr/bin/prometheus-redis-exporter /redis_exporter \
+    && { test -e /bin/wget || ln -s /bin/busybox /bin/wget; }
 RUN useradd --system --shell /usr/sbin/nologin nginx \
     && ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin/ \
     && mkdir --mode 1777 --parents /data /var/lib/postgresql/data /prometheus /alertmanager
