@@ -52,19 +52,19 @@ def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
         *(instrument(job, "collectors", f"/{job}") for job in ("pgbouncer", "rq", "store")),
         instrument("prometheus", "prometheus"),
         instrument("alertmanager", "alertmanager"),
-        # Answers only while a load test is on; whether the generator keeps up is judged by its own account.
-        ScrapeJob("swarm", "swarm", ports["swarm"], "/metrics", is_instrument=False),
     )
 
 
 def _instances(topology: Topology) -> tuple[ScrapeJob, ...]:
-    """What knows the processes of this machine: the service's instances, and what each part takes."""
+    """What there is only where all are processes of this machine: the service's instances, what each part takes."""
     port = topology.ports["collectors"]
     named = [*(("app", name) for name in topology.app_instances)]
     named += [("worker", worker_part(queue)) for queue in topology.workers]
     return (
         *(ScrapeJob(job, name, port, f"/service/{name}", is_instrument=False) for job, name in named),
         ScrapeJob("process", "process", port, "/process", is_instrument=True),
+        # Answers only while a load test is on; whether the generator keeps up is judged by its own account.
+        ScrapeJob("swarm", "swarm", topology.ports["swarm"], "/metrics", is_instrument=False),
     )
 
 

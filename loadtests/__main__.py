@@ -109,6 +109,7 @@ def _add_crew(verb: argparse.ArgumentParser) -> None:
     text = "show Locust's web UI on loopback, with latency from when requests were due"
     verb.add_argument("--web", action="store_true", help=text)
     verb.add_argument("--web-port", type=count_or_none, default=8089, metavar="PORT", help="and there (%(default)s)")
+    verb.add_argument("--web-host", default="127.0.0.1", metavar="HOST", help="at this address (%(default)s)")
     verb.add_argument("--csv", type=Path, metavar="PREFIX", help="Locust's own CSV files, the same way")
 
 
@@ -128,7 +129,8 @@ def _run(options: argparse.Namespace) -> int:
     if not options.processes + options.expect_workers:
         raise UsageError("--processes 0 leaves the load to others: say how many with --expect-workers")
     csv = options.csv and options.csv.resolve()
-    crew = Crew(options.processes, options.expect_workers, bind, options.web_port if options.web else None, csv)
+    web_port = options.web_port if options.web else None
+    crew = Crew(options.processes, options.expect_workers, bind, web_port, options.web_host, csv)
     source = scenario.find(options.scenario)
     do = capacity.search if chosen.capacity else run.bench
     return do(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew, source))

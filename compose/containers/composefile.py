@@ -10,7 +10,7 @@ import yaml
 
 from compose.capacity import plan
 from compose.containers.images import OUR_USER, PROGRAMS, health, image, is_ours
-from compose.containers.inside import CODE, CONFIGURATION, LOGS, SCRATCH, Inside, kind, volume
+from compose.containers.inside import CODE, CONFIGURATION, LOGS, SCRATCH, STACK, Inside, kind, volume
 from compose.credentials import Credentials
 from compose.layout import CLONE
 from compose.listing import list_parts
@@ -231,7 +231,7 @@ def _swarm(topology: Topology) -> Mapping[str, dict[str, Any]]:
         "env_file": [_env_file("locust")],
         "volumes": [
             *ours["volumes"],
-            f"{FOLDER}/stack:{CONFIGURATION}/stack:ro",
+            f"{FOLDER}/{STACK.parent.name}:{STACK.parent}:ro",
             f"{FOLDER}/shards:{CONFIGURATION}/shards:ro",
             f"logs:{LOGS}:ro",
             f"${{LIKESTORM_RUNS:-../runs}}:{CODE}/runs",

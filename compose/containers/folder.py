@@ -9,7 +9,9 @@ import msgspec
 
 from compose import configuration, database, front, shard_map
 from compose.containers import composefile
-from compose.containers.inside import CONFIGURATION, Inside
+from compose.containers.images import SERVERS, resolve
+from compose.containers.inside import STACK, STACK_VARIABLE, Inside
+from compose.containers.target import Stack
 from compose.credentials import REPLICATOR, Credentials
 from compose.environment import service_environment
 from compose.errors import StackError, UsageError
@@ -18,8 +20,6 @@ from compose.topology import Topology
 
 DEFAULT = CLONE / ".containers"
 COMPOSE_FILE = "compose.yaml"
-STACK = "stack/stack.json"
-VARIABLE = "LIKESTORM_STACK"
 _HERE = Path(__file__).resolve().parent
 
 
@@ -47,7 +47,8 @@ def write(topology: Topology, folder: Path) -> Path:
     parts = composefile.parts(topology, credentials)
     for part in parts:
         _write_all(folder / composefile.name(part, topology), files.get(part.name, {}))
-    _write_all(folder / "stack", {Path(STACK).name: msgspec.json.encode(topology).decode()})
+    stack = Stack(topology, {name: resolve(part) for name, part in SERVERS.items()})
+    _write_all(folder / STACK.parent.name, {STACK.name: msgspec.json.encode(stack).decode()})
     (folder / "shards").mkdir()
     shard_map.write(folder / "shards" / "shards.json", shard_map.spread(topology, credentials))
     (folder / "shards" / "shards.json").chmod(0o644)
@@ -55,7 +56,7 @@ def write(topology: Topology, folder: Path) -> Path:
     environments: dict[str, Mapping[str, str]] = {composefile.name(part, topology): part.environment for part in parts}
     environments["redis"] = {"REDISCLI_AUTH": credentials.redis}
     environments["service"] = common
-    environments["locust"] = {**common, VARIABLE: str(CONFIGURATION / STACK)}
+    environments["locust"] = {**common, STACK_VARIABLE: str(STACK)}
     environments["grafana"] = {
         "LIKESTORM_PROMETHEUS": f"http://{topology.address('prometheus')}",
         "GF_SECURITY_ADMIN_PASSWORD": credentials.tracker_secret,

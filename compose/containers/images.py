@@ -1,5 +1,6 @@
 """Which image each kind of part runs in, as whom, and how it is asked whether it is well."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -52,6 +53,18 @@ _IMAGES: Mapping[str, Image] = MappingProxyType(
 )
 _OUR_IMAGE = Image("SERVICE", f"localhost/{OURS}:latest", OUR_USER)
 
+# What a report names, by a part that runs it.
+SERVERS: Mapping[str, str] = MappingProxyType(
+    {
+        "PostgreSQL": "postgres-1",
+        "PgBouncer": "pgbouncer",
+        "Redis": "redis",
+        "memcached": "memcached-1",
+        "nginx": "nginx-1",
+        "Prometheus": "prometheus",
+    }
+)
+
 # By part, as binaries.locate() gives them of this machine.
 PROGRAMS: Mapping[str, str] = MappingProxyType(
     {
@@ -74,6 +87,12 @@ PROGRAMS: Mapping[str, str] = MappingProxyType(
 def image(part: str) -> Image:
     """The image of a part; ours where there is no official one."""
     return _IMAGES.get(kind(part), _OUR_IMAGE)
+
+
+def resolve(part: str) -> str:
+    """The image of a part as it is now, whatever the environment puts in the default's place."""
+    chosen = image(part)
+    return os.environ.get(f"LIKESTORM_{chosen.variable}_IMAGE") or chosen.name
 
 
 def is_ours(part: str) -> bool:

@@ -12,6 +12,9 @@ CODE = Path("/opt/likestorm")
 SCRATCH = Path("/tmp")  # noqa: S108 - each container has one of its own
 OBJECTS = Path("/objects")
 LOGS = Path("/logs")
+# Names the file that describes the stack, where load is made from within.
+STACK_VARIABLE = "LIKESTORM_STACK"
+STACK = CONFIGURATION / "stack" / "stack.json"
 # As in the official images, which give these folders to their users.
 _VOLUMES: Mapping[str, Path] = MappingProxyType(
     {
