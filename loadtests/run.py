@@ -130,7 +130,7 @@ def _results(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _stack(options: Options, screen: Screen, out: Path) -> Iterator[Target]:
-    """The stack that is up, around this container or beside us, or one of our own; the parts' logs stay with the run."""
+    """The stack that is up, around this container or beside us, or one of our own; the run keeps the parts' logs."""
     running = containers.attached() or local.running(options.state)
     own = local.up(options.topology, on_phase=screen.phase, state=options.state, storage=options.storage)
     with nullcontext(running) if running else own as target:
