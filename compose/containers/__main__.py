@@ -102,7 +102,8 @@ def _down(options: argparse.Namespace) -> int:
     if not file.exists():
         file = composefile.COMMITTED
     _tell(options)
-    chosen.run_compose(file, options.project, ["--profile", "swarm", "down", "--volumes", "--timeout", "5"])
+    everything = ["--profile", "swarm", "down", "--volumes", "--remove-orphans", "--timeout", "5"]
+    chosen.run_compose(file, options.project, everything)
     folder.remove(options.folder)
     print("down")
     return 0

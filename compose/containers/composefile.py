@@ -27,6 +27,8 @@ GRAFANA_PORT = 3000
 # What a service is shown beside its own folder of the configuration.
 _ALSO_READS: Mapping[str, tuple[str, ...]] = {"app": ("shards",), "worker": ("shards", "standins")}
 _ALSO_LOGS = frozenset({"nginx", "cdn", "collectors"})
+# Which Python ends by no signal while it is the first process of its container.
+_DEAF = frozenset({"signer", "collectors"})
 _HEADER = """# Made by `python -m compose.containers file`: change compose/containers/, make it again.
 # It wants the configuration that `python -m compose.containers configure` writes, with secrets made anew:
 #   python -m compose.containers configure && docker compose -f compose/compose.yaml up
@@ -86,6 +88,8 @@ def _service(service: str, part: Part, topology: Topology) -> dict[str, Any]:
         "stop_grace_period": f"{part.patience_s}s",
         **_limits(service, topology),
     }
+    if kind(service) in _DEAF:
+        described["init"] = True
     if service == APP:
         described["deploy"] = {"mode": "replicated", "replicas": topology.app}
     if service == "front":

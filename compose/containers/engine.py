@@ -102,10 +102,16 @@ class Engine:
 
 
 def find() -> Engine:
-    """Docker where it runs, else podman; StackError in one line where neither can."""
-    if shutil.which("docker") and _succeeds(("docker", "compose", "version")) and _succeeds(("docker", "info")):
+    """Docker where it runs, else podman, or the one that LIKESTORM_ENGINE names; StackError where neither can."""
+    wanted = os.environ.get("LIKESTORM_ENGINE")
+    if (
+        wanted != "podman"
+        and shutil.which("docker")
+        and _succeeds(("docker", "compose", "version"))
+        and _succeeds(("docker", "info"))
+    ):
         return Engine("docker", ("docker", "compose"), os.environ)
-    if not shutil.which("podman") or not PODMAN_COMPOSE.exists():
+    if wanted == "docker" or not shutil.which("podman") or not PODMAN_COMPOSE.exists():
         raise StackError("there is neither a running Docker nor podman (make setup-containers)")
     environment = podman_environment(CLONE / ".cache" / "containers.conf")
     if not _succeeds(("podman", "info"), environment):

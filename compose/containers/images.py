@@ -10,6 +10,7 @@ from compose.scraping import INSTANCE_PORT
 from compose.topology import Topology
 
 OURS = "likestorm"
+VERSION = "0.1.0"  # of pyproject.toml
 # As in the Dockerfile.
 OUR_USER = "10001:10001"
 
@@ -51,7 +52,7 @@ _IMAGES: Mapping[str, Image] = MappingProxyType(
         "grafana": Image("GRAFANA", "docker.io/grafana/grafana:12.0.2", "472:0"),
     }
 )
-_OUR_IMAGE = Image("SERVICE", f"localhost/{OURS}:latest", OUR_USER)
+_OUR_IMAGE = Image("SERVICE", f"localhost/{OURS}:{VERSION}", OUR_USER)
 
 # What a report names, by a part that runs it.
 SERVERS: Mapping[str, str] = MappingProxyType(
