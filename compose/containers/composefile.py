@@ -17,11 +17,13 @@ from compose.listing import list_parts
 from compose.parts import Part
 from compose.parts.service import worker_part
 from compose.parts.stores import MEMCACHED_MB
+from compose.scraping import INSTANCE_PORT
 from compose.topology import ANY, APP, Topology
 
 COMMITTED = CLONE / "compose" / "compose.yaml"
 FOLDER = "${LIKESTORM_CONTAINERS:-../.containers}"
 CACHE = CODE / ".cache"
+METRICS = f"{ANY}:{INSTANCE_PORT}"
 WEB_PORT = 8089
 GRAFANA_PORT = 3000
 # What a service is shown beside its own folder of the configuration.
@@ -108,8 +110,8 @@ def _command(service: str, part: Part) -> tuple[str, ...]:
             f"{writable}/data",
         ),
         "nginx": ("sh", folder / "follow.sh", APP, folder / "apps.conf", SCRATCH / "apps.conf"),
-        "app": ("python", "-m", "compose.containers.instance", service),
-        "worker": ("python", "-m", "compose.containers.instance", service),
+        "app": ("python", "-m", "compose.containers.instance", service, METRICS),
+        "worker": ("python", "-m", "compose.containers.instance", service, METRICS),
         "store": ("python", "-m", "compose.containers.bucket", Inside().objects),
     }  # fmt: skip
     return (*map(str, before.get(kind(service), ())), *own)

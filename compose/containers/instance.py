@@ -1,4 +1,4 @@
-"""python -m compose.containers.instance NAME COMMAND…: one instance of the service, and beside it its metrics.
+"""python -m compose.containers.instance NAME HOST:PORT COMMAND…: one instance of the service, and its metrics.
 
 The command's exit status is ours; it is told to end when we are. Its metrics are served here and not by itself, so that
 whoever scrapes never waits for a request; when it has ended, nobody answers.
@@ -16,17 +16,16 @@ from types import FrameType
 
 from compose.exporters.instances import expose
 from compose.exporters.server import serve
-from compose.scraping import INSTANCE_PORT
-from compose.topology import ANY
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) < 2 or FOLDER not in os.environ:
-        sys.stderr.write(f"usage: {FOLDER}=FOLDER python -m compose.containers.instance NAME COMMAND…\n")
+    if len(arguments) < 3 or FOLDER not in os.environ:
+        sys.stderr.write(f"usage: {FOLDER}=FOLDER python -m compose.containers.instance NAME HOST:PORT COMMAND…\n")
         return 2
-    name, *command = arguments
+    name, address, *command = arguments
+    host, _, port = address.rpartition(":")
     folder = Path(os.environ[FOLDER])
     folder.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(command, env=_environment(name))
@@ -36,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    server = serve(INSTANCE_PORT, {"/metrics": lambda: expose(folder)}, ANY)
+    server = serve(int(port), {"/metrics": lambda: expose(folder)}, host)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return _status(process.wait())
 
