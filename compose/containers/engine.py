@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import time
@@ -17,8 +18,8 @@ READY_TIMEOUT_S = 180.0
 _POLL_S = 0.5
 _VERBS = frozenset({"build", "up", "down", "run"})
 _SERVICE_LABEL, _PROJECT_LABEL = "com.docker.compose.service", "com.docker.compose.project"
-# The kernel of a container host without CAP_SYS_RESOURCE gives no more than these, and podman asks for more.
-_FILES, _PROCESSES = 20_000, 16_384
+# Where podman lacks CAP_SYS_RESOURCE it cannot give what it asks for by itself: more than its own limits.
+_MOST_FILES, _MOST_PROCESSES = 65_536, 16_384
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,12 @@ class Engine:
     def trouble(self, container: str) -> str:
         """Why a container is not well yet; nothing when it is, or when it was to end and has."""
         state = json.loads(self.run(("inspect", "--format", "{{json .State}}", container)))
+        is_checked = self._has_health_check(container)
         if state["Status"] in ("exited", "stopped"):
-            return "" if state["ExitCode"] == 0 else f"ended with status {state['ExitCode']}: {self._tail(container)}"
-        if not self._has_health_check(container):
-            return "" if state["Status"] == "exited" else self._unfinished(container)
+            is_done = state["ExitCode"] == 0 and not is_checked
+            return "" if is_done else f"ended with status {state['ExitCode']}: {self._tail(container)}"
+        if not is_checked:
+            return f"has not ended: {self._tail(container)}"
         if self.is_podman:
             asked = subprocess.run(
                 (self.client, "healthcheck", "run", container), env=self.environment, capture_output=True, check=False
@@ -89,9 +92,6 @@ class Engine:
 
     def _has_health_check(self, container: str) -> bool:
         return self.run(("inspect", "--format", "{{json .Config.Healthcheck}}", container)).strip() != "null"
-
-    def _unfinished(self, container: str) -> str:
-        return f"has not ended: {self._tail(container)}"
 
     def _tail(self, container: str) -> str:
         done = subprocess.run(
@@ -128,11 +128,18 @@ def podman_environment(configuration: Path) -> Mapping[str, str]:
     if Path("/run/systemd/system").is_dir() or "CONTAINERS_CONF" in environment:
         return environment
     configuration.parent.mkdir(parents=True, exist_ok=True)
+    files = _limit(resource.RLIMIT_NOFILE, _MOST_FILES)
+    processes = _limit(resource.RLIMIT_NPROC, _MOST_PROCESSES)
     configuration.write_text(
-        f'[containers]\ndefault_ulimits = ["nofile={_FILES}:{_FILES}", "nproc={_PROCESSES}:{_PROCESSES}"]\n'
+        f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", "nproc={processes}:{processes}"]\n'
         'log_driver = "k8s-file"\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
     )
     return {**environment, "CONTAINERS_CONF": str(configuration), "DISABLE_HC_SYSTEMD": "true"}
+
+
+def _limit(kind: int, most: int) -> int:
+    own = resource.getrlimit(kind)[1]
+    return most if own == resource.RLIM_INFINITY else min(own, most)
 
 
 def _succeeds(command: Sequence[str], environment: Mapping[str, str] | None = None) -> bool:
