@@ -39,9 +39,16 @@ _HEADER = """# Made by `python -m compose.containers file`: change compose/conta
 _READY, _DONE = {"condition": "service_healthy"}, {"condition": "service_completed_successfully"}
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes what is said twice twice."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+        return True
+
+
 def text(topology: Topology) -> str:
     """compose.yaml for a topology."""
-    return _HEADER + yaml.safe_dump(dict(describe(topology)), sort_keys=False, width=120)
+    return _HEADER + yaml.dump(dict(describe(topology)), Dumper=_Plain, sort_keys=False, width=120)
 
 
 def parts(topology: Topology, credentials: Credentials) -> tuple[Part, ...]:
@@ -176,11 +183,11 @@ def _limits(service: str, topology: Topology) -> dict[str, Any]:
 def _migrate() -> dict[str, Any]:
     """The schema, once; it asks again where containers start without waiting for each other's health."""
     chosen = image("migrate")
-    script = "for i in 1 2 3 4 5 6 7 8 9; do python -m service migrate && exit 0; sleep 2; done; exit 1"
+    script = "until python -m service migrate; do sleep 2; done"
     return {
         "image": chosen.reference,
         "user": chosen.user,
-        "entrypoint": ["sh", "-c", script],
+        "entrypoint": ["timeout", "120", "sh", "-c", script],
         "working_dir": str(CODE),
         "env_file": [_env_file("service")],
         "volumes": [f"{FOLDER}/shards:{CONFIGURATION}/shards:ro"],
