@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from compose.capacity import plan
-from compose.containers.images import OUR_USER, PROGRAMS, health, image, is_ours
+from compose.containers.images import BASE, OUR_USER, PROGRAMS, health, image, is_ours
 from compose.containers.inside import CODE, CONFIGURATION, LOGS, SCRATCH, STACK, Inside, kind, volume
 from compose.credentials import Credentials
 from compose.layout import CLONE
@@ -83,7 +83,8 @@ def _service(service: str, part: Part, topology: Topology) -> dict[str, Any]:
     chosen = image(service)
     described: dict[str, Any] = {"image": chosen.reference}
     if is_ours(service):
-        described["build"] = {"context": "..", "dockerfile": "compose/Dockerfile"}
+        base = {"BASE": f"${{LIKESTORM_BASE_IMAGE:-{BASE}}}"}
+        described["build"] = {"context": "..", "dockerfile": "compose/Dockerfile", "args": base}
     described |= {
         "user": chosen.user,
         "entrypoint": list(_command(service, part)),

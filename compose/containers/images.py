@@ -11,7 +11,8 @@ from compose.topology import Topology
 
 OURS = "likestorm"
 VERSION = "0.1.0"  # of pyproject.toml
-# As in the Dockerfile.
+# As in the Dockerfile, both.
+BASE = "docker.io/library/python:3.11.13-slim-bookworm"
 OUR_USER = "10001:10001"
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from compose.containers import composefile, folder
-from compose.containers.images import PROGRAMS, VERSION, resolve
+from compose.containers.images import BASE, OUR_USER, PROGRAMS, VERSION, resolve
 from compose.credentials import Credentials
 from compose.errors import UsageError
 from compose.layout import CLONE
@@ -95,7 +95,10 @@ def test_an_image_can_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve("postgres-2-replica") == "localhost/mine:1"
 
 
-def test_our_image_has_the_version_of_the_project() -> None:
+def test_our_image_is_the_dockerfiles() -> None:
+    dockerfile = (CLONE / "compose" / "Dockerfile").read_text()
+    assert f"ARG BASE={BASE}\n" in dockerfile
+    assert f"USER {OUR_USER}\n" in dockerfile
     assert f'version = "{VERSION}"' in (CLONE / "pyproject.toml").read_text()
 
 
