@@ -77,12 +77,20 @@ class Podman:
     def build(
         self, name: str, file: Path, context: Path, base: str, *arguments: str, options: Sequence[str] = ()
     ) -> None:
+        before = self._identify(name)
         pairs = [word for pair in (f"BASE={base}", *arguments) for word in ("--build-arg", pair)]
         done = self._run(
             "build", "--isolation", "chroot", "--network", "host", *options, *pairs, "--tag", name, "--file", str(file),
             str(context),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2000:]
+        if before and before != self._identify(name):
+            # Nobody knows by name what the new one has replaced.
+            self._run("rmi", before)
+
+    def _identify(self, name: str) -> str:
+        """The id of an image; nothing where there is none."""
+        return self._run("image", "inspect", "--format", "{{.Id}}", name).stdout.strip()
 
 
 def _make_base(podman: Podman) -> None:
