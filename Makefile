@@ -22,14 +22,16 @@ BASE ?=## revision that `make compare` takes as the baseline
 CANDIDATE ?= HEAD## revision that it compares with it
 BLOCKS ?=## blocks a side of `make compare`
 DRILL ?=## the faults of `make drill`, in place of all
+SCALE ?=## how many of a service compose-up starts, such as app=5
 GRAFANA_URL ?=## where `make dashboards` brings them; a bench marks itself there too
 GRAFANA_TOKEN ?=## with this service account's token
 TEST_PROCESSES ?= 3## how many processes share the tests
 
 PYTHON := .venv/bin/python
+CONTAINERS := $(PYTHON) -m compose.containers
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-errors bench swarm up down status seed rolling-restart test lint verify compare dashboards dashboards-generate view drill truth lock figures observing overhead clean
+.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench swarm up down status seed rolling-restart test lint verify compare dashboards dashboards-generate view drill truth lock figures observing overhead clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value …]'
@@ -50,6 +52,9 @@ setup-dev: ## the same, and what lint and tests need
 setup-errors: setup ## the error tracker's environment, which ERRORS=1 needs
 	@sh compose/setup.sh errors
 
+setup-containers: setup ## podman and podman-compose, unless Docker is there
+	@docker compose version >/dev/null 2>&1 || sh compose/setup.sh containers
+
 bench: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## boot the stack, run SCENARIO against it, judge it, write a report, take the stack down
 	@$(PYTHON) -m loadtests run $(SCENARIO) --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
 		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors) \
@@ -68,6 +73,17 @@ down: ## stop the stack; only .stack/logs is left
 
 status: setup ## what runs: part, pid, port, memory
 	@$(PYTHON) -m compose status
+
+compose-up: setup-containers ## the same stack in containers, to stay until `make compose-down` (docker compose or podman)
+	@$(CONTAINERS) up --topology $(TOPOLOGY) $(if $(SCALE),--scale $(SCALE))
+
+compose-bench: setup-containers ## run SCENARIO against the containers, from one of their network: same judge, same report
+	@mkdir -p runs
+	@$(CONTAINERS) bench -- $(SCENARIO) $(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep)
+
+compose-down: setup-containers ## remove the containers, their data and their secrets
+	@$(CONTAINERS) down
 
 seed: setup ## fill a stack that is up with USERS users and three photos each on average, in place of what it holds
 	@$(PYTHON) -m compose seed --users $(USERS) --follows $(FOLLOWS)
@@ -104,6 +120,10 @@ test: lint ## lint, then all tests
 	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m 'not alone'
 	@$(PYTHON) -m pytest -q -m 'alone and not long'
 
+test-containers: setup-dev ## the stack in containers, really run: podman, images made from Debian's packages
+	@sh compose/setup.sh containers || [ $$? = 2 ]
+	@$(PYTHON) -m pytest -q -m containers -rs
+
 lint: setup-dev ## style, types, import contracts, alert rules
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
@@ -122,6 +142,8 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 		requirements/dev.in --output-file requirements/dev.txt
 	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		requirements/errors.in --output-file requirements/errors.txt
+	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		requirements/containers.in --output-file requirements/containers.txt
 
 figures: setup ## measure what the README quotes: start-up, bench, memory (half an hour, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.figures --base-port $(BASE_PORT)

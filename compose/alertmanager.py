@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from compose.credentials import HOST
 from compose.errors import UsageError
 from compose.layout import CLONE
 from compose.topology import Topology
@@ -71,4 +70,4 @@ def _mail(environment: Mapping[str, str]) -> dict[str, str]:
 
 def alerting(topology: Topology) -> dict[str, object]:
     """What Prometheus is told of it."""
-    return {"alertmanagers": [{"static_configs": [{"targets": [f"{HOST}:{topology.ports[NAME]}"]}]}]}
+    return {"alertmanagers": [{"static_configs": [{"targets": [topology.address(NAME)]}]}]}

@@ -26,11 +26,11 @@ RULES = CLONE / "alerts" / "generated" / "rules.yaml"
 def write(topology: Topology, layout: Layout, credentials: Credentials, parts: tuple[Part, ...]) -> None:
     """Make each part's folder and its files in it, readable to the part alone, and the shard map."""
     folders = {part.name: layout.make_folder(part.name, part.user) for part in parts}
-    texts = _texts(topology, layout, credentials)
+    files = texts(topology, layout, credentials)
     for part in parts:
-        for name, text in texts.get(part.name, {}).items():
+        for name, text in files.get(part.name, {}).items():
             _write(folders[part.name] / name, text, part.user)
-    _make_bucket(layout.objects)
+    make_bucket(layout.objects)
     for instance in list_instances(topology):
         metrics_folder(layout, instance).mkdir()
     if layout.user:
@@ -41,7 +41,7 @@ def write(topology: Topology, layout: Layout, credentials: Credentials, parts: t
     _write(supervision.configuration_path(layout), supervision.configure(topology, layout, credentials, parts), None)
 
 
-def _make_bucket(data: Path) -> None:
+def make_bucket(data: Path) -> None:
     """By nanio's own hand, before it runs: the service is ready only when its bucket is there."""
     from nanio.storage.filesystem import FilesystemStorage  # type: ignore[import-untyped]
 
@@ -56,7 +56,7 @@ def _write(path: Path, text: str, user: str | None) -> None:
         shutil.chown(path, user, user)
 
 
-def _texts(topology: Topology, layout: Layout, credentials: Credentials) -> dict[str, dict[str, str]]:
+def texts(topology: Topology, layout: Layout, credentials: Credentials) -> dict[str, dict[str, str]]:
     """Each part's files by name."""
     ports = topology.ports
     jobs = list_jobs(topology)
@@ -64,9 +64,10 @@ def _texts(topology: Topology, layout: Layout, credentials: Credentials) -> dict
     rules_path = layout.folder("prometheus") / "rules.yaml" if rules else None
     prometheus = {"prometheus.yml": yaml.safe_dump(dict(prometheus_configuration(topology, jobs, rules_path)))}
     redis = {
+        "listen": topology.listen,
         "port": ports["redis"],
         "password": credentials.redis,
-        "folder": layout.folder("redis"),
+        "folder": layout.writable("redis"),
         "clients": plan(topology).redis_clients,
     }
     return {
@@ -86,16 +87,18 @@ def _postgres(topology: Topology, credentials: Credentials) -> dict[str, dict[st
     """The files of every server; a primary has nobody to follow."""
     capacity = plan(topology)
     values = {
+        "listen": topology.listen,
         "max_connections": capacity.max_connections,
         "shared_buffers_mb": capacity.shared_buffers_mb,
         "max_wal_mb": capacity.max_wal_mb,
         "wal_keep_mb": capacity.wal_keep_mb,
     }
-    access = fill("postgres/pg_hba.conf", {"replicator": names.REPLICATOR})
+    clients = {"replicator": names.REPLICATOR, "clients": "samenet" if topology.in_containers else f"{names.HOST}/32"}
+    access = fill("postgres/pg_hba.conf", clients)
     files = {}
     for primary, replica in zip(topology.primary_instances, topology.replica_instances, strict=True):
         follow = (
-            f"host={names.HOST} port={topology.ports[primary]} user={names.REPLICATOR} "
+            f"host={topology.host(primary)} port={topology.ports[primary]} user={names.REPLICATOR} "
             f"password={credentials.replicator} application_name={replica} sslmode=disable"
         )
         for server, conninfo in ((primary, ""), (replica, follow)):
@@ -112,8 +115,10 @@ def _pgbouncer(topology: Topology, layout: Layout, credentials: Credentials) -> 
     servers = (*topology.primary_instances, *topology.replica_instances)
     values = {
         "databases": "\n".join(
-            f"{name} = host={names.HOST} port={topology.ports[name]} dbname={names.DATABASE}" for name in servers
+            f"{name} = host={topology.host(name)} port={topology.ports[name]} dbname={names.DATABASE}"
+            for name in servers
         ),
+        "listen": topology.listen,
         "monitor": names.MONITOR,
         "port": topology.ports["pgbouncer"],
         "folder": layout.folder("pgbouncer"),
@@ -126,33 +131,38 @@ def _pgbouncer(topology: Topology, layout: Layout, credentials: Credentials) -> 
 
 
 def _collectors(topology: Topology, layout: Layout, credentials: Credentials) -> dict[str, object]:
-    ports = topology.ports
+    ports, inside = topology.ports, topology.in_containers
     environment = service_environment(topology, layout, credentials)
     edge_log, origin_log = front.cdn_logs(layout)
     return {
+        "listen": topology.listen,
         "port": ports["collectors"],
         "stack": str(layout.state),
-        "instances": {name: str(metrics_folder(layout, name)) for name in list_instances(topology)},
-        "pgbouncer": names.postgres_url(names.MONITOR, credentials.monitor, ports["pgbouncer"], "pgbouncer"),
+        "instances": {} if inside else {name: str(metrics_folder(layout, name)) for name in list_instances(topology)},
+        "pgbouncer": names.postgres_url(
+            names.MONITOR, credentials.monitor, ports["pgbouncer"], "pgbouncer", topology.host("pgbouncer")
+        ),
         "postgres": {
-            name: names.postgres_url(names.MONITOR, credentials.monitor, ports[name])
+            name: names.postgres_url(names.MONITOR, credentials.monitor, ports[name], host=topology.host(name))
             for name in (*topology.primary_instances, *topology.replica_instances)
         },
-        "memcached": {name: f"{names.HOST}:{ports[name]}" for name in topology.memcached_instances},
+        "memcached": {name: topology.address(name) for name in topology.memcached_instances},
         "nginx": {
-            name: f"http://{names.HOST}:{ports[f'{name}-status']}/stub_status" for name in topology.nginx_instances
+            name: f"http://{topology.address(f'{name}-status')}/stub_status" for name in topology.nginx_instances
         },
         "access_logs": {name: str(layout.logs / f"{name}-access.log") for name in topology.nginx_instances},
-        "app_servers": {f"{names.HOST}:{ports[name]}": name for name in topology.app_instances},
+        "app_servers": {} if inside else {topology.address(name): name for name in topology.app_instances},
         "redis": environment["LIKESTORM_REDIS_URL"],
         "store": environment["LIKESTORM_S3_ENDPOINT"],
         "cdn": {
-            "status": f"http://{names.HOST}:{ports['cdn-status']}/stub_status",
+            "status": f"http://{topology.address('cdn-status')}/stub_status",
             "edge_log": str(edge_log),
             "origin_log": str(origin_log),
         },
         "queues": list(topology.workers),
-        "supervisor": {
+        "supervisor": None
+        if inside
+        else {
             "port": ports["supervisor"],
             "password": credentials.supervisor,
             "pid_file": str(supervision.pid_file(layout)),

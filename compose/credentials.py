@@ -34,6 +34,6 @@ class Credentials:
     tracker_token: str = field(default_factory=lambda: secrets.token_hex(20))  # the length that Bugsink wants
 
 
-def postgres_url(user: str, password: str, port: int, database: str = DATABASE) -> str:
-    """A libpq URL on the loopback address."""
-    return f"postgresql://{user}:{password}@{HOST}:{port}/{database}"
+def postgres_url(user: str, password: str, port: int, database: str = DATABASE, host: str = HOST) -> str:
+    """A libpq URL, on the loopback address unless told otherwise."""
+    return f"postgresql://{user}:{password}@{host}:{port}/{database}"

@@ -41,7 +41,7 @@ def initialise(topology: Topology, layout: Layout, credentials: Credentials, pro
     _run(
         layout, template, "the roles",
         (programs["postgres"], "--single", "-F", "-D", data, "-c", settings, "template1"),
-        "".join(f"{statement}\n" for statement in _statements(credentials)),
+        "".join(f"{statement}\n" for statement in statements(credentials)),
     )  # fmt: skip
     folders = [layout.folder(name) for name in (*topology.primary_instances, *topology.replica_instances)]
     with ThreadPoolExecutor(2) as threads:
@@ -52,7 +52,7 @@ def initialise(topology: Topology, layout: Layout, credentials: Credentials, pro
     shutil.rmtree(template)
 
 
-def _statements(credentials: Credentials) -> tuple[str, ...]:
+def statements(credentials: Credentials) -> tuple[str, ...]:
     """The service's role and database, and roles that may see every statistic, or copy the server, and nothing else.
 
     Secrets are hexadecimal and need no quoting. A statement whose client has left must end some time, so the role has

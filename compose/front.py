@@ -23,6 +23,8 @@ TLS_VARIABLE = "LIKESTORM_TLS_CERT"
 FRESH_S = 3600
 _SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 _TIMEOUT_S = 1.0
+# Servers that are known by name may come back with another address.
+_RESOLVERS = "resolvers names\n    parse-resolv-conf\n    hold valid 1s\n"
 
 
 def list_front_parts(
@@ -32,7 +34,8 @@ def list_front_parts(
     front = layout.folder("front")
     return (
         Part(
-            "signer", "service", python(layout, "signer", "-m", "compose.signer", str(topology.ports["signer"])),
+            "signer", "service",
+            python(layout, "signer", "-m", "compose.signer", f"{topology.listen}:{topology.ports['signer']}"),
             environment=store_environment(topology, credentials),
         ),
         *(_nginx_part(name, layout, programs) for name in ("cdn", *topology.nginx_instances)),
@@ -49,7 +52,7 @@ def _nginx_part(name: str, layout: Layout, programs: Mapping[str, str]) -> Part:
 def store_environment(topology: Topology, credentials: Credentials) -> dict[str, str]:
     """Where the object store is and what signs for it, as the service is told."""
     return {
-        "LIKESTORM_S3_ENDPOINT": f"http://{HOST}:{topology.ports['store']}",
+        "LIKESTORM_S3_ENDPOINT": f"http://{topology.address('store')}",
         "LIKESTORM_S3_BUCKET": BUCKET,
         "LIKESTORM_S3_REGION": REGION,
         "LIKESTORM_S3_ACCESS_KEY": credentials.store_access,
@@ -66,7 +69,7 @@ def front_texts(topology: Topology, layout: Layout, credentials: Credentials) ->
     """Each part's files by name; UsageError when the certificate that is asked for cannot be read."""
     certificate = _read_certificate()
     texts = {
-        "front": {"haproxy.cfg": _haproxy(topology, tls=certificate is not None)},
+        "front": {"haproxy.cfg": _haproxy(topology, layout, tls=certificate is not None)},
         "cdn": {"nginx.conf": cdn_text(topology, layout, store_environment(topology, credentials))},
         **{name: _nginx_texts(name, topology, layout) for name in topology.nginx_instances},
     }
@@ -93,14 +96,19 @@ def _read_certificate() -> str | None:
     return text
 
 
-def _haproxy(topology: Topology, *, tls: bool) -> str:
+def _haproxy(topology: Topology, layout: Layout, *, tls: bool) -> str:
     ports = topology.ports
+    resolved = " resolvers names init-addr libc,none" if topology.in_containers else ""
     values = {
+        "listen": topology.listen,
+        "resolvers": _RESOLVERS if topology.in_containers else "",
         "port": ports["front"],
         "status_port": ports["balancer-status"],
-        "tls": " ssl crt tls.pem alpn h2,http/1.1" if tls else "",
+        "tls": f" ssl crt {layout.folder('front')}/tls.pem alpn h2,http/1.1" if tls else "",
         "scheme": "https" if tls else "http",
-        "servers": "\n".join(f"    server {name} {HOST}:{ports[name]} check" for name in topology.nginx_instances),
+        "servers": "\n".join(
+            f"    server {name} {topology.address(name)} check{resolved}" for name in topology.nginx_instances
+        ),
     }
     return fill("haproxy/haproxy.cfg", values)
 
@@ -109,7 +117,8 @@ def _nginx_texts(name: str, topology: Topology, layout: Layout) -> dict[str, str
     values = {
         "user_line": _user_line(layout),
         "name": name,
-        "folder": layout.folder(name),
+        "listen": topology.listen,
+        "folder": layout.writable(name),
         "logs": layout.logs,
         "port": topology.ports[name],
         "status_port": topology.ports[f"{name}-status"],
@@ -120,7 +129,7 @@ def _nginx_texts(name: str, topology: Topology, layout: Layout) -> dict[str, str
 def app_servers(topology: Topology, down: frozenset[str] = frozenset()) -> str:
     """apps.conf: where an nginx finds the app instances; those that are down get nothing."""
     lines = (
-        f"server {HOST}:{topology.ports[name]} max_fails=3 fail_timeout=1s{' down' if name in down else ''};"
+        f"server {topology.address(name)} max_fails=3 fail_timeout=1s{' down' if name in down else ''};"
         for name in topology.app_instances
     )
     return "".join(f"{line}\n" for line in lines)
@@ -140,11 +149,12 @@ def cdn_text(topology: Topology, layout: Layout, store: Mapping[str, str], fresh
     )
     values = {
         "user_line": _user_line(layout),
-        "folder": layout.folder("cdn"),
+        "listen": topology.listen,
+        "folder": layout.writable("cdn"),
         "logs": layout.logs,
         "port": topology.ports["cdn"],
         "origin_port": topology.ports["origin"],
-        "signer_port": topology.ports["signer"],
+        "signer_address": topology.address("signer"),
         "status_port": topology.ports["cdn-status"],
         "paths": cdn.PATHS,
         "fresh_s": fresh_s,

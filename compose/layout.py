@@ -68,6 +68,15 @@ class Layout:
         """The folder of one part's configuration and data."""
         return self.run / part
 
+    def writable(self, part: str) -> Path:
+        """Where the part keeps its data and whatever else it writes."""
+        return self.folder(part)
+
+    @property
+    def shards(self) -> Path:
+        """The file that maps logical shards to servers (LIKESTORM_SHARDS)."""
+        return self.run / "shards.json"
+
     def log(self, part: str) -> Path:
         """The log of one part."""
         return self.logs / f"{part}.log"

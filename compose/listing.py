@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from compose import front, tracker
-from compose.credentials import HOST, Credentials
+from compose.credentials import Credentials
 from compose.environment import service_environment
 from compose.layout import Layout
 from compose.parts import Part
@@ -55,8 +55,8 @@ def list_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
 
 def _addresses(topology: Topology) -> Mapping[str, Mapping[str, str]]:
     """What the blackbox exporter asks: the public addresses, as clients know them."""
-    service = f"{front.scheme()}://{HOST}:{topology.ports['front']}/healthz"
+    service = f"{front.scheme()}://{topology.address('front')}/healthz"
     return {
         "front": {"module": "service", "target": service},
-        "cdn": {"module": "cdn", "target": f"http://{HOST}:{topology.ports['cdn']}/"},
+        "cdn": {"module": "cdn", "target": f"http://{topology.address('cdn')}/"},
     }

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Target:
 
     environment: for `python -m service …`, with secrets. scrape_jobs: every target of its Prometheus. run_dir: gone
     when the stack is; state_dir and logs_dir stay. storage: what run_dir, and with it all data, lies on.
+    hosts: where it is, beside loopback. facts: on what it runs, for a record.
     """
 
     topology: Topology
@@ -59,6 +60,8 @@ class Target:
     scrape_jobs: tuple[ScrapeJob, ...]
     supervisor: Supervisor
     supervisor_pid: int
+    hosts: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def states(self) -> dict[str, State]:
         """What supervisord says of each part; StackError when it does not answer."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from compose.alertmanager import alerting
-from compose.credentials import HOST
 from compose.parts.service import worker_part
-from compose.topology import Topology
+from compose.topology import APP, Topology
+
+# In containers, where each instance of the service serves its metrics.
+INSTANCE_PORT = 9000
 
 
 @dataclass(frozen=True)
@@ -36,26 +38,33 @@ def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
     def instrument(job: str, part: str, path: str = "/metrics") -> ScrapeJob:
         return ScrapeJob(job, job, ports[part], path, is_instrument=True)
 
-    def instance(job: str, name: str) -> ScrapeJob:
-        return ScrapeJob(job, name, ports["collectors"], f"/service/{name}", is_instrument=False)
-
     def collected(job: str, name: str, folder: str | None = None) -> ScrapeJob:
         return ScrapeJob(job, name, ports["collectors"], f"/{folder or job}/{name}", is_instrument=True)
 
     return (
-        *(instance("app", name) for name in topology.app_instances),
-        *(instance("worker", worker_part(queue)) for queue in topology.workers),
+        *(() if topology.in_containers else _instances(topology)),
         *(collected("nginx", name) for name in topology.nginx_instances),
         *(collected("memcached", name) for name in topology.memcached_instances),
         *(collected("postgres", name, "pg") for name in (*topology.primary_instances, *topology.replica_instances)),
         instrument("postgres", "exporter-postgres"),
         instrument("redis", "exporter-redis"),
         instrument("node", "exporter-node"),
-        *(instrument(job, "collectors", f"/{job}") for job in ("process", "pgbouncer", "rq", "store")),
+        *(instrument(job, "collectors", f"/{job}") for job in ("pgbouncer", "rq", "store")),
         instrument("prometheus", "prometheus"),
         instrument("alertmanager", "alertmanager"),
+    )
+
+
+def _instances(topology: Topology) -> tuple[ScrapeJob, ...]:
+    """What there is only where all are processes of this machine: the service's instances, what each part takes."""
+    port = topology.ports["collectors"]
+    named = [*(("app", name) for name in topology.app_instances)]
+    named += [("worker", worker_part(queue)) for queue in topology.workers]
+    return (
+        *(ScrapeJob(job, name, port, f"/service/{name}", is_instrument=False) for job, name in named),
+        ScrapeJob("process", "process", port, "/process", is_instrument=True),
         # Answers only while a load test is on; whether the generator keeps up is judged by its own account.
-        ScrapeJob("swarm", "swarm", ports["swarm"], "/metrics", is_instrument=False),
+        ScrapeJob("swarm", "swarm", topology.ports["swarm"], "/metrics", is_instrument=False),
     )
 
 
@@ -70,19 +79,24 @@ def prometheus_configuration(
         "rule_files": [str(rules)] if rules else [],
         "alerting": alerting(topology),
         "scrape_configs": [
-            _scrape_configuration(name, jobs, relabelling.get(name, [])) for name in dict.fromkeys(j.job for j in jobs)
+            *(
+                _scrape_configuration(name, topology, jobs, relabelling.get(name, []))
+                for name in dict.fromkeys(j.job for j in jobs)
+            ),
+            *(_found_by_name(topology) if topology.in_containers else ()),
         ],
     }
 
 
 def _scrape_configuration(
-    name: str, jobs: tuple[ScrapeJob, ...], relabelling: list[Mapping[str, object]]
+    name: str, topology: Topology, jobs: tuple[ScrapeJob, ...], relabelling: list[Mapping[str, object]]
 ) -> Mapping[str, object]:
+    addresses = {port: topology.address(part) for part, port in topology.ports.items()}
     return {
         "job_name": name,
         "static_configs": [
             {
-                "targets": [f"{HOST}:{job.port}"],
+                "targets": [addresses[job.port]],
                 "labels": {
                     "instance": job.instance,
                     "__metrics_path__": job.path,
@@ -100,12 +114,24 @@ def _scrape_configuration(
     }
 
 
+def _found_by_name(topology: Topology) -> list[Mapping[str, object]]:
+    """The service's containers, as many as a name has addresses; each serves its own metrics."""
+    found = {"app": [APP], "worker": [worker_part(queue) for queue in topology.workers]}
+    return [
+        {
+            "job_name": job,
+            "dns_sd_configs": [{"names": names, "type": "A", "port": INSTANCE_PORT, "refresh_interval": "5s"}],
+        }
+        for job, names in found.items()
+    ]
+
+
 def _servers_by_name(topology: Topology) -> list[Mapping[str, object]]:
     """The exporter knows PostgreSQL's servers by their addresses; whether any of them is up is no news."""
     return [
         {"source_labels": ["__name__", "instance"], "regex": "pg_up;postgres", "action": "drop"},
         *(
-            {"source_labels": ["server"], "regex": f"{HOST}:{topology.ports[name]}", "target_label": "instance",
+            {"source_labels": ["server"], "regex": topology.address(name), "target_label": "instance",
              "replacement": name}
             for name in (*topology.primary_instances, *topology.replica_instances)
         ),

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Makes the clone ready: a virtual environment with the locked dependencies, and the server packages.
-#   setup.sh run|dev|errors   run (the default): what a bench needs; dev: lint and tests on top; errors: the error
-#                             tracker, whose dependencies are not ours, in an environment of its own
+#   setup.sh run|dev|errors|containers
+#                             run (the default): what a bench needs; dev: lint and tests on top; errors: the error
+#                             tracker, whose dependencies are not ours, in an environment of its own;
+#                             containers: podman, and podman-compose in an environment of its own
 # Does nothing, and says nothing, when all is there. Exit status: 0 ready, 1 a step failed, 2 cannot be done here.
 set -eu
 
@@ -9,10 +11,11 @@ kind=${1:-run}
 os_release=${OS_RELEASE:-/etc/os-release}
 packages_files=${PACKAGES_FILE:-compose/packages.txt}
 [ "$kind" != dev ] || packages_files="$packages_files compose/packages-dev.txt"
+[ "$kind" != containers ] || packages_files=${PACKAGES_FILE:-compose/packages-containers.txt}
 cd "$(dirname "$0")/.."
 root=$(pwd)
 venv=$root/.venv
-[ "$kind" != errors ] || venv=$root/.venv-errors
+case $kind in errors | containers) venv=$root/.venv-$kind ;; esac
 logs=$root/.cache/setup
 # Servers live in sbin, and PostgreSQL's programs in a folder of their version.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -109,7 +112,7 @@ make_venv() (
     [ "$kind" != dev ] || stamp_of run >"$venv/stamp-run"
 )
 
-case $kind in run | dev | errors) ;; *) refuse "unknown kind '$kind': run, dev or errors" ;; esac
+case $kind in run | dev | errors | containers) ;; *) refuse "unknown kind '$kind': run, dev, errors or containers" ;; esac
 
 wanted= status=0
 missing=$(missing_packages)

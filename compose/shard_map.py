@@ -42,14 +42,16 @@ class ShardMap:
 
 def path(layout: Layout) -> Path:
     """Where a stack has it (LIKESTORM_SHARDS)."""
-    return layout.run / "shards.json"
+    return layout.shards
 
 
 def spread(topology: Topology, credentials: Credentials) -> ShardMap:
     """The map of a new stack: each primary gets a range of shards, and no two differ in length by more than one."""
 
     def url(database: str) -> str:
-        return postgres_url(ROLE, credentials.database, topology.ports["pgbouncer"], database)
+        return postgres_url(
+            ROLE, credentials.database, topology.ports["pgbouncer"], database, topology.host("pgbouncer")
+        )
 
     names, count = topology.primary_instances, topology.logical_shards
     return ShardMap(

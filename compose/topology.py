@@ -11,6 +11,7 @@ from compose.errors import UsageError
 from compose.positions import line_of, lines
 
 DEFAULT_BASE_PORT = 8400
+LOOPBACK, ANY = "127.0.0.1", "0.0.0.0"  # noqa: S104 - the second within containers only
 LOWEST_BASE_PORT, HIGHEST_PORT = 1024, 65535
 TOPOLOGIES = Path(__file__).resolve().parent / "topologies"
 DEFAULT = "small"
@@ -46,6 +47,12 @@ OFFSETS: Mapping[str, int] = MappingProxyType(
     }
 )
 FIRST_OF_SEVERAL = 30
+# In containers: who has the ports that are no part's own.
+_KEEPERS: Mapping[str, str] = MappingProxyType(
+    {"balancer-status": "front", "origin": "cdn", "cdn-status": "cdn", "standin-push": "standins", "swarm": "locust"}
+)
+APP = "app"
+_NOT_COUNTS = frozenset({"name", "workers", "base_port", "errors", "in_containers"})
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class Topology:
     """One shape of the stack; each primary has one streaming replica, each queue its own workers.
 
     media_map_entries: how many photos Redis's map of owners is laid out for. scrape_interval_s: of Prometheus.
-    errors: whether an error tracker belongs to it.
+    errors: whether an error tracker belongs to it. in_containers: each part has an address of its own, not loopback.
     """
 
     name: str
@@ -68,6 +75,7 @@ class Topology:
     workers: Mapping[str, int]
     base_port: int = DEFAULT_BASE_PORT
     errors: bool = False
+    in_containers: bool = False
 
     def __post_init__(self) -> None:
         if self.base_port < LOWEST_BASE_PORT or self.base_port + self.ports_span > HIGHEST_PORT + 1:
@@ -78,7 +86,24 @@ class Topology:
     def ports(self) -> Mapping[str, int]:
         """Every port that the stack opens, by part; each nginx has a second one for its counters, nginx-1-status."""
         offsets = dict(OFFSETS) | {name: FIRST_OF_SEVERAL + index for index, name in enumerate(self._several())}
-        return {name: self.base_port + offset for name, offset in offsets.items()}
+        ports = {name: self.base_port + offset for name, offset in offsets.items()}
+        # Containers of one kind differ by their addresses.
+        return ports | dict.fromkeys(self.app_instances, ports["app-1"]) if self.in_containers else ports
+
+    @property
+    def listen(self) -> str:
+        """The address on which each part listens."""
+        return ANY if self.in_containers else LOOPBACK
+
+    def host(self, part: str) -> str:
+        """Where others find a part: on loopback, or in the container of that name, which all app instances share."""
+        if not self.in_containers:
+            return LOOPBACK
+        return APP if part in self.app_instances else _KEEPERS.get(part, part.removesuffix("-status"))
+
+    def address(self, part: str) -> str:
+        """HOST:PORT at which others find it."""
+        return f"{self.host(part)}:{self.ports[part]}"
 
     @property
     def ports_span(self) -> int:
@@ -153,7 +178,7 @@ def parse(text: str, where: str) -> Topology:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where}: {error}") from error
-    keys = [key for key in Topology.__dataclass_fields__ if key not in ("name", "workers", "base_port", "errors")]
+    keys = [key for key in Topology.__dataclass_fields__ if key not in _NOT_COUNTS]
     workers = content.pop("workers", {})
     if not isinstance(workers, dict):
         raise UsageError(f"{where}:{_line(text, 'workers')}: workers is a table, [workers]")

@@ -114,6 +114,7 @@ def _add_crew(verb: argparse.ArgumentParser) -> None:
     text = "show Locust's web UI on loopback, with latency from when requests were due"
     verb.add_argument("--web", action="store_true", help=text)
     verb.add_argument("--web-port", type=count_or_none, default=8089, metavar="PORT", help="and there (%(default)s)")
+    verb.add_argument("--web-host", default="127.0.0.1", metavar="HOST", help="at this address (%(default)s)")
     verb.add_argument("--csv", type=Path, metavar="PREFIX", help="Locust's own CSV files, the same way")
 
 
@@ -141,11 +142,11 @@ def _crew(options: argparse.Namespace, chosen: Scenario) -> Crew:
         if chosen.target is None:
             raise UsageError(run.NEEDS_TARGET)
         hosts, bind = elsewhere.muster(options.hosts, options.master_bind, MASTER_PORT, options.code, options.processes)
-        return Crew(0, options.expect_workers + hosts.workers, bind, web_port, csv, hosts)
+        return Crew(0, options.expect_workers + hosts.workers, bind, web_port, options.web_host, csv, hosts)
     bind = options.master_bind or "127.0.0.1"
     if options.expect_workers and ":" not in bind:
         bind += f":{MASTER_PORT}"  # whoever is to join must know it
-    return Crew(options.processes, options.expect_workers, bind, web_port, csv)
+    return Crew(options.processes, options.expect_workers, bind, web_port, options.web_host, csv)
 
 
 def _worker(options: argparse.Namespace) -> int:

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 REFUSAL_POLL_S = 0.1
 
 _plan = msgspec.json.decode(Path(os.environ[PLAN_VARIABLE]).read_bytes(), type=Plan)
-_guard = HostGuard(_plan.scenario.target.allow_hosts if _plan.scenario.target else ())
+_guard = HostGuard((*_plan.hosts, *(_plan.scenario.target.allow_hosts if _plan.scenario.target else ())))
 
 
 class Lead:

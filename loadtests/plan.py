@@ -28,6 +28,7 @@ class Plan(Struct, frozen=True):
     realtime: whether to ask the kernel to run the swarm before everything else. locustfile: path of somebody's own.
     workers: how many processes are to make the load under one that leads them; 0 where one does it all.
     metrics_port: where the one process serves its own metrics on loopback, None for nowhere.
+    hosts: where the reference stack is, where that is not loopback.
     """
 
     scenario: Scenario
@@ -40,6 +41,7 @@ class Plan(Struct, frozen=True):
     locustfile: str = ""
     workers: int = 0
     metrics_port: int | None = None
+    hosts: tuple[str, ...] = ()
 
 
 class Part(Struct, frozen=True):

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from compose import local, tracker
+from compose.containers import target as containers
 from compose.errors import UsageError
 from compose.layout import STATE, Storage
 from compose.local import Target
@@ -88,20 +89,21 @@ def measure(options: Options) -> tuple[Record, Verdict, Path]:
     scenario = options.scenario
     if scenario.target:
         visit.check(scenario.target)
-    elif options.crew.expected:
+    elif options.crew.expected and not containers.attached():
         raise UsageError(NEEDS_TARGET)
     started = datetime.now(UTC)
     folder = options.out or RUNS / f"{started:%Y%m%dT%H%M%SZ}-{scenario.name}"
     with _results(folder) as out, display.screen() as screen:
         if options.crew.web_port:
-            screen.phase(f"Locust's web UI: http://127.0.0.1:{options.crew.web_port}")
+            screen.phase(f"Locust's web UI: http://{options.crew.web_host}:{options.crew.web_port}")
         if scenario.target:
             record = visit.drive(scenario, scenario.target, options.crew, out, screen, realtime=options.realtime)
         else:
             with _stack(options, screen, out) as target:
                 manifest = _data(target, options, screen)
                 record = _drive(options, target, manifest, out, screen)
-                _keep_history(target, started, out, screen)
+                if not target.topology.in_containers:  # its Prometheus keeps its data to itself
+                    _keep_history(target, started, out, screen)
         screen.phase("judging")
         verdict, page = conclude(record, scenario, out)
         _mark(record, verdict, screen)
@@ -134,8 +136,8 @@ def _results(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _stack(options: Options, screen: Screen, out: Path) -> Iterator[Target]:
-    """The stack that is up already, or one of our own; either way the parts' logs are kept with the run."""
-    running = local.running(options.state)
+    """The stack that is up, around this container or beside us, or one of our own; the run keeps the parts' logs."""
+    running = containers.attached() or local.running(options.state)
     own = local.up(options.topology, on_phase=screen.phase, state=options.state, storage=options.storage)
     with nullcontext(running) if running else own as target:
         try:
@@ -176,7 +178,8 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
     salt = run_id if options.keep else ""
     plan = Plan(
         scenario, run_id, salt, options.realtime, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr"),
-        workers=options.crew.workers, metrics_port=None if options.crew.workers else target.topology.ports["swarm"],
+        workers=options.crew.workers, hosts=target.hosts,
+        metrics_port=None if options.crew.workers else target.topology.ports["swarm"],
     )  # fmt: skip
     told = local.read_errors(target)
     pids = {"bench": os.getpid()}
@@ -199,7 +202,7 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
         target.scrape_jobs,
         stored.result(),
         memory.peak_mb,
-        {"topology": target.topology.name, "storage": STORAGE_FACTS[target.storage]},
+        {"topology": target.topology.name, "storage": STORAGE_FACTS[target.storage], **target.facts},
         _reported(told, local.read_errors(target)),
         counted,
     )

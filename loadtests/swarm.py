@@ -38,7 +38,7 @@ class Crew:
     """The processes that make the load: one, or so many workers here and expected from elsewhere under one that leads.
 
     bind: HOST or HOST:PORT at which the leading one listens for workers; loopback and any free port unless given.
-    web_port: where Locust's web UI is shown, on loopback. csv: prefix of the files that Locust writes as it goes.
+    web_port: where Locust's web UI is shown, on web_host. csv: prefix of the files that Locust writes as it goes.
     hosts: where workers are started over ssh; they are among those expected.
     """
 
@@ -46,6 +46,7 @@ class Crew:
     expected: int = 0
     bind: str = "127.0.0.1"
     web_port: int | None = None
+    web_host: str = "127.0.0.1"
     csv: Path | None = None
     hosts: Hosts | None = None
 
@@ -152,7 +153,7 @@ def _leading(crew: Crew, target_url: str, host: str, port: int) -> list[str]:
         wait = JOIN_S if crew.expected else START_S
         arguments += ["--expect-workers", users, "--expect-workers-max-wait", f"{wait:.0f}"]
     if crew.web_port:
-        arguments += ["--autostart", "--web-host", "127.0.0.1", "--web-port", str(crew.web_port)]
+        arguments += ["--autostart", "--web-host", crew.web_host, "--web-port", str(crew.web_port)]
     else:
         arguments += ["--headless"]
     return arguments + (["--csv", str(crew.csv)] if crew.csv else [])

@@ -36,7 +36,9 @@ def join(master: str, patience_s: float) -> int:
         plan_file = here / "plan.json"
         plan_file.write_bytes(msgspec.json.encode(plan))
         environment = locust_environment({PLAN_VARIABLE: str(plan_file)})
-        process = subprocess.Popen(locust_command(worker_arguments(*address)), env=environment, start_new_session=True)
+        # Its address: where load goes is checked by name, and the master is nobody who gets any.
+        arguments = worker_arguments(socket.gethostbyname(address[0]), address[1])
+        process = subprocess.Popen(locust_command(arguments), env=environment, start_new_session=True)
         # As an exception: a handler that waits for the process would wait for the lock that the wait below holds.
         signal.signal(signal.SIGTERM, _leave)
         try:

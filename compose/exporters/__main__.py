@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         configuration = load(Path(arguments[0]))
-        server = serve(configuration.port, list_pages(configuration))
+        server = serve(configuration.port, list_pages(configuration), configuration.listen)
     except (StackError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -30,7 +30,7 @@ class _Entry(msgspec.Struct):
 class AccessLog:
     """Counts requests by app server and status, and the seconds that each server took.
 
-    names: app server by address.
+    names: app server by address; where there are none, as with containers, which come and go, addresses are names.
     """
 
     def __init__(self, path: Path, names: Mapping[str, str]) -> None:
@@ -72,7 +72,8 @@ class AccessLog:
 
     def _name(self, upstream: str) -> str:
         """The server's name; where nginx found none to try, it writes the group's."""
-        return self._names.get(_last(upstream), NOBODY)
+        last = _last(upstream)
+        return self._names.get(last, last if ":" in last and not self._names else NOBODY)
 
 
 def _last(tried: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from compose.credentials import HOST
 from compose.errors import StackError
 
 
@@ -28,10 +29,10 @@ class SupervisorConfiguration:
 
 @dataclass(frozen=True)
 class Configuration:
-    """port: where to listen on loopback. stack: the mark of our processes. instances: metrics directory by instance.
+    """listen, port: where to listen. stack: the mark of our processes. instances: metrics directory by instance.
 
     pgbouncer: URL of the admin console. By instance: postgres URLs, memcached HOST:PORT, nginx URLs of the counters and
-    access_logs. app_servers: name by HOST:PORT. redis, store: URLs.
+    access_logs. app_servers: name by HOST:PORT. redis, store: URLs. supervisor: None where parts are containers.
     """
 
     port: int
@@ -47,7 +48,8 @@ class Configuration:
     store: str
     cdn: CdnConfiguration
     queues: list[str]
-    supervisor: SupervisorConfiguration
+    supervisor: SupervisorConfiguration | None
+    listen: str = HOST
 
 
 def load(path: Path) -> Configuration:

@@ -9,6 +9,13 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from compose.supervision import MARK
 
 
+def expose(folder: Path) -> bytes:
+    """What the processes of one instance wrote into its metrics directory, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
 class Instance:
     """One app or worker instance: its metrics directory, and its main process."""
 
@@ -26,9 +33,7 @@ class Instance:
 
     def expose(self) -> bytes:
         """What its processes wrote, in Prometheus' text format."""
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=str(self._folder))  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        return expose(self._folder)
 
     def _find(self) -> psutil.Process | None:
         """The oldest of its processes: gunicorn's master is older than its workers."""

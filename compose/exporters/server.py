@@ -1,4 +1,4 @@
-"""Serves the collectors over HTTP on the loopback address."""
+"""Serves the collectors over HTTP."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -33,7 +33,7 @@ def list_pages(configuration: Configuration) -> Mapping[str, Page]:
         "pgbouncer": PgBouncer(configuration.pgbouncer),
         "rq": Queues(configuration.redis, configuration.queues),
         "store": Store(configuration.store),
-        "process": _processes(configuration.supervisor),
+        **({"process": _processes(configuration.supervisor)} if configuration.supervisor else {}),
         "cdn": Cdn(configuration.cdn.status, Path(configuration.cdn.edge_log), Path(configuration.cdn.origin_log)),
         **{f"pg/{name}": Postgres(url) for name, url in configuration.postgres.items()},
         **{f"memcached/{name}": Memcached(address) for name, address in configuration.memcached.items()},
@@ -78,7 +78,7 @@ def _instance_page(instance: Instance) -> Page:
     return page
 
 
-def serve(port: int, pages: Mapping[str, Page]) -> ThreadingHTTPServer:
+def serve(port: int, pages: Mapping[str, Page], listen: str = HOST) -> ThreadingHTTPServer:
     """A server bound to the port, to be run by serve_forever(); OSError when the port is taken."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -104,6 +104,6 @@ def serve(port: int, pages: Mapping[str, Page]) -> ThreadingHTTPServer:
         def log_message(self, format: str, *args: object) -> None:
             """Nothing: a line a scrape would say only that time passes."""
 
-    server = ThreadingHTTPServer((HOST, port), Handler)
+    server = ThreadingHTTPServer((listen, port), Handler)
     server.daemon_threads = True
     return server

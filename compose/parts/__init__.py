@@ -50,4 +50,4 @@ def python(layout: Layout, part: str, *arguments: str) -> tuple[str, ...]:
 
 def metrics_folder(layout: Layout, instance: str) -> Path:
     """Where one service instance keeps its metrics (PROMETHEUS_MULTIPROC_DIR)."""
-    return layout.folder(instance) / "metrics"
+    return layout.writable(instance) / "metrics"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from compose.credentials import HOST, MONITOR, Credentials, postgres_url
+from compose.credentials import MONITOR, Credentials, postgres_url
 from compose.layout import Layout
 from compose.parts import BACKGROUND, Part, python
 from compose.topology import Topology
@@ -21,7 +21,7 @@ def list_monitoring(
     ports, user = topology.ports, layout.user
 
     def exporter(name: str, *arguments: str, listen: str = "--web.listen-address", **environment: str) -> Part:
-        command = (programs[name], f"{listen}={HOST}:{ports[name]}", *arguments)
+        command = (programs[name], f"{listen}={topology.listen}:{ports[name]}", *arguments)
         return Part(name, "monitoring", command, user, _ONE_CORE | environment, niceness=BACKGROUND)
 
     prometheus = layout.folder("prometheus")
@@ -29,8 +29,8 @@ def list_monitoring(
         Part(
             "prometheus", "monitoring",
             (programs["prometheus"], f"--config.file={prometheus}/prometheus.yml",
-             f"--storage.tsdb.path={prometheus}/data", "--storage.tsdb.retention.time=4d",
-             "--storage.tsdb.retention.size=1GB", f"--web.listen-address={HOST}:{ports['prometheus']}",
+             f"--storage.tsdb.path={layout.writable('prometheus')}/data", "--storage.tsdb.retention.time=4d",
+             "--storage.tsdb.retention.size=1GB", f"--web.listen-address={topology.listen}:{ports['prometheus']}",
              # For snapshots, which are kept with a run.
              "--web.enable-lifecycle", "--web.enable-admin-api", "--log.level=warn"),
             user, _ONE_CORE, niceness=BACKGROUND,
@@ -38,8 +38,8 @@ def list_monitoring(
         Part(
             "alertmanager", "monitoring",
             (programs["alertmanager"], f"--config.file={layout.folder('alertmanager')}/alertmanager.yml",
-             f"--storage.path={layout.folder('alertmanager')}/data", "--cluster.listen-address=",
-             f"--web.listen-address={HOST}:{ports['alertmanager']}", "--log.level=warn"),
+             f"--storage.path={layout.writable('alertmanager')}/data", "--cluster.listen-address=",
+             f"--web.listen-address={topology.listen}:{ports['alertmanager']}", "--log.level=warn"),
             user, _ONE_CORE, niceness=BACKGROUND,
         ),
         exporter(
@@ -56,7 +56,7 @@ def list_monitoring(
         ),
         exporter(
             "exporter-redis", "-connection-timeout=500ms", listen="-web.listen-address",
-            REDIS_ADDR=f"redis://{HOST}:{ports['redis']}", REDIS_PASSWORD=credentials.redis,
+            REDIS_ADDR=f"redis://{topology.address('redis')}", REDIS_PASSWORD=credentials.redis,
         ),
         exporter(
             "exporter-blackbox", f"--config.file={layout.folder('exporter-blackbox')}/blackbox.yml",
@@ -73,5 +73,7 @@ def list_monitoring(
 
 def _data_sources(topology: Topology, credentials: Credentials) -> list[str]:
     servers = (*topology.primary_instances, *topology.replica_instances)
-    urls = (postgres_url(MONITOR, credentials.monitor, topology.ports[name]) for name in servers)
+    urls = (
+        postgres_url(MONITOR, credentials.monitor, topology.ports[name], host=topology.host(name)) for name in servers
+    )
     return [f"{url}?sslmode=disable&connect_timeout=1" for url in urls]

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Mapping
 
 from compose.capacity import plan
-from compose.credentials import HOST
 from compose.layout import CLONE, Layout
 from compose.parts import BACKGROUND, Part, metrics_folder, python
 from compose.topology import Topology
@@ -36,8 +35,8 @@ def list_service(topology: Topology, layout: Layout, common: Mapping[str, str]) 
         Part(
             instance, "service",
             (sys.executable, "-m", "gunicorn", "-c", f"{CLONE}/service/gunicorn.conf.py",
-             "--bind", f"{HOST}:{topology.ports[instance]}", "--workers", "1", "--threads", str(topology.app_threads),
-             "service.app:from_env()"),
+             "--bind", f"{topology.listen}:{topology.ports[instance]}", "--workers", "1",
+             "--threads", str(topology.app_threads), "service.app:from_env()"),
             environment=environment(instance, capacity.app_pool),
             # Longer than gunicorn's own patience with requests that are being answered.
             patience_s=12,

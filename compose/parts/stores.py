@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 
 from compose.capacity import plan
-from compose.credentials import HOST, REGION, Credentials
+from compose.credentials import REGION, Credentials
 from compose.layout import Layout
 from compose.parts import Part
 from compose.topology import Topology
@@ -37,9 +37,9 @@ def _objects(topology: Topology, layout: Layout, credentials: Credentials, progr
     unsynced = (programs["eatmydata"],) if layout.storage == "memory" else ()
     return Part(
         "store", "stores",
-        (*unsynced, sys.executable, "-m", "nanio", "serve", "--host", HOST, "--port", str(topology.ports["store"]),
-         "--data-dir", str(layout.objects), "--region", REGION, "--workers", "1", "--no-access-log",
-         "--log-level", "warning"),
+        (*unsynced, sys.executable, "-m", "nanio", "serve", "--host", topology.listen,
+         "--port", str(topology.ports["store"]), "--data-dir", str(layout.objects), "--region", REGION,
+         "--workers", "1", "--no-access-log", "--log-level", "warning"),
         environment={"NANIO_ACCESS_KEY": credentials.store_access, "NANIO_SECRET_KEY": credentials.store_secret},
     )  # fmt: skip
 
@@ -48,7 +48,7 @@ def _postgres(name: str, layout: Layout, programs: Mapping[str, str]) -> Part:
     folder = layout.folder(name)
     return Part(
         name, "stores",
-        (programs["postgres"], "-D", f"{folder}/data", "-c", f"config_file={folder}/postgresql.conf",
+        (programs["postgres"], "-D", f"{layout.writable(name)}/data", "-c", f"config_file={folder}/postgresql.conf",
          "-c", f"hba_file={folder}/pg_hba.conf"),
         # SIGINT ends PostgreSQL's sessions and stops it; SIGTERM would wait for the clients to leave.
         layout.user, stop_signal="INT",
@@ -58,7 +58,7 @@ def _postgres(name: str, layout: Layout, programs: Mapping[str, str]) -> Part:
 def _memcached(name: str, topology: Topology, layout: Layout, programs: Mapping[str, str]) -> Part:
     return Part(
         name, "stores",
-        (programs["memcached"], "-l", HOST, "-p", str(topology.ports[name]), "-U", "0", "-m", str(MEMCACHED_MB),
-         "-t", "2", "-c", str(plan(topology).memcached_connections)),
+        (programs["memcached"], "-l", topology.listen, "-p", str(topology.ports[name]), "-U", "0",
+         "-m", str(MEMCACHED_MB), "-t", "2", "-c", str(plan(topology).memcached_connections)),
         layout.user,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""python -m compose.signer PORT: sign what nginx asks for, with the keys of LIKESTORM_S3_…, until SIGTERM."""
+"""python -m compose.signer [HOST:]PORT: sign what nginx asks for, with the keys of LIKESTORM_S3_…, until SIGTERM."""
 
 import sys
 from http import HTTPStatus
@@ -11,7 +11,7 @@ HOST = "127.0.0.1"
 OBJECT = "X-Object"
 
 
-def serve(port: int, signer: Signer) -> ThreadingHTTPServer:
+def serve(port: int, signer: Signer, host: str = HOST) -> ThreadingHTTPServer:
     """A server bound to the port, to be run by serve_forever(); OSError when the port is taken.
 
     GET with the path in X-Object: 204 with the signed headers, 403 for what is not to be served.
@@ -33,22 +33,23 @@ def serve(port: int, signer: Signer) -> ThreadingHTTPServer:
         def log_message(self, format: str, *args: object) -> None:
             """Nothing: nginx logs each request."""
 
-    server = ThreadingHTTPServer((HOST, port), Handler)
+    server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
     return server
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1 or not arguments[0].isdecimal():
-        print("usage: python -m compose.signer PORT", file=sys.stderr)
+    host, _, port = arguments[0].rpartition(":") if len(arguments) == 1 else ("", "", "")
+    if not port.isdecimal():
+        print("usage: python -m compose.signer [HOST:]PORT", file=sys.stderr)
         return 2
     try:
-        server = serve(int(arguments[0]), Signer(Store.from_env()))
+        server = serve(int(port), Signer(Store.from_env()), host or HOST)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"port {arguments[0]}: {error.strerror}", file=sys.stderr)
+        print(f"port {port}: {error.strerror}", file=sys.stderr)
         return 1
     server.serve_forever()
     return 0

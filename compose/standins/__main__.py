@@ -37,8 +37,9 @@ async def _serve(configuration: Configuration) -> None:
     keys = {name: Path(file).read_text() for name, file in configuration.provider_keys.items()}
     rules = Rules(configuration.topic, configuration.team_id, keys)
     certificate, key = Path(configuration.certificate), Path(configuration.key)
-    async with await push.listen(configuration.push_port, certificate, key, rules, faults, tallies[PUSH]):
-        desk = control.serve(configuration.port, control.Desk(rules, faults, tallies, metrics))
+    listen = configuration.listen
+    async with await push.listen(configuration.push_port, certificate, key, rules, faults, tallies[PUSH], listen):
+        desk = control.serve(configuration.port, control.Desk(rules, faults, tallies, metrics), listen)
         threading.Thread(target=desk.serve_forever, daemon=True).start()
         await stop.wait()
         desk.shutdown()

@@ -25,7 +25,7 @@ class Certificates:
 
 
 def make(address: str) -> Certificates:
-    """Fresh ones, for a server at this IP address."""
+    """Fresh ones, for a server at this IP address or name."""
     authority_key, server_key, provider_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
     authority_name = _name("Likestorm stand-ins")
     authority = (
@@ -35,7 +35,7 @@ def make(address: str) -> Certificates:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, SHA256())
     )
-    identity = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address)), x509.DNSName("localhost")])
+    identity = x509.SubjectAlternativeName([_general_name(address), x509.DNSName("localhost")])
     server = (
         _builder(_name("push stand-in"), authority_name, server_key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -69,6 +69,13 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + VALID)
     )
+
+
+def _general_name(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
 
 
 def _name(common_name: str) -> x509.Name:

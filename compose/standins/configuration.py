@@ -5,12 +5,13 @@ from pathlib import Path
 
 import msgspec
 
+from compose.credentials import HOST
 from compose.errors import StackError
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """port: control, networks and metrics. push_port: the push service. All on loopback.
+    """port: control, networks and metrics. push_port: the push service. All on the address `listen`.
 
     certificate, key: of the push service, files in PEM. provider_keys: by key id, the files of public keys in PEM with
     which pushes may be signed. team_id, topic: the only ones that are taken.
@@ -23,6 +24,7 @@ class Configuration:
     provider_keys: dict[str, str]
     team_id: str
     topic: str
+    listen: str = HOST
 
 
 def load(path: Path) -> Configuration:

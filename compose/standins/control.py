@@ -135,7 +135,7 @@ def _check(key: str, body: bytes) -> Answer | None:
     return None
 
 
-def serve(port: int, desk: Desk) -> ThreadingHTTPServer:
+def serve(port: int, desk: Desk, listen: str = HOST) -> ThreadingHTTPServer:
     """A server bound to the port, to be run by serve_forever(); OSError when the port is taken."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -189,4 +189,4 @@ def serve(port: int, desk: Desk) -> ThreadingHTTPServer:
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Nothing: whoever waits no longer for a slow network has hung up."""
 
-    return Server((HOST, port), Handler)
+    return Server((listen, port), Handler)

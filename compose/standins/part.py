@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 
-from compose.credentials import HOST
 from compose.layout import Layout
 from compose.parts import BACKGROUND, Part, python
 from compose.readiness import Probe, http_probe
@@ -34,8 +33,9 @@ def list_standin_parts(layout: Layout) -> tuple[Part, ...]:
 
 def standin_texts(topology: Topology, layout: Layout) -> dict[str, dict[str, str]]:
     """The part's files, with keys made anew: to be called once a stack."""
-    folder, made = layout.folder(NAME), certificates.make(HOST)
+    folder, made = layout.folder(NAME), certificates.make(topology.host(NAME))
     configuration = {
+        "listen": topology.listen,
         "port": topology.ports["standins"],
         "push_port": topology.ports["standin-push"],
         "certificate": f"{folder}/{_CERTIFICATE}",
@@ -57,15 +57,15 @@ def standin_texts(topology: Topology, layout: Layout) -> dict[str, dict[str, str
 
 def standin_environment(topology: Topology, layout: Layout) -> dict[str, str]:
     """By which the service talks to the stand-ins and to nobody else."""
-    ports, folder = topology.ports, layout.folder(NAME)
+    folder = layout.folder(NAME)
     return {
-        "LIKESTORM_PUSH_URL": f"https://{HOST}:{ports['standin-push']}",
+        "LIKESTORM_PUSH_URL": f"https://{topology.address('standin-push')}",
         "LIKESTORM_PUSH_CA": f"{folder}/{_AUTHORITY}",
         "LIKESTORM_PUSH_KEY": f"{folder}/{_PROVIDER_KEY}",
         "LIKESTORM_PUSH_KEY_ID": KEY_ID,
         "LIKESTORM_PUSH_TEAM_ID": TEAM_ID,
         "LIKESTORM_PUSH_TOPIC": TOPIC,
-        "LIKESTORM_SHARE_NETWORKS": ",".join(f"{name}=http://{HOST}:{ports['standins']}/{name}" for name in NETWORKS),
+        "LIKESTORM_SHARE_NETWORKS": ",".join(f"{name}=http://{topology.address(NAME)}/{name}" for name in NETWORKS),
     }
 
 

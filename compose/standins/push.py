@@ -32,14 +32,16 @@ class _Request:
     body: bytearray = field(default_factory=bytearray)
 
 
-async def listen(port: int, certificate: Path, key: Path, rules: Rules, faults: Faults, tally: Tally) -> asyncio.Server:
-    """A server that takes pushes on loopback; OSError when the port or the files cannot be used."""
+async def listen(
+    port: int, certificate: Path, key: Path, rules: Rules, faults: Faults, tally: Tally, host: str = HOST
+) -> asyncio.Server:
+    """A server that takes pushes; OSError when the port or the files cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["h2"])
     return await asyncio.get_running_loop().create_server(
-        lambda: _Connection(rules, faults, tally), HOST, port, ssl=context
+        lambda: _Connection(rules, faults, tally), host, port, ssl=context
     )
 
 

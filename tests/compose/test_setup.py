@@ -83,7 +83,7 @@ def test_another_system_is_told_in_one_line_what_is_missing(clone: Path) -> None
 
 def test_an_unknown_kind_is_refused(clone: Path) -> None:
     said = run(clone, "everything")
-    assert (said.returncode, said.stderr) == (2, "setup: unknown kind 'everything': run, dev or errors\n")
+    assert (said.returncode, said.stderr) == (2, "setup: unknown kind 'everything': run, dev, errors or containers\n")
 
 
 def test_the_list_of_packages_names_every_program_that_the_stack_starts() -> None:

@@ -1,0 +1,102 @@
+"""The folder with a run's configuration, which the Compose file mounts: a folder a service, and environment files."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from compose import configuration, database, front, shard_map
+from compose.containers import composefile
+from compose.containers.images import SERVERS, resolve
+from compose.containers.inside import STACK, STACK_VARIABLE, Inside
+from compose.containers.target import Stack
+from compose.credentials import REPLICATOR, Credentials
+from compose.environment import service_environment
+from compose.errors import StackError, UsageError
+from compose.layout import CLONE
+from compose.topology import Topology
+
+DEFAULT = CLONE / ".containers"
+COMPOSE_FILE = "compose.yaml"
+_HERE = Path(__file__).resolve().parent
+
+
+def write(topology: Topology, folder: Path) -> Path:
+    """Make the folder anew, with credentials made anew, and return its Compose file; UsageError where it is not ours.
+
+    The folder is its owner's alone. What is in it each container may read, as whatever user it runs; it sees only what
+    is mounted.
+    """
+    if os.environ.get(front.TLS_VARIABLE):
+        raise UsageError(f"{front.TLS_VARIABLE}: containers speak plain HTTP; put what ends TLS before them")
+    if not topology.in_containers or topology.errors:
+        raise StackError("not a topology for containers")
+    _clear(folder)
+    credentials, layout = Credentials(), Inside()
+    files = dict(configuration.texts(topology, layout, credentials))
+    for name in topology.primary_instances:
+        files[name] |= {"password": credentials.superuser, "roles.sql": _lines(database.statements(credentials))}
+    for primary, replica in zip(topology.primary_instances, topology.replica_instances, strict=True):
+        files[replica]["pg_service.conf"] = _service_file(topology, primary, credentials)
+    for name in (*topology.primary_instances, *topology.replica_instances):
+        files[name]["start.sh"] = (_HERE / "start.sh").read_text()
+    for name in topology.nginx_instances:
+        files[name]["follow.sh"] = (_HERE / "follow.sh").read_text()
+    parts = composefile.parts(topology, credentials)
+    for part in parts:
+        _write_all(folder / composefile.name(part, topology), files.get(part.name, {}))
+    stack = Stack(topology, {name: resolve(part) for name, part in SERVERS.items()})
+    _write_all(folder / STACK.parent.name, {STACK.name: msgspec.json.encode(stack).decode()})
+    (folder / "shards").mkdir()
+    shard_map.write(folder / "shards" / "shards.json", shard_map.spread(topology, credentials))
+    (folder / "shards" / "shards.json").chmod(0o644)
+    common = service_environment(topology, layout, credentials)
+    environments: dict[str, Mapping[str, str]] = {composefile.name(part, topology): part.environment for part in parts}
+    environments["redis"] = {"REDISCLI_AUTH": credentials.redis}
+    environments["service"] = common
+    environments["locust"] = {**common, STACK_VARIABLE: str(STACK)}
+    environments["grafana"] = {
+        "LIKESTORM_PROMETHEUS": f"http://{topology.address('prometheus')}",
+        "GF_SECURITY_ADMIN_PASSWORD": credentials.tracker_secret,
+    }
+    _write_all(folder / "env", {f"{name}.env": _lines(_pairs(values)) for name, values in environments.items()})
+    composefile.write(topology, folder / COMPOSE_FILE)
+    return folder / COMPOSE_FILE
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder, secrets and all, if it is one."""
+    if (folder / COMPOSE_FILE).exists():
+        shutil.rmtree(folder)
+
+
+def _clear(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()) and not (folder / COMPOSE_FILE).exists():
+        raise UsageError(f"{folder} holds something else")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+
+
+def _write_all(folder: Path, files: Mapping[str, str]) -> None:
+    folder.mkdir(mode=0o755)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o644)
+
+
+def _pairs(values: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in values.items()]
+
+
+def _lines(lines: list[str] | tuple[str, ...]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _service_file(topology: Topology, primary: str, credentials: Credentials) -> str:
+    """By which a replica copies its primary; a password is never on a command line."""
+    return (
+        f"[primary]\nhost={topology.host(primary)}\nport={topology.ports[primary]}\nuser={REPLICATOR}\n"
+        f"password={credentials.replicator}\nsslmode=disable\n"
+    )

@@ -1,0 +1,122 @@
+"""The stack in containers, really run: every tier answers, a run from within is valid, and it grows while it is up."""
+
+import http.client
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loadtests.record import Record, document
+from tests.containers.conftest import PROJECT, Stack
+
+pytestmark = pytest.mark.containers
+
+PATIENCE_S = 60.0
+
+
+def _await(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.5)
+
+
+def _get(stack: Stack, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", stack.front_port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_the_front_reaches_every_store(containers: Stack) -> None:
+    _await(lambda: _get(containers, "/readyz") == 200, "no instance of the app reaches all stores")
+    assert _get(containers, "/metrics") == 404
+
+
+def test_nothing_else_is_published(containers: Stack) -> None:
+    published = {
+        service: [binding["HostIp"] for bindings in ports.values() if bindings for binding in bindings]
+        for service, found in containers.engine.containers(PROJECT).items()
+        for each in found
+        if (ports := containers.inspect(each)["NetworkSettings"]["Ports"]) and any(ports.values())
+    }
+    published.pop("locust", None)
+    assert published == {"front": ["127.0.0.1"]}
+
+
+def test_containers_are_hardened(containers: Stack) -> None:
+    for service, found in containers.engine.containers(PROJECT).items():
+        for each in found:
+            seen = containers.inspect(each)
+            assert seen["HostConfig"]["ReadonlyRootfs"], service
+            assert seen["HostConfig"]["Memory"] > 0, service
+            assert not seen["EffectiveCaps"], service
+            if not service.startswith("locust"):
+                assert seen["Config"]["User"] not in ("", "root", "0", "0:0"), service
+
+
+def test_prometheus_scrapes_everything(containers: Stack) -> None:
+    def down() -> list[str]:
+        targets = containers.ask_prometheus("/api/v1/targets?state=active")["activeTargets"]
+        assert {"app", "worker", "nginx", "postgres", "redis", "haproxy", "blackbox"} <= {
+            target["labels"]["job"] for target in targets
+        }
+        return [f"{target['scrapeUrl']}: {target['lastError']}" for target in targets if target["health"] != "up"]
+
+    _await(lambda: down() == [], "targets stay down")
+
+
+def test_a_run_from_within_loses_nothing(containers: Stack) -> None:
+    done = containers.command("bench", "--", "ci", "--rate", "0.3", "--duration", "6", "--out", "runs/alone")
+    assert done.returncode in (0, 97, 98, 99), done.stdout + done.stderr
+    record = _nothing_lost(containers.runs / "alone" / "record.json")
+    # Few requests on a busy machine: whether they were quick enough is another test's matter.
+    assert record.verdict is not None
+    assert done.returncode == record.verdict.exit_code
+    assert "localhost/likestorm-test-servers" in record.environment["PostgreSQL"]
+
+
+def _nothing_lost(file: Path) -> Record:
+    record = document.load(file)
+    assert record.load.completed > 0
+    assert [entry.residual for entry in record.ledger] == [0] * len(record.ledger)
+    assert sum(entry.acknowledged for entry in record.ledger) > 0
+    assert record.hops is not None
+    most = record.hops.answered + record.hops.unsure + record.hops.repeated
+    assert [hop.hop for hop in record.hops.counts] == ["nginx", "app"]
+    assert all(hop.count is not None and record.hops.answered <= hop.count <= most for hop in record.hops.counts)
+    return record
+
+
+def test_workers_of_the_profile_swarm_share_the_load(containers: Stack) -> None:
+    done = containers.compose(
+        "--profile", "swarm", "up", "--no-build", "--no-deps", "--no-recreate", "--scale", "locust-worker=2",
+        "locust", "locust-worker",
+        SCENARIO="ci", LOCUST_WORKERS="2",
+    )  # fmt: skip
+    files = list(containers.runs.glob("*-ci/record.json"))
+    assert len(files) == 1, done.stdout[-3000:] + done.stderr[-3000:]
+    record = _nothing_lost(files[0])
+    workers = record.generator.workers
+    assert [worker.lost for worker in workers] == [False, False]
+    # Each in a container of its own.
+    assert len({worker.name.rpartition(" on ")[2] for worker in workers}) == 2
+
+
+def test_more_instances_of_the_app_are_found(containers: Stack) -> None:
+    scaled = containers.compose("up", "-d", "--no-build", "--no-deps", "--no-recreate", "--scale", "app=3", "app")
+    assert scaled.returncode == 0, scaled.stderr
+
+    def addresses() -> set[str]:
+        return set(containers.inside("nginx-1", "cat", "/tmp/apps.conf").split("\n")) - {""}
+
+    def scraped() -> float:
+        result = containers.ask_prometheus('/api/v1/query?query=sum(up{job="app"})')["result"]
+        return float(result[0]["value"][1]) if result else 0.0
+
+    _await(lambda: len(addresses()) == 3, "nginx does not find the third instance")
+    _await(lambda: scraped() == 3, "Prometheus does not find the third instance")
+    _await(lambda: _get(containers, "/readyz") == 200, "the app does not answer any more")
