@@ -261,6 +261,7 @@ def test_a_host_that_is_cut_off_makes_the_run_invalid_and_its_part_is_named(depl
 
 
 @pytest.mark.alone
+@pytest.mark.long
 def test_a_host_that_comes_back_loses_nothing_and_is_told_from_a_slow_target(deployed: Place, tmp_path: Path) -> None:
     chosen, out = _scenario(tmp_path, duration_s=10), tmp_path / "run"
     running = deployed.start(str(chosen), "--hosts", ",".join(HOSTS), "--out", str(out))
@@ -283,6 +284,7 @@ def test_a_host_that_comes_back_loses_nothing_and_is_told_from_a_slow_target(dep
 
 
 @pytest.mark.alone
+@pytest.mark.long
 @pytest.mark.parametrize(("how", "status", "bind"), [(signal.SIGINT, 130, "192.0.2.1:6000"), (signal.SIGKILL, -9, "*")])
 def test_workers_end_with_a_run_that_is_interrupted_or_killed(
     deployed: Place, tmp_path: Path, how: signal.Signals, status: int, bind: str

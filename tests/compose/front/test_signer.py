@@ -52,7 +52,7 @@ def test_a_missing_setting_is_named(missing: str) -> None:
 
 def test_it_refuses_in_one_line() -> None:
     assert (said := run("x")).returncode == 2
-    assert said.stderr == "usage: python -m compose.signer PORT\n"
+    assert said.stderr == "usage: python -m compose.signer [HOST:]PORT\n"
     assert (said := run("8416")).returncode == 2
     assert said.stderr == "LIKESTORM_S3_ENDPOINT is not set\n"
     with socket.create_server(("127.0.0.1", 0)) as taken:
