@@ -23,6 +23,8 @@ CANDIDATE ?= HEAD## revision that it compares with it
 BLOCKS ?=## blocks a side of `make compare`
 DRILL ?=## the faults of `make drill`, in place of all
 SCALE ?=## how many of a service compose-up starts, such as app=5
+WITHOUT ?=## a service that `make compose-up` leaves out
+BUILD ?=## 0: our image is there already (LIKESTORM_SERVICE_IMAGE)
 GRAFANA_URL ?=## where `make dashboards` brings them; a bench marks itself there too
 GRAFANA_TOKEN ?=## with this service account's token
 TEST_PROCESSES ?= 3## how many processes share the tests
@@ -75,7 +77,7 @@ status: setup ## what runs: part, pid, port, memory
 	@$(PYTHON) -m compose status
 
 compose-up: setup-containers ## the same stack in containers, to stay until `make compose-down` (docker compose or podman)
-	@$(CONTAINERS) up --topology $(TOPOLOGY) $(if $(SCALE),--scale $(SCALE))
+	@$(CONTAINERS) up --topology $(TOPOLOGY) $(if $(SCALE),--scale $(SCALE)) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(filter 0,$(BUILD)),--no-build)
 
 compose-bench: setup-containers ## run SCENARIO against the containers, from one of their network: same judge, same report
 	@mkdir -p runs
