@@ -15,7 +15,7 @@ READY_WITHIN_S = 15.0
 
 @contextmanager
 def scraping_itself(folder: Path) -> Iterator[str]:
-    """Its URL, once it has scraped; its data are in folder / data."""
+    """Its URL, once it has a second of scrapes (a question about just now has an answer); data in folder / data."""
     port = free_port()
     config = folder / "prometheus.yml"
     config.write_text(
@@ -29,20 +29,20 @@ def scraping_itself(folder: Path) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         url = f"http://127.0.0.1:{port}"
         try:
-            _await_first_scrape(url)
+            _await_second_of_scrapes(url)
             yield url
         finally:
             running.terminate()
             running.wait(10)
 
 
-def _await_first_scrape(url: str) -> None:
+def _await_second_of_scrapes(url: str) -> None:
     end = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < end:
         try:
-            if requests.get(f"{url}/api/v1/query", {"query": "up == 1"}, timeout=1).json()["data"]["result"]:
+            if requests.get(f"{url}/api/v1/query", {"query": "up offset 1s == 1"}, timeout=1).json()["data"]["result"]:
                 return
         except (requests.ConnectionError, ValueError, KeyError):
             pass
         time.sleep(0.05)
-    raise TimeoutError("Prometheus did not scrape itself")
+    raise TimeoutError("Prometheus did not scrape itself for a second")
