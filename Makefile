@@ -124,7 +124,7 @@ test: lint ## lint, then all tests
 
 test-containers: setup-dev ## the stack in containers, really run: podman, images made from Debian's packages
 	@sh compose/setup.sh containers || [ $$? = 2 ]
-	@$(PYTHON) -m pytest -q -m containers -rs
+	@$(PYTHON) -m pytest -q -m containers
 
 lint: setup-dev ## style, types, import contracts, alert rules
 	@.venv/bin/ruff check --quiet .

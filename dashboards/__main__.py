@@ -102,7 +102,7 @@ def _source(chosen: argparse.Namespace) -> Iterator[view.Source]:
             yield view.Finished(kept, of, run.start.timestamp(), end, kept.scrape_interval_s(end))
         return
     if chosen.prometheus:
-        yield view.Live(Prometheus(chosen.prometheus), chosen.prometheus, 1)
+        yield view.found_at(chosen.prometheus)
         return
     from compose import local
     from compose.layout import STATE

@@ -52,6 +52,16 @@ class Live:
 Source = Finished | Live
 
 
+def found_at(url: str) -> Live:
+    """Some Prometheus; its scrapes tell how often it has one, once a second where it has none or is away."""
+    prometheus = Prometheus(url)
+    try:
+        interval_s = prometheus.scrape_interval_s(time.time())
+    except DashboardsError:
+        interval_s = 1.0
+    return Live(prometheus, url, interval_s)
+
+
 def step_s(seconds: float) -> float:
     """Whole seconds between two points of a drawing that goes over so many seconds."""
     return max(1.0, round(seconds / POINTS))

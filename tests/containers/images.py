@@ -8,9 +8,8 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pytest
-
 from compose.containers.images import SERVERS, image
+from compose.errors import StackError
 from compose.layout import CLONE
 
 HERE = Path(__file__).parent
@@ -30,14 +29,17 @@ def variables() -> Mapping[str, str]:
 
 
 def build(environment: Mapping[str, str]) -> None:
-    """Make what is not there yet; what was made once is found again by podman, layer by layer."""
+    """Make what is not there yet; what was made once is found again by podman, layer by layer.
+
+    StackError where podman can run nothing, or no base can be made.
+    """
     podman = Podman(environment)
     if not podman.has(BASE):
         _make_base(podman)
     # Not everywhere may a container be run.
     said = podman.try_to_run(BASE, "true")
     if said:
-        pytest.skip(f"podman cannot run containers here: {said}")
+        raise StackError(f"podman cannot run containers here: {said}")
     podman.build(SERVER_IMAGE, HERE / "servers.Dockerfile", HERE, BASE, f"PACKAGES={' '.join(_packages())}")
     _fetch_wheels()
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as settings:
@@ -97,7 +99,7 @@ def _make_base(podman: Podman) -> None:
     """Debian's smallest system, with this machine's own package sources; no package starts anything in it."""
     sources = list(_sources())
     if not shutil.which("debootstrap") or not sources or os.geteuid() != 0:
-        pytest.skip(f"images are made by root, with debootstrap, from package sources of Debian's {SUITE}")
+        raise StackError(f"images are made by root, with debootstrap, from package sources of Debian's {SUITE}")
     with tempfile.TemporaryDirectory(prefix="likestorm-base-", dir="/var/tmp") as name:
         root = Path(name) / "root"
         _check("debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(root), sources[0].split()[1])

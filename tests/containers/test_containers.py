@@ -93,21 +93,21 @@ def _nothing_lost(file: Path) -> Record:
 
 def test_workers_of_the_profile_swarm_share_the_load(containers: Stack) -> None:
     done = containers.compose(
-        "--profile", "swarm", "up", "--no-build", "--no-deps", "--no-recreate", "--scale", "locust-worker=2",
+        "--profile", "swarm", "up", "--no-build", "--no-deps", "--no-recreate", "--scale", "locust-worker=4",
         "locust", "locust-worker",
-        SCENARIO="ci", LOCUST_WORKERS="2",
+        SCENARIO="ci", LOCUST_WORKERS="4",
     )  # fmt: skip
     files = list(containers.runs.glob("*-ci/record.json"))
     assert len(files) == 1, done.stdout[-3000:] + done.stderr[-3000:]
     record = _nothing_lost(files[0])
     workers = record.generator.workers
-    assert [worker.lost for worker in workers] == [False, False]
+    assert [worker.lost for worker in workers] == [False] * 4
     # Each in a container of its own.
-    assert len({worker.name.rpartition(" on ")[2] for worker in workers}) == 2
+    assert len({worker.name.rpartition(" on ")[2] for worker in workers}) == 4
 
 
 def test_more_instances_of_the_app_are_found(containers: Stack) -> None:
-    scaled = containers.compose("up", "-d", "--no-build", "--no-deps", "--no-recreate", "--scale", "app=3", "app")
+    scaled = containers.compose("up", "-d", "--no-build", "--no-deps", "--no-recreate", "--scale", "app=5", "app")
     assert scaled.returncode == 0, scaled.stderr
 
     def addresses() -> set[str]:
@@ -117,6 +117,6 @@ def test_more_instances_of_the_app_are_found(containers: Stack) -> None:
         result = containers.ask_prometheus('/api/v1/query?query=sum(up{job="app"})')["result"]
         return float(result[0]["value"][1]) if result else 0.0
 
-    _await(lambda: len(addresses()) == 3, "nginx does not find the third instance")
-    _await(lambda: scraped() == 3, "Prometheus does not find the third instance")
+    _await(lambda: len(addresses()) == 5, "nginx does not find all instances")
+    _await(lambda: scraped() == 5, "Prometheus does not find all instances")
     _await(lambda: _get(containers, "/readyz") == 200, "the app does not answer any more")

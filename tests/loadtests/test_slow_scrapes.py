@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from compose.topology import named
-from dashboards import history
+from dashboards import history, view
 from dashboards.panels import BY_ID, REPORTED, RUN_WINDOW, window_of
 from dashboards.prometheus import Prometheus
 from loadtests import collect
 from service import catalog
+from tests.ports import free_port
 
 INTERVAL_S = named("2011").scrape_interval_s
 SECONDS, LIKES_PER_SECOND = 120, 90
@@ -59,6 +60,11 @@ def test_the_interval_is_learnt_from_the_scrapes(prometheus: Prometheus, begin: 
     assert INTERVAL_S == 5
     assert prometheus.scrape_interval_s(begin + SECONDS + 1) == INTERVAL_S
     assert prometheus.scrape_interval_s(begin - 1) == 1, "nothing was scraped before"
+
+
+def test_a_page_about_any_prometheus_has_rates_over_its_own_scrapes(prometheus: Prometheus) -> None:
+    assert view.found_at(prometheus.url).interval_s == INTERVAL_S
+    assert view.found_at(f"http://127.0.0.1:{free_port()}").interval_s == 1
 
 
 def test_the_window_holds_at_least_four_intervals_and_five_seconds() -> None:
