@@ -110,7 +110,7 @@ drill: setup ## do faults to a stack and see whether the right alerts reach a pe
 truth: setup ## are the reported percentiles true? (four minutes, nothing else running)
 	@$(PYTHON) -m loadtests.truth
 
-verify: setup-dev ## the long batteries: mutants, truth, bad and clean runs, faults, comparison (nothing else running)
+verify: setup-dev setup-errors ## the long batteries: mutants, truth, bad and clean runs, faults, comparison (nothing else running)
 	@$(PYTHON) -m alerts mutate
 	@$(PYTHON) -m pytest -q -m long
 	@$(PYTHON) -m loadtests.truth
@@ -119,7 +119,7 @@ verify: setup-dev ## the long batteries: mutants, truth, bad and clean runs, fau
 	@$(PYTHON) -m loadtests.comparison.benchmark
 
 test: lint ## lint, then all tests
-	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m 'not alone'
+	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m 'not alone and not long'
 	@$(PYTHON) -m pytest -q -m 'alone and not long'
 
 test-containers: setup-dev ## the stack in containers, really run: podman, images made from Debian's packages
