@@ -7,7 +7,7 @@ OUT ?=## folder for the bench's results, in place of runs/TIME-SCENARIO
 KEEP ?=## 1 drives the data that a stack which is up holds, instead of filling it anew
 BASE_PORT ?= 8400## first of the stack's ports, all on loopback; two clones need two
 TOPOLOGY ?= small## shape of the stack: small, 2011, or a TOML file with counts of your own
-STORAGE ?=## memory or disk: where the stack keeps its data; memory where there is room, unless told
+STORAGE ?=## memory, disk or unsynced (disk, for which nobody waits): where the data lies; memory where there is room, unless told
 
 ERRORS ?=## 1 adds an error tracker to the stack; the report lists what it was told
 USERS ?= 4000## how many users `make seed` makes

@@ -22,8 +22,10 @@ UNPRIVILEGED = "postgres"
 FALLBACK = Path("/var/tmp")  # noqa: S108 - made safely below
 MEMORY = Path("/dev/shm")  # noqa: S108 - made safely below
 
-Storage = Literal["memory", "disk"]
+Storage = Literal["memory", "disk", "unsynced"]
 STORAGES: tuple[Storage, ...] = get_args(Storage)
+UNSYNCED = "run-unsynced"
+"""The name of such a run folder, by which a stack that was left there is known."""
 # What the reference stack's files may come to in a long run; less room than this in memory, and they go to disk.
 ROOM_BYTES = 3 << 30
 
@@ -34,7 +36,8 @@ class Layout:
 
     state: logs, and while the stack runs stack.json and supervisord's files. run: one folder a part with its
     configuration and data, gone after `down`; in memory (tmpfs), or on disk: inside state wherever the servers' user
-    can get there.
+    can get there. On disk, commits wait for it, unless the storage is unsynced: room for more than memory holds, and
+    no sync.
     user: as whom the servers run; None is whoever started them. disk: where a stack that runs in memory keeps what
     grows without end; None where all of it is on disk.
     """
@@ -52,7 +55,9 @@ class Layout:
     @property
     def storage(self) -> Storage:
         """What the parts' data lies on."""
-        return "memory" if MEMORY in self.run.parents else "disk"
+        if MEMORY in self.run.parents:
+            return "memory"
+        return "unsynced" if self.run.name == UNSYNCED else "disk"
 
     @property
     def logs(self) -> Path:
@@ -122,7 +127,7 @@ def choose(state: Path, storage: Storage | None) -> Layout:
     if storage is None:
         storage = "memory" if _has_room() else "disk"
     elif storage == "memory" and not _has_room():
-        raise StackError(f"{MEMORY} has no room for a stack ({ROOM_BYTES >> 30} GiB); STORAGE=disk needs none")
+        raise StackError(f"{MEMORY} has no room for a stack ({ROOM_BYTES >> 30} GiB); disk and unsynced need none")
     return _layout(state, places, storage, user)
 
 
@@ -130,7 +135,7 @@ def find(state: Path) -> Layout:
     """The layout of the stack that is there, or was left there."""
     user = _user()
     places = _places(state, user)
-    return _layout(state, places, "memory" if places["memory"].exists() else "disk", user)
+    return _layout(state, places, next((each for each, place in places.items() if place.exists()), "disk"), user)
 
 
 def _layout(state: Path, places: Mapping[Storage, Path], storage: Storage, user: str | None) -> Layout:
@@ -152,7 +157,8 @@ def _places(state: Path, user: str | None) -> Mapping[Storage, Path]:
     state.mkdir(parents=True, exist_ok=True)
     name = f"likestorm-{hashlib.sha256(str(state).encode()).hexdigest()[:12]}"
     reachable = user is None or _may_enter(state, user)
-    return {"memory": MEMORY / name / "run", "disk": state / "run" if reachable else FALLBACK / name / "run"}
+    on_disk = state if reachable else FALLBACK / name
+    return {"memory": MEMORY / name / "run", "disk": on_disk / "run", "unsynced": on_disk / UNSYNCED}
 
 
 def _has_room() -> bool:

@@ -43,6 +43,7 @@ RUNS = (CLONE if (CLONE / "pyproject.toml").exists() else Path()) / "runs"
 STORAGE_FACTS: Mapping[Storage, str] = {
     "memory": "memory (photos: page cache): a sync costs nothing",
     "disk": "disk: commits wait for it",
+    "unsynced": "disk, but nobody waits for it: a sync costs nothing",
 }
 NEEDS_TARGET = "workers from elsewhere need a [target]: the reference stack listens on loopback only"
 RECORD_FILE, SCENARIO_FILE = "record.json", "scenario.json"

@@ -34,7 +34,7 @@ def list_stores(
 
 def _objects(topology: Topology, layout: Layout, credentials: Credentials, programs: Mapping[str, str]) -> Part:
     # What lies in memory elsewhere lies in the page cache here: as fast, as safe, and the kernel can give it back.
-    unsynced = (programs["eatmydata"],) if layout.storage == "memory" else ()
+    unsynced = () if layout.storage == "disk" else (programs["eatmydata"],)
     return Part(
         "store", "stores",
         (*unsynced, sys.executable, "-m", "nanio", "serve", "--host", topology.listen,
@@ -46,10 +46,11 @@ def _objects(topology: Topology, layout: Layout, credentials: Credentials, progr
 
 def _postgres(name: str, layout: Layout, programs: Mapping[str, str]) -> Part:
     folder = layout.folder(name)
+    unsynced = ("-c", "fsync=off") if layout.storage == "unsynced" else ()
     return Part(
         name, "stores",
         (programs["postgres"], "-D", f"{layout.writable(name)}/data", "-c", f"config_file={folder}/postgresql.conf",
-         "-c", f"hba_file={folder}/pg_hba.conf"),
+         "-c", f"hba_file={folder}/pg_hba.conf", *unsynced),
         # SIGINT ends PostgreSQL's sessions and stops it; SIGTERM would wait for the clients to leave.
         layout.user, stop_signal="INT",
     )  # fmt: skip

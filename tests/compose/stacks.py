@@ -12,7 +12,7 @@ import psycopg
 
 from compose import binaries, boot, configuration, database, layout, processes, shard_map, supervision
 from compose.credentials import DATABASE, MONITOR, Credentials, postgres_url
-from compose.layout import Layout
+from compose.layout import Layout, Storage
 from compose.listing import list_parts, list_probes
 from compose.shard_map import ShardMap
 from compose.supervision import MARK, Supervisor
@@ -96,9 +96,9 @@ class Databases:
 
 
 @contextlib.contextmanager
-def databases(topology: Topology, state: Path) -> Iterator[Databases]:
+def databases(topology: Topology, state: Path, storage: Storage | None = None) -> Iterator[Databases]:
     """All servers answer, and the replicas follow; afterwards nothing is left."""
-    made = layout.choose(state, None)
+    made = layout.choose(state, storage)
     made.make()
     credentials, programs = Credentials(), binaries.locate()
     try:

@@ -20,9 +20,15 @@ from tests.compose.stacks import Databases, await_true, databases
 def running(base_port: int) -> Iterator[Databases]:
     with tempfile.TemporaryDirectory(prefix="likestorm-tests-") as name:
         Path(name).chmod(0o755)
-        with databases(named("small", base_port + 50), Path(name)) as started:
+        with databases(named("small", base_port + 50), Path(name), "unsynced") as started:
             started.make_notes()
             yield started
+
+
+def test_where_nobody_is_to_wait_for_the_disk_nobody_does(running: Databases) -> None:
+    assert running.layout.run.parent == running.layout.state
+    for server in running.shards.servers.values():
+        assert [running.ask(url or "", "SHOW fsync") for url in (server.primary, server.replica)] == ["off"] * 2
 
 
 def test_what_a_primary_stores_its_own_replica_shows(running: Databases) -> None:

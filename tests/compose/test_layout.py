@@ -50,6 +50,16 @@ def test_data_is_in_memory_where_it_has_room(state: Path) -> None:
     assert layout.find(state).storage == "disk"
 
 
+def test_data_for_which_nobody_waits_is_on_disk_and_found_there(state: Path) -> None:
+    chosen = layout.choose(state, "unsynced")
+    chosen.make()
+    assert layout.MEMORY not in chosen.run.parents
+    assert layout.find(state) == chosen
+    assert layout.find(state).storage == "unsynced"
+    chosen.clear()
+    assert list(state.iterdir()) == [chosen.logs]
+
+
 def test_photos_are_on_disk_either_way(state: Path) -> None:
     on_disk = layout.choose(state, "disk")
     assert on_disk.objects == on_disk.folder("store") / "objects"
@@ -59,7 +69,7 @@ def test_photos_are_on_disk_either_way(state: Path) -> None:
 def test_data_is_on_disk_where_memory_has_no_room(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "ROOM_BYTES", 1 << 60)
     assert layout.choose(state, None).storage == "disk"
-    with pytest.raises(StackError, match="STORAGE=disk"):
+    with pytest.raises(StackError, match="disk and unsynced need none"):
         layout.choose(state, "memory")
 
 
