@@ -125,8 +125,11 @@ def _pgbouncer(topology: Topology, layout: Layout, credentials: Credentials) -> 
         "client_connections": capacity.client_connections,
         "server_pool": capacity.server_pool,
     }
-    # In clear: PgBouncer needs the password itself to log in to PostgreSQL by SCRAM.
-    users = f'"{names.ROLE}" "{credentials.database}"\n"{names.MONITOR}" "{credentials.monitor}"\n'
+    # The very secrets that PostgreSQL has: then PgBouncer logs in there with what a client's own log-in has shown it.
+    passwords = {names.ROLE: credentials.database, names.MONITOR: credentials.monitor}
+    users = "".join(
+        f'"{user}" "{names.scram_secret(password, credentials.salt)}"\n' for user, password in passwords.items()
+    )
     return {"pgbouncer.ini": fill("pgbouncer/pgbouncer.ini", values), "userlist.txt": users}
 
 
@@ -160,6 +163,7 @@ def _collectors(topology: Topology, layout: Layout, credentials: Credentials) ->
             "origin_log": str(origin_log),
         },
         "queues": list(topology.workers),
+        "interval_s": topology.scrape_interval_s,
         "supervisor": None
         if inside
         else {
