@@ -58,7 +58,7 @@ def test_a_wrong_password_is_refused(running: Databases, past_pgbouncer: bool) -
         assert running.ask(url, "SELECT 1") == 1
     wrong = url.replace(running.credentials.database, running.credentials.superuser)
     assert wrong != url
-    with pytest.raises(psycopg.OperationalError, match="password authentication failed|SASL authentication failed"):
+    with pytest.raises(psycopg.OperationalError, match=r"password authentication failed|SASL authentication failed"):
         running.ask(wrong, "SELECT 1")
 
 

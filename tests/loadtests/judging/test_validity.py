@@ -101,6 +101,9 @@ INVALIDATING: dict[str, tuple[str, Callable[[Record], Record]]] = {
     "stolen from": ("stolen CPU", lambda r: _vitals(r, steal_percent=10.5)),
     "clock stepped": ("clock steps", lambda r: _vitals(r, clock_step_s=0.2)),
     "cold": ("warm-up over", _slow_start),
+    "not scraped each five seconds": (
+        "scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 9, 15.5, 0.0, 5.0)]),
+    ),
     "not scraped": ("scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 20, 41.0, 0.0)])),
     "scraped nothing": ("scraping", lambda r: replace(r, scrapes=[])),
     "answered by a cache": ("requests counted alike", lambda r: _hops(r, 0, -1)),
@@ -159,6 +162,9 @@ HARMLESS: dict[str, Callable[[Record], Record]] = {
     "a target that fills up": lambda r: _timeline(r, [4.0 + k for k in range(60)]),
     "one slow moment": lambda r: _timeline(r, [40.0] * 5 + [4.0 + k / 100 for k in range(55)]),
     "slower by less than a millisecond": lambda r: _timeline(r, [0.9 + k / 1e3 for k in range(12)] + [0.4] * 48),
+    "two scrapes missed of those each five seconds": lambda r: replace(
+        r, scrapes=[ScrapeTarget("app", "app-2", 9, 15.0, 0.0, 5.0)]
+    ),
     "as many more as failed": lambda r: _hops(r, 3, 1, unsure=3),
     "repeated by a hop": lambda r: _hops(r, 0, 2, repeated=2),
     "clocks that may be alike": lambda r: _generator(r, workers=[_worker(clock_ahead_ms=60.0, clock_error_ms=15.0)]),
