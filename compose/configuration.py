@@ -125,11 +125,13 @@ def _pgbouncer(topology: Topology, layout: Layout, credentials: Credentials) -> 
         "client_connections": capacity.client_connections,
         "server_pool": capacity.server_pool,
     }
-    # The very secrets that PostgreSQL has: then PgBouncer logs in there with what a client's own log-in has shown it.
-    passwords = {names.ROLE: credentials.database, names.MONITOR: credentials.monitor}
-    users = "".join(
-        f'"{user}" "{names.scram_secret(password, credentials.salt)}"\n' for user, password in passwords.items()
-    )
+    # Of the service's role the very secret that PostgreSQL has: then PgBouncer logs in there with what a client's own
+    # log-in has shown it. The monitor only asks PgBouncer itself.
+    secrets = {
+        names.ROLE: names.scram_secret(credentials.database, credentials.salt),
+        names.MONITOR: credentials.monitor,
+    }
+    users = "".join(f'"{user}" "{secret}"\n' for user, secret in secrets.items())
     return {"pgbouncer.ini": fill("pgbouncer/pgbouncer.ini", values), "userlist.txt": users}
 
 

@@ -46,6 +46,7 @@ def postgres_url(user: str, password: str, port: int, database: str = DATABASE, 
 def scram_secret(password: str, salt: str) -> str:
     """What PostgreSQL and PgBouncer keep of one of our passwords (RFC 5803), with a single iteration.
 
+    For clients with libpq: Go's, which the exporter of PostgreSQL has, refuses fewer than 1,000.
     The usual 4,096 slow down whoever tries likely passwords, and of 128 random bits none is likelier than another. A
     log-in would cost client and PgBouncer 10 ms of CPU together, and 225 processes log in to 24 databases each.
     """

@@ -58,12 +58,11 @@ def statements(credentials: Credentials) -> tuple[str, ...]:
     Secrets need no quoting. A statement whose client has left must end some time, so the role has a deadline; the
     commands that need longer set their own.
     """
-    service, monitor = (scram_secret(each, credentials.salt) for each in (credentials.database, credentials.monitor))
     return (
-        f"CREATE ROLE {ROLE} LOGIN PASSWORD '{service}'",
+        f"CREATE ROLE {ROLE} LOGIN PASSWORD '{scram_secret(credentials.database, credentials.salt)}'",
         f"ALTER ROLE {ROLE} SET statement_timeout = '30s'",
         f"ALTER ROLE {ROLE} SET idle_in_transaction_session_timeout = '60s'",
-        f"CREATE ROLE {MONITOR} LOGIN PASSWORD '{monitor}' IN ROLE pg_monitor",
+        f"CREATE ROLE {MONITOR} LOGIN PASSWORD '{credentials.monitor}' IN ROLE pg_monitor",
         f"CREATE ROLE {REPLICATOR} LOGIN REPLICATION PASSWORD '{credentials.replicator}'",
         # A database of its own would be one more in each copy.
         f"ALTER DATABASE postgres RENAME TO {DATABASE}",
