@@ -23,7 +23,7 @@ from compose.supervision import DEAD, Supervisor
 from compose.topology import Topology
 
 READY_TIMEOUT_S = 60.0
-AT_ONCE_PER_CORE = 3
+AT_ONCE_PER_CORE = 4
 """Parts that are on their way at a time: more of them would only keep each other, and who is ready already, waiting."""
 _POLL_S = 0.05
 
