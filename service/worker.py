@@ -10,7 +10,6 @@ import encodings.idna  # noqa: F401 (what each connection would import, in every
 import logging
 import math
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -44,8 +43,6 @@ from service.telemetry.silence import choose
 # by its parent; only those of a machine that vanished stay listed for this and a minute.
 WORKER_TTL_S = 45
 HEARTBEAT_S = 1.0
-# While a worker waits, Redis' machine may vanish without a word: that is noticed within 20 s.
-KEEPALIVE = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 2}
 GRACE_S = 5
 """How long after its time-out a job counts as lost when nobody on its machine is left to tell."""
 MOST_WORKERS = 1000
@@ -159,7 +156,7 @@ def create_worker(queue: str, config: Config, metrics: Metrics, handlers: Handle
         [queue],
         name=_worker_name(config.instance, os.getpid()),
         # Not the stores' client: a worker waits for its next job for longer than their deadline.
-        connection=Redis.from_url(config.redis_url, socket_keepalive=True, socket_keepalive_options=KEEPALIVE),
+        connection=Redis.from_url(config.redis_url),
         job_class=job_class,
         serializer=JSONSerializer,
         worker_ttl=WORKER_TTL_S,
