@@ -12,7 +12,7 @@ from loadtests.record import Record
 from loadtests.record.target import HopCount, Hops, LedgerEntry, ScrapeTarget
 from loadtests.record.traffic import Percentiles, Vitals, Worker
 from loadtests.record.verdict import BudgetResult, ValidityCheck, Verdict
-from loadtests.scenario import Target
+from loadtests.scenario import Limits, Target
 from loadtests.scenario.reading import load
 from service import objectives
 from tests.loadtests import records
@@ -123,6 +123,12 @@ def test_each_check_can_fail_and_says_what_to_change(fault: str) -> None:
     assert failed.check == name
     assert name in verdict.reason
     assert failed.advice in verdict.reason
+
+
+def test_a_shorter_gap_than_usual_may_be_asked_of_what_is_scraped_each_second() -> None:
+    scenario = msgspec.structs.replace(load("likes"), limits=Limits(scrape_gap_s=2.5))
+    run = replace(records.passing(), scrapes=[ScrapeTarget("app", "app-2", 57, 2.9, 0.0)])
+    assert "scraping" in [c.check for c in check_validity(run, scenario, []) if c.status == "failed"]
 
 
 def test_a_clean_run_fails_no_check_and_every_check_has_a_limit_and_advice() -> None:
