@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import os
 import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from compose.supervision import DEAD, Supervisor
 from compose.topology import Topology
 
 READY_TIMEOUT_S = 60.0
+AT_ONCE_PER_CORE = 4
+"""Parts that are on their way at a time: more of them would only keep each other, and who is ready already, waiting."""
 _POLL_S = 0.05
 
 OnPhase = Callable[[str], None]
@@ -73,29 +77,36 @@ def bring_up(
     """Start every part and the schema; StackError names the part that failed and says what it logged last."""
     probes = list_probes(topology, credentials)
 
-    def start(*stages: Stage) -> list[str]:
-        names = [part.name for part in parts if part.stage in stages]
-        supervisor.start(names)
-        return names
-
-    def ready(names: Iterable[str]) -> None:
-        await_ready({name: probes[name] for name in names}, supervisor, layout)
+    def named(*stages: Stage) -> list[str]:
+        return [part.name for part in parts if part.stage in stages]
 
     on_phase("stores")
-    ready(start("stores", "pool"))
+    stores = named("stores", "pool")
+    supervisor.start(stores)
+    await_ready({name: probes[name] for name in stores}, supervisor, layout)
     on_phase("schema and service")
+    waiting = named("service", "monitoring")
+    most = AT_ONCE_PER_CORE * (os.cpu_count() or 1)
     # Most of the service's start is imports, which need no schema.
-    started = start("service", "monitoring")
+    supervisor.start(waiting[:most])
     run_service(("migrate",), service_environment)
-    ready(started)
+    await_ready({name: probes[name] for name in waiting}, supervisor, layout, to_start=waiting[most:])
 
 
 def await_ready(
-    probes: Mapping[str, Probe], supervisor: Supervisor, layout: Layout, timeout_s: float = READY_TIMEOUT_S
+    probes: Mapping[str, Probe],
+    supervisor: Supervisor,
+    layout: Layout,
+    timeout_s: float = READY_TIMEOUT_S,
+    to_start: Iterable[str] = (),
 ) -> None:
-    """Ask each part until all are ready; StackError at once for one that died, and for one that takes too long."""
+    """Ask each part until all are ready; StackError at once for one that died, and when the last ones take too long.
+
+    to_start: those of them that do not run yet; each is started when another one is ready.
+    """
+    waiting = deque(to_start)
     deadline = time.monotonic() + timeout_s
-    reasons = dict.fromkeys(probes, "never asked")
+    reasons = {name: "never asked" for name in probes if name not in waiting}
     while reasons:
         states = supervisor.states()
         for name in tuple(reasons):
@@ -103,9 +114,15 @@ def await_ready(
                 raise StackError(f"{name} died at start ({states[name].detail}): {tail(layout.log(name))}")
             try:
                 probes[name]()
-                del reasons[name]
             except Exception as error:
                 reasons[name] = " ".join(str(error).split()) or type(error).__name__
+                continue
+            del reasons[name]
+            if waiting:
+                following = waiting.popleft()
+                supervisor.start([following])
+                reasons[following] = "never asked"
+                deadline = time.monotonic() + timeout_s
         if reasons and time.monotonic() > deadline:
             name, reason = next(iter(reasons.items()))
             raise StackError(f"{name} is not ready after {timeout_s:g} s ({reason}): {tail(layout.log(name))}")

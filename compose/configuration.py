@@ -125,8 +125,13 @@ def _pgbouncer(topology: Topology, layout: Layout, credentials: Credentials) -> 
         "client_connections": capacity.client_connections,
         "server_pool": capacity.server_pool,
     }
-    # In clear: PgBouncer needs the password itself to log in to PostgreSQL by SCRAM.
-    users = f'"{names.ROLE}" "{credentials.database}"\n"{names.MONITOR}" "{credentials.monitor}"\n'
+    # Of the service's role the very secret that PostgreSQL has: then PgBouncer logs in there with what a client's own
+    # log-in has shown it. The monitor only asks PgBouncer itself.
+    secrets = {
+        names.ROLE: names.scram_secret(credentials.database, credentials.salt),
+        names.MONITOR: credentials.monitor,
+    }
+    users = "".join(f'"{user}" "{secret}"\n' for user, secret in secrets.items())
     return {"pgbouncer.ini": fill("pgbouncer/pgbouncer.ini", values), "userlist.txt": users}
 
 
@@ -160,6 +165,7 @@ def _collectors(topology: Topology, layout: Layout, credentials: Credentials) ->
             "origin_log": str(origin_log),
         },
         "queues": list(topology.workers),
+        "interval_s": topology.scrape_interval_s,
         "supervisor": None
         if inside
         else {

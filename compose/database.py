@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from compose.credentials import DATABASE, MONITOR, REPLICATOR, ROLE, Credentials
+from compose.credentials import DATABASE, MONITOR, REPLICATOR, ROLE, Credentials, scram_secret
 from compose.errors import StackError
 from compose.layout import Layout
 from compose.supervision import environment
@@ -55,11 +55,11 @@ def initialise(topology: Topology, layout: Layout, credentials: Credentials, pro
 def statements(credentials: Credentials) -> tuple[str, ...]:
     """The service's role and database, and roles that may see every statistic, or copy the server, and nothing else.
 
-    Secrets are hexadecimal and need no quoting. A statement whose client has left must end some time, so the role has
-    a deadline; the commands that need longer set their own.
+    Secrets need no quoting. A statement whose client has left must end some time, so the role has a deadline; the
+    commands that need longer set their own.
     """
     return (
-        f"CREATE ROLE {ROLE} LOGIN PASSWORD '{credentials.database}'",
+        f"CREATE ROLE {ROLE} LOGIN PASSWORD '{scram_secret(credentials.database, credentials.salt)}'",
         f"ALTER ROLE {ROLE} SET statement_timeout = '30s'",
         f"ALTER ROLE {ROLE} SET idle_in_transaction_session_timeout = '60s'",
         f"CREATE ROLE {MONITOR} LOGIN PASSWORD '{credentials.monitor}' IN ROLE pg_monitor",

@@ -1,6 +1,7 @@
 """Everything that a stack consists of: its parts, their probes and what Prometheus scrapes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from compose import front, tracker
 from compose.credentials import Credentials
@@ -42,7 +43,7 @@ def list_probes(topology: Topology, credentials: Credentials) -> Mapping[str, Pr
 
 def list_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
     """Every target of Prometheus."""
-    return (
+    jobs = (
         *core_jobs(topology),
         *front.front_jobs(topology),
         *standins.standin_jobs(topology),
@@ -51,6 +52,7 @@ def list_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
             for name, parameters in _addresses(topology).items()
         ),
     )
+    return tuple(replace(job, interval_s=topology.scrape_interval_s) for job in jobs)
 
 
 def _addresses(topology: Topology) -> Mapping[str, Mapping[str, str]]:

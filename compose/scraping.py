@@ -18,7 +18,7 @@ class ScrapeJob:
 
     is_instrument: a scrape that fails is the instrument's own failure. Not so for the service's instances: their
     collector answers 503 when the instance is dead. (A dead store shows in redis_up and its like.)
-    parameters: of the request, after the path.
+    parameters: of the request, after the path. interval_s: how often the topology wants it scraped.
     """
 
     job: str
@@ -27,6 +27,7 @@ class ScrapeJob:
     path: str
     is_instrument: bool
     parameters: Mapping[str, str] = field(default_factory=dict)
+    interval_s: float = 1.0
 
 
 def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:

@@ -244,4 +244,5 @@ def _scrape(target: ScrapeJob, points: list[tuple[float, float]], start: float, 
     gaps = [later - earlier for earlier, later in pairwise([start, *times, end])]
     steps = pairwise([*points, (end, 1.0)])
     down = sum((later - earlier for (earlier, up), (later, _) in steps if not up), start=0.0)
-    return ScrapeTarget(target.job, target.instance, len(points), round(max(gaps), 3), round(down, 3))
+    gap = round(max(gaps), 3)
+    return ScrapeTarget(target.job, target.instance, len(points), gap, round(down, 3), target.interval_s)

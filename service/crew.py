@@ -1,5 +1,6 @@
-"""Processes forked from this one: started again when they die, all ended when this one is told to end."""
+"""Processes forked from this one: started again when they die, all ended when this one ends or is told to."""
 
+import ctypes
 import gc
 import logging
 import os
@@ -12,6 +13,8 @@ SIGNALS = (*ENDING, signal.SIGCHLD)
 LOOK_INTERVAL_S = 1.0
 SHORTEST_LIFE_S = 2.0
 """Who dies sooner is started again only then, so that a crew that cannot work does not use up the machine."""
+
+_PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +88,13 @@ class Crew:
 
     def _fork(self, number: int) -> int:
         """The id of a new process; in that one, never returns."""
+        parent = os.getpid()
         pid = os.fork()
         if pid:
             return pid
         status = 1
         try:
+            self._end_with(parent)
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             self._work(number)
             status = 0
@@ -98,6 +103,14 @@ class Crew:
         finally:
             # Nothing of the parent's is to be unwound here.
             os._exit(status)
+
+    @staticmethod
+    def _end_with(parent: int) -> None:
+        """Have the kernel tell this process to end when its parent does, by kill -9 even."""
+        if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM)) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)  # it ended before the kernel knew
 
     def _reap(self) -> None:
         while self._alive:

@@ -20,7 +20,6 @@ from typing import Any, ClassVar
 import rq.job
 import rq.worker
 from redis import Redis
-from rq.exceptions import StopRequested
 from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.utils import now
@@ -40,9 +39,9 @@ from service.telemetry.jobs import JobTimer
 from service.telemetry.metrics import Metrics
 from service.telemetry.silence import choose
 
-# RQ waits 15 s less than this for a job, before it tells that the worker lives and looks for its parent.
-WORKER_TTL_S = 20
-PARENT_INTERVAL_S = 1
+# RQ waits 15 s less than this for a job, before it tells that the worker lives. A process that ends is noticed at once,
+# by its parent; only those of a machine that vanished stay listed for this and a minute.
+WORKER_TTL_S = 45
 HEARTBEAT_S = 1.0
 GRACE_S = 5
 """How long after its time-out a job counts as lost when nobody on its machine is left to tell."""
@@ -88,7 +87,6 @@ class Worker(rq.worker.SimpleWorker):
     log_result_lifespan = False
     max_connection_wait_time = 2.0
     told_at = -math.inf
-    parent = 0
 
     def prepare_execution(self, job: Any) -> Any:
         """Register that a job runs, once what a killed worker has left of it is dropped.
@@ -147,10 +145,8 @@ class Worker(rq.worker.SimpleWorker):
         """Take no commands from a channel: that would cost a thread and a connection more."""
 
     def run_maintenance_tasks(self) -> None:
-        """See whether the parent is still there; it looks after the queue."""
+        """Nothing: the parent looks after the queue."""
         self.last_cleaned_at = now()  # type: ignore[assignment]
-        if os.getppid() != self.parent:
-            raise StopRequested
 
 
 def create_worker(queue: str, config: Config, metrics: Metrics, handlers: Handlers) -> Worker:
@@ -164,10 +160,8 @@ def create_worker(queue: str, config: Config, metrics: Metrics, handlers: Handle
         job_class=job_class,
         serializer=JSONSerializer,
         worker_ttl=WORKER_TTL_S,
-        maintenance_interval=PARENT_INTERVAL_S,
     )
     worker.timer = JobTimer(metrics, queue)
-    worker.parent = os.getppid()
     return worker
 
 

@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-# Prometheus gives up after 1 s; the answer that a backend is gone must be there before.
-DEADLINE_S = 0.6
+# Prometheus gives up after the interval of scrapes; the answer that a backend is gone must be there before.
+DEADLINE_SHARE = 0.6
 
 Read = Callable[[], Iterable[Metric]]
 
@@ -19,7 +19,7 @@ class Backend(Collector):
     hangs costs one thread and never a scrape.
     """
 
-    def __init__(self, name: str, read: Read, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, name: str, read: Read, deadline_s: float) -> None:
         self._name = name
         self._read = read
         self._deadline_s = deadline_s

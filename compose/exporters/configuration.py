@@ -32,7 +32,8 @@ class Configuration:
     """listen, port: where to listen. stack: the mark of our processes. instances: metrics directory by instance.
 
     pgbouncer: URL of the admin console. By instance: postgres URLs, memcached HOST:PORT, nginx URLs of the counters and
-    access_logs. app_servers: name by HOST:PORT. redis, store: URLs. supervisor: None where parts are containers.
+    access_logs. app_servers: name by HOST:PORT. redis, store: URLs. interval_s: of scrapes. supervisor: None where
+    parts are containers.
     """
 
     port: int
@@ -49,6 +50,7 @@ class Configuration:
     cdn: CdnConfiguration
     queues: list[str]
     supervisor: SupervisorConfiguration | None
+    interval_s: float
     listen: str = HOST
 
 

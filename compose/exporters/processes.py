@@ -155,7 +155,9 @@ def read_stat(text: bytes) -> Seen | None:
 
 
 def _count_files(pid: int) -> int:
+    folder = f"/proc/{pid}/fd"
     try:
-        return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208
+        # Linux tells the count as the folder's size since 6.2; to list it costs as much as all the rest.
+        return os.stat(folder).st_size or len(os.listdir(folder))  # noqa: PTH116, PTH208
     except OSError:
         return 0  # it has ended since, or is another user's

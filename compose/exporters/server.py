@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, gener
 from compose.cdn.requests import Cdn
 from compose.credentials import HOST
 from compose.exporters.access_log import AccessLog
-from compose.exporters.backend import Backend, Read
+from compose.exporters.backend import DEADLINE_SHARE, Backend, Read
 from compose.exporters.configuration import Configuration, SupervisorConfiguration
 from compose.exporters.instances import Instance
 from compose.exporters.memcached import Memcached
@@ -39,8 +39,9 @@ def list_pages(configuration: Configuration) -> Mapping[str, Page]:
         **{f"memcached/{name}": Memcached(address) for name, address in configuration.memcached.items()},
         **{f"nginx/{name}": _nginx(name, configuration) for name in configuration.nginx},
     }
+    deadline_s = DEADLINE_SHARE * configuration.interval_s
     pages: dict[str, Page] = {
-        f"/{path}": _backend_page(path.partition("/")[0], read) for path, read in backends.items()
+        f"/{path}": _backend_page(path.partition("/")[0], read, deadline_s) for path, read in backends.items()
     }
     for name, folder in configuration.instances.items():
         pages[f"/service/{name}"] = _instance_page(Instance(configuration.stack, name, Path(folder)))
@@ -62,9 +63,9 @@ def _nginx(name: str, configuration: Configuration) -> Read:
     return lambda: [*counters(), *log()]
 
 
-def _backend_page(name: str, read: Read) -> Page:
+def _backend_page(name: str, read: Read, deadline_s: float) -> Page:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Backend(name, read))
+    registry.register(Backend(name, read, deadline_s))
     return lambda: generate_latest(registry)
 
 

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ScrapeTarget:
-    """How completely one target was scraped: `longest_gap_s` without a sample, `down_s` with up == 0, in seconds."""
+    """How completely one target was scraped: `longest_gap_s` without a sample, `down_s` with up == 0, in seconds.
+
+    interval_s: how often it was to be scraped.
+    """
 
     job: str
     instance: str
     samples: int
     longest_gap_s: float
     down_s: float
+    interval_s: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,17 @@ import signal
 import socket
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
-from compose import binaries, boot, local
+from compose import binaries, boot, configuration, layout, local, processes, supervision
+from compose.credentials import Credentials
 from compose.errors import StackError
+from compose.listing import list_parts, list_probes
+from compose.supervision import Supervisor
 from compose.topology import Topology
 from tests.compose.stacks import is_listening, list_processes
 
@@ -42,6 +47,36 @@ def test_a_missing_program_is_named_before_anything_starts(
     with pytest.raises(StackError, match=r"no-such-prometheus \(make setup\)"), local.up(topology, state=state):
         pass
     assert list(state.iterdir()) == []
+
+
+def test_parts_start_in_turn_where_only_some_may_be_on_their_way(topology: Topology, state: Path) -> None:
+    made, credentials = layout.choose(state, None), Credentials()
+    made.make()
+    names = ["memcached-1", "memcached-2", "redis"]
+    seen: list[tuple[str, list[bool]]] = []
+    try:
+        parts = list_parts(topology, made, credentials, binaries.locate())
+        configuration.write(topology, made, credentials, parts)
+        pid = supervision.launch(made, tied=True)
+        supervisor = Supervisor(topology.ports["supervisor"], credentials.supervisor)
+        boot.await_supervisor(supervisor, made, lambda: psutil.pid_exists(pid))
+        probes = list_probes(topology, credentials)
+
+        def probe(name: str) -> None:
+            probes[name]()
+            states = supervisor.states()
+            seen.append((name, [states[each].pid != 0 for each in names]))
+
+        supervisor.start(names[:1])
+        boot.await_ready({name: partial(probe, name) for name in names}, supervisor, made, to_start=names[1:])
+    finally:
+        processes.end(processes.find(made, None))
+        made.clear()
+    assert seen == [
+        ("memcached-1", [True, False, False]),
+        ("memcached-2", [True, True, False]),
+        ("redis", [True, True, True]),
+    ]
 
 
 def test_the_last_lines_of_a_log_become_one(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
+from compose.credentials import ROLE, postgres_url
 from compose.exporters.postgres import Postgres
 from compose.topology import named
 from tests.compose.stacks import Databases, await_true, databases
@@ -39,6 +41,31 @@ def test_what_a_primary_stores_its_own_replica_shows(running: Databases) -> None
     await_true(lambda: running.ask(first.replica or "", "SELECT text FROM notes WHERE id = 1") == "on the first")
     assert running.ask(second.primary, "SELECT text FROM notes WHERE id = 1") is None
     assert running.ask(second.replica, "SELECT text FROM notes WHERE id = 1") is None
+
+
+def test_a_log_in_costs_pgbouncer_little(running: Databases) -> None:
+    """PgBouncer is one thread, and each process of the service logs in to each server."""
+    url = running.shards.servers["postgres-1"].primary
+    pooler = psutil.Process(running.pid("pgbouncer"))
+    before = sum(pooler.cpu_times()[:2])
+    for _ in range(100):
+        assert running.ask(url, "SELECT 1") == 1
+    # The usual 4,096 iterations take it 0.5 s.
+    assert sum(pooler.cpu_times()[:2]) - before < 0.2
+
+
+@pytest.mark.parametrize("past_pgbouncer", [False, True])
+def test_a_wrong_password_is_refused(running: Databases, past_pgbouncer: bool) -> None:
+    url = running.shards.servers["postgres-1"].primary
+    assert running.ask(url, "SELECT 1") == 1
+    if past_pgbouncer:
+        port = running.topology.ports["postgres-1"]
+        url = postgres_url(ROLE, running.credentials.database, port)
+        assert running.ask(url, "SELECT 1") == 1
+    wrong = url.replace(running.credentials.database, running.credentials.superuser)
+    assert wrong != url
+    with pytest.raises(psycopg.OperationalError, match=r"password authentication failed|SASL authentication failed"):
+        running.ask(wrong, "SELECT 1")
 
 
 def test_a_replica_takes_no_writes(running: Databases) -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from compose.listing import list_jobs
+from compose.parts import BACKGROUND, MEASURING, SERVING, monitoring
 from compose.scraping import prometheus_configuration
 from compose.topology import named
 
@@ -27,6 +28,11 @@ def test_each_service_instance_is_the_target_s_and_everything_else_the_instrumen
         "app", "worker", "nginx", "haproxy", "cdn", "postgres", "pgbouncer", "redis", "memcached", "rq", "store",
         "standins", "blackbox", "node", "process", "prometheus", "alertmanager", "swarm",
     }  # fmt: skip
+
+
+def test_monitoring_comes_first_where_it_seldom_asks_and_last_where_it_often_does() -> None:
+    assert monitoring.niceness(named("2011")) == MEASURING < SERVING
+    assert monitoring.niceness(named("small")) == BACKGROUND > SERVING
 
 
 def test_the_configuration_scrapes_what_the_jobs_say() -> None:

@@ -3,7 +3,9 @@
 import math
 from dataclasses import dataclass, field
 
+from compose.listing import list_jobs
 from compose.scraping import ScrapeJob
+from compose.topology import named
 from dashboards import DashboardsError
 from dashboards.prometheus import Prometheus, Sampled
 from loadtests import collect
@@ -54,6 +56,12 @@ def test_a_part_that_is_down_is_the_targets_own_trouble_and_no_gap() -> None:
 def test_a_target_that_was_never_scraped_has_one_gap_as_long_as_the_window() -> None:
     [scrape] = collect.scrapes(Known("", []), [_job("nginx", is_instrument=True)], 100.0, 160.0)
     assert (scrape.samples, scrape.longest_gap_s) == (0, 60.0)
+
+
+def test_each_target_says_how_often_its_topology_wants_it_scraped() -> None:
+    for name, interval_s in (("small", 1), ("2011", 5)):
+        found = collect.scrapes(Known("", []), list_jobs(named(name)), 100.0, 160.0)
+        assert {scrape.interval_s for scrape in found} == {interval_s}
 
 
 def test_series_count_from_the_windows_start_and_have_no_nan() -> None:

@@ -77,6 +77,14 @@ def test_a_crew_that_cannot_work_does_not_spin(tmp_path: Path, end: str) -> None
         assert len(heard(said, "look")) >= 3
 
 
+def test_all_end_with_the_one_that_forked_them(tmp_path: Path) -> None:
+    with running(tmp_path, "signal.pause()", count=2) as (crew, said):
+        wait_until(lambda: len(heard(said, "born")) == 2)
+        crew.kill()
+        assert crew.wait(10) == -signal.SIGKILL
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for _, pid in heard(said, "born")))
+
+
 def test_who_does_not_end_is_killed(tmp_path: Path) -> None:
     work = "signal.signal(signal.SIGTERM, signal.SIG_IGN); tell('deaf'); time.sleep(60)"
     with running(tmp_path, work, patience=0.5) as (crew, said):

@@ -12,14 +12,14 @@ def values(backend: Backend) -> dict[str, float]:
 
 
 def test_an_answer_comes_with_up() -> None:
-    assert values(Backend("x", lambda: [gauge("x_things", "Things.", 3)])) == {"x_up": 1, "x_things": 3}
+    assert values(Backend("x", lambda: [gauge("x_things", "Things.", 3)], deadline_s=5)) == {"x_up": 1, "x_things": 3}
 
 
 def test_a_failure_is_not_up() -> None:
     def fail() -> Iterable[Metric]:
         raise OSError("refused")
 
-    assert values(Backend("x", fail)) == {"x_up": 0}
+    assert values(Backend("x", fail, deadline_s=5)) == {"x_up": 0}
 
 
 def test_a_backend_that_hangs_costs_one_deadline_and_then_nothing_until_it_answers() -> None:

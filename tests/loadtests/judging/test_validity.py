@@ -12,7 +12,7 @@ from loadtests.record import Record
 from loadtests.record.target import HopCount, Hops, LedgerEntry, ScrapeTarget
 from loadtests.record.traffic import Percentiles, Vitals, Worker
 from loadtests.record.verdict import BudgetResult, ValidityCheck, Verdict
-from loadtests.scenario import Target
+from loadtests.scenario import Limits, Target
 from loadtests.scenario.reading import load
 from service import objectives
 from tests.loadtests import records
@@ -101,6 +101,9 @@ INVALIDATING: dict[str, tuple[str, Callable[[Record], Record]]] = {
     "stolen from": ("stolen CPU", lambda r: _vitals(r, steal_percent=10.5)),
     "clock stepped": ("clock steps", lambda r: _vitals(r, clock_step_s=0.2)),
     "cold": ("warm-up over", _slow_start),
+    "not scraped each five seconds": (
+        "scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 9, 15.5, 0.0, 5.0)]),
+    ),
     "not scraped": ("scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 20, 41.0, 0.0)])),
     "scraped nothing": ("scraping", lambda r: replace(r, scrapes=[])),
     "answered by a cache": ("requests counted alike", lambda r: _hops(r, 0, -1)),
@@ -120,6 +123,12 @@ def test_each_check_can_fail_and_says_what_to_change(fault: str) -> None:
     assert failed.check == name
     assert name in verdict.reason
     assert failed.advice in verdict.reason
+
+
+def test_a_shorter_gap_than_usual_may_be_asked_of_what_is_scraped_each_second() -> None:
+    scenario = msgspec.structs.replace(load("likes"), limits=Limits(scrape_gap_s=2.5))
+    run = replace(records.passing(), scrapes=[ScrapeTarget("app", "app-2", 57, 2.9, 0.0)])
+    assert "scraping" in [c.check for c in check_validity(run, scenario, []) if c.status == "failed"]
 
 
 def test_a_clean_run_fails_no_check_and_every_check_has_a_limit_and_advice() -> None:
@@ -159,6 +168,9 @@ HARMLESS: dict[str, Callable[[Record], Record]] = {
     "a target that fills up": lambda r: _timeline(r, [4.0 + k for k in range(60)]),
     "one slow moment": lambda r: _timeline(r, [40.0] * 5 + [4.0 + k / 100 for k in range(55)]),
     "slower by less than a millisecond": lambda r: _timeline(r, [0.9 + k / 1e3 for k in range(12)] + [0.4] * 48),
+    "two scrapes missed of those each five seconds": lambda r: replace(
+        r, scrapes=[ScrapeTarget("app", "app-2", 9, 15.0, 0.0, 5.0)]
+    ),
     "as many more as failed": lambda r: _hops(r, 3, 1, unsure=3),
     "repeated by a hop": lambda r: _hops(r, 0, 2, repeated=2),
     "clocks that may be alike": lambda r: _generator(r, workers=[_worker(clock_ahead_ms=60.0, clock_error_ms=15.0)]),
