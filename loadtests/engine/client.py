@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import ParseResult
 
 from geventhttpclient.client import HTTPClient, HTTPClientPool
@@ -45,6 +45,15 @@ class Address(URL):
         """As URL's: what is plain needs no quotes."""
         return self.request_uri
 
+    def redirect(self, other: str | URL) -> URL:
+        """As URL's, and any URL may come of it."""
+        return URL(self._parsed).redirect(other)
+
+    def __eq__(self, other: object) -> bool:
+        return URL(self._parsed) == other
+
+    __hash__ = None  # type: ignore[assignment]  # as URL's
+
 
 class Request(FastRequest):
     """Locust's request."""
@@ -63,7 +72,7 @@ class Request(FastRequest):
 class Client(HTTPClient):
     """geventhttpclient's client of one host; equal header lines are checked and written once, for all such clients."""
 
-    _lines: dict[tuple[Any, ...], str] = {}
+    _lines: ClassVar[dict[tuple[Any, ...], str]] = {}
 
     def _build_request(
         self, method: str, request_uri: str, body: Any = b"", headers: Any = None, chunked: bool | None = None

@@ -4,11 +4,11 @@
 """
 
 import json
-import sys
 
 import gevent
 from gevent.server import StreamServer
 from gevent.socket import socket
+from geventhttpclient.url import URL
 from locust.contrib.fasthttp import FastHttpSession
 from locust.event import EventHook
 
@@ -53,8 +53,25 @@ ANSWERS = {
     b"/closed": (b"200 OK", b"Connection: close\r\n"),
 }
 
+URLS = (
+    "http://127.0.0.1:80/photos/17?a=1",
+    "https://shop.example/",
+    "http://[::1]:80/",
+    "http://me:secret@127.0.0.1/",
+    "http://127.0.0.1/a%20b",
+    "http://127.0.0.1/a;b",
+    "http://127.0.0.1/?",
+    "http://127.0.0.1/#part",
+    "http://127.0.0.1",
+)
 
-class Recorder(StreamServer):
+
+def described(url: URL) -> tuple[object, ...]:
+    """All that a request asks of its URL."""
+    return str(url), url.scheme, url.netloc, url.host, url.port, url.request_uri, url.quoted_uri, *url
+
+
+class Recorder(StreamServer):  # type: ignore[misc]  # gevent has no types
     """Answers requests, and keeps each connection's bytes."""
 
     def __init__(self) -> None:
@@ -64,7 +81,8 @@ class Recorder(StreamServer):
     def serve(self, connection: socket, _: object) -> None:
         """One connection."""
         with connection, connection.makefile("rb") as file:
-            while head := b"".join(iter(file.readline, b"\r\n")):
+            while first := file.readline():
+                head = first + b"".join(iter(file.readline, b"\r\n"))
                 body = b""
                 for line in head.lower().split(b"\r\n"):
                     if line.startswith(b"content-length: "):
@@ -80,7 +98,9 @@ class Recorder(StreamServer):
 
 def ask(url: str, *, quick: bool) -> list[str]:
     """What the client says of each answer."""
-    session = FastHttpSession(url, EventHook(), None, concurrency=1, network_timeout=5.0, headers={"X-Default": "yes"})
+    more_headers = {"X-Default": "yes"}
+    event = EventHook()  # type: ignore[no-untyped-call]
+    session = FastHttpSession(url, event, None, concurrency=1, network_timeout=5.0, headers=more_headers)
     if quick:
         quicken(session)
     said = []
@@ -88,7 +108,9 @@ def ask(url: str, *, quick: bool) -> list[str]:
         with gevent.Timeout(10):
             try:
                 answer = session.request(method, path, **more)  # type: ignore[arg-type]
-                said.append(f"{answer.status_code} {answer.url} {answer.error if answer.status_code == 0 else ''}")
+                said.append(
+                    f"{answer.status_code} {answer.url} {getattr(answer, 'error', '') if answer.status_code == 0 else ''}"
+                )
             except ValueError as error:
                 said.append(str(error))
     return said
@@ -103,9 +125,11 @@ def main() -> None:
             url = f"http://127.0.0.1:{server.server_port}"
             said = ask(url, quick=quick)
             found["quickened" if quick else "locust"] = {"said": said, "got": server.got, "port": server.server_port}
-    request = Request("http://127.0.0.1:80/photos/17?a=1")
-    print(json.dumps(found | {"plain": type(request.url_split).__name__}))
+    apart = {url: Request(url).url_split for url in URLS}
+    kinds = {url: type(each).__name__ for url, each in apart.items()}
+    equal = all(described(each) == described(URL(url)) for url, each in apart.items())
+    print(json.dumps(found | {"taken_apart": kinds, "equal": equal}))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
