@@ -108,9 +108,7 @@ def ask(url: str, *, quick: bool) -> list[str]:
         with gevent.Timeout(10):
             try:
                 answer = session.request(method, path, **more)  # type: ignore[arg-type]
-                said.append(
-                    f"{answer.status_code} {answer.url} {getattr(answer, 'error', '') if answer.status_code == 0 else ''}"
-                )
+                said.append(f"{answer.status_code} {answer.url} {getattr(answer, 'error', '')}")
             except ValueError as error:
                 said.append(str(error))
     return said
