@@ -120,10 +120,11 @@ class Clients(HTTPClientPool):
 
 
 def quicken(session: FastHttpSession) -> None:
-    """Have a session that has made no request yet make its requests so."""
+    """Have a session that has made no request yet make its requests so; one whose author changed it stays as it is."""
     agent = session.client
-    agent.request_type = Request  # type: ignore[misc]  # of this agent alone
-    agent.clientpool = Clients(**agent.clientpool.client_args)
+    if agent.request_type is FastRequest and type(agent.clientpool) is HTTPClientPool:
+        agent.request_type = Request  # type: ignore[misc]  # of this agent alone
+        agent.clientpool = Clients(**agent.clientpool.client_args)
 
 
 @lru_cache(_REMEMBERED)
