@@ -9,6 +9,7 @@ from gevent import GreenletExit
 from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
+from loadtests.engine.client import quicken
 from loadtests.engine.clock import RequestClock
 from loadtests.engine.cookies import Jar
 from loadtests.engine.recorder import Recorder
@@ -36,6 +37,7 @@ class OpenModelUser(FastHttpUser):
         super().__init__(environment)
         self.plan, self.journals = plan, journals
         self.clock = RequestClock(environment, recorder)
+        quicken(self.client)
         self.client.request_event = self.clock
         self.client.cookiejar = self.client.client.cookiejar = Jar()
         self.number = 0

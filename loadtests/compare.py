@@ -21,6 +21,7 @@ from loadtests.comparison import (
     Kind,
     Status,
     endpoints,
+    growth,
     paired,
     saved,
     say_interval,
@@ -63,6 +64,7 @@ def compare(base: Side, candidate: Side, allowed: float = ALLOWED, primary: floa
         status=status,
         exit_code=STATUS_CODES[status],
         reason=reason,
+        slower=growth.find(base.records, candidate.records, changes),
     )
 
 

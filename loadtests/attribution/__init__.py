@@ -74,23 +74,33 @@ def explain(
 
 def _doubt(split: TimeSplit, requests: Requests) -> str:
     """Why the samples that tell where their time went say nothing of the slowest 1 %; empty where they do."""
-    answered = requests.count - requests.failures
-    if requests.censored > (answered + requests.censored) / 200:
+    if requests.censored > (requests.count - requests.failures + requests.censored) / 200:
         return "most of the slowest 1 % were never answered"
-    if split.seen < LEAST_TOLD * answered:
-        return f"{split.seen} of {answered} answers told where their time went"
+    if untold := doubt_told(split, requests):
+        return untold
     if split.slowest.samples < LEAST_SAMPLES:
         return f"{split.kept} answers are too few to have a slowest 1 %"
     return ""
 
 
+def doubt_told(split: TimeSplit, requests: Requests) -> str:
+    """Why too few answers told where their time went; empty where they were enough."""
+    answered = requests.count - requests.failures
+    return (
+        "" if split.seen >= LEAST_TOLD * answered else f"{split.seen} of {answered} answers told where their time went"
+    )
+
+
 def _name(split: TimeSplit, before: TimeSplit | None, limit_ms: float, pooler: Pooler | None) -> Cause:
     if before is not None:
-        slow, compared, words = split.slow, before.slow, "slow answers take longer than the baseline's"
-    elif split.median.total_ms > limit_ms:
-        slow, compared, words = split.median, Composition(0, 0.0, {}), "the median itself takes"
-    else:
-        slow, compared, words = split.slow, split.median, "slow answers take longer than the median"
+        return name_growth(before.slow, split.slow, "slow answers take longer than the baseline's", pooler)
+    if split.median.total_ms > limit_ms:
+        return name_growth(Composition(0, 0.0, {}), split.median, "the median itself takes", pooler)
+    return name_growth(split.median, split.slow, "slow answers take longer than the median", pooler)
+
+
+def name_growth(compared: Composition, slow: Composition, words: str, pooler: Pooler | None) -> Cause:
+    """Which tier makes up most of what one composition has over another; `words` say what that time is."""
     growth = {tier: ms - compared.tiers_ms.get(tier, 0.0) for tier, ms in slow.tiers_ms.items()}
     grown = {tier: ms for tier, ms in growth.items() if ms > 0}
     whole = sum(grown.values())

@@ -79,7 +79,7 @@ class Samples:
 def header_of(response: Any) -> str | None:
     """The text of an answer's Server-Timing header; None where there is none, or no answer."""
     headers = getattr(response, "headers", None)
-    if not headers:
+    if headers is None:  # not `not headers`, which counts them one by one
         return None
     told = headers.get(HEADER)
     return ", ".join(told) if isinstance(told, list) else told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -60,6 +60,38 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Tier:
+    """How long answers of one request were in one tier, ms on average and as a share of the response time."""
+
+    tier: str
+    base_ms: float
+    candidate_ms: float
+    base_share: float
+    candidate_share: float
+
+
+@dataclass(frozen=True)
+class Slower:
+    """Where a request that became slower lost its time, by what the target told on both sides.
+
+    percentile: the lowest at which it did; of the median it is the answers around it that are compared, of any other
+    those that are slow. tier: which grew most, None where that is not known; cause: that in words. tiers: all that
+    grew, most first.
+    """
+
+    what: str
+    percentile: float
+    tier: str | None
+    cause: str
+    tiers: list[Tier]
+
+    @property
+    def name(self) -> str:
+        """As a reader finds it, such as `like p50`."""
+        return name(self.what, self.percentile)
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A whole comparison: what was compared, what changed, and what follows.
 
@@ -79,6 +111,8 @@ class Comparison:
     status: Status
     exit_code: int
     reason: str
+    slower: list[Slower] = field(default_factory=list)
+    """Requests that became slower, as far as both sides told where their time went."""
 
 
 def save(comparison: Comparison, path: Path) -> None:

@@ -86,7 +86,7 @@ def _add_common(verb: argparse.ArgumentParser) -> None:
     percentiles = tuple(f"p{each:g}" for each in PERCENTILES)
     verb.add_argument("--percentile", choices=percentiles, default=f"p{PRIMARY:g}", help="that decides (%(default)s)")
     verb.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for comparison.json and .md (runs/TIME-compare-…)"
+        "--out", type=Path, metavar="DIR", help="folder for comparison.json, .html and .md (runs/TIME-compare-…)"
     )
 
 

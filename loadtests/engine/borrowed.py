@@ -12,11 +12,13 @@ import gevent
 from gevent import GreenletExit
 from gevent.event import Event
 from locust import FastHttpUser, HttpUser, TaskSet, User
+from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
 from locust.exception import StopTest, StopUser
 from locust.user.task import DefaultTaskSet
 from locust.util.load_locustfile import load_locustfile
 
+from loadtests.engine.client import quicken
 from loadtests.engine.clock import RequestClock, failure
 from loadtests.engine.recorder import Recorder
 from loadtests.plan import Plan
@@ -186,6 +188,8 @@ def _instance(user_class: type[User], environment: Environment, request_event: o
     if environment.host:
         user_class.host = environment.host
     user = user_class(environment)
+    if isinstance(user, FastHttpUser) and isinstance(user.client, FastHttpSession) and user.client_pool is None:
+        quicken(user.client)
     user.client.request_event = request_event  # type: ignore[attr-defined]
     return user
 

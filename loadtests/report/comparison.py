@@ -1,4 +1,4 @@
-"""A comparison in Markdown, and as tables for a terminal."""
+"""A comparison in Markdown, as HTML, and as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dashboards import charts
+from loadtests.attribution import label
 from loadtests.comparison import (
     FILE,
     POWERS,
@@ -21,26 +23,31 @@ from loadtests.comparison import (
     say_share,
     say_value,
 )
+from loadtests.comparison.growth import say_tiers
+from loadtests.report import page, wording
 from loadtests.report.summary import safe, table
 
-PAGE = "comparison.md"
+PAGE, SUMMARY = "comparison.html", "comparison.md"
 WORDS: dict[Status, str] = {
     "held": "NO REGRESSION", "regression": "REGRESSION", "invalid": "INVALID", "unclear": "CANNOT TELL",
 }  # fmt: skip
 STYLES: dict[Status, str] = {
     "held": "bold green", "regression": "bold red", "invalid": "bold magenta", "unclear": "bold yellow",
 }  # fmt: skip
+TONES: dict[Status, str] = {"held": "good", "regression": "bad", "invalid": "odd", "unclear": "open"}
 FINDINGS: dict[Finding, str] = {"held": "green", "worse": "red", "unclear": "yellow"}
 HEADS = ("", "base", "candidate", "change (95 % interval)", "p", "could have seen", "finding")
+GREW = "Where what became slower takes longer"
 DECIDING, WOULD_DECIDE, OTHERS = "What decides", "What would decide", "For information, each by itself"
 
 
 def write(comparison: Comparison, folder: Path) -> Path:
-    """Write comparison.json and comparison.md into a folder, which is made; returns the page's path."""
+    """Write comparison.json, .html and .md into a folder, which is made; returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     save(comparison, folder / FILE)
+    (folder / SUMMARY).write_text(render(comparison), encoding="utf-8")
     page = folder / PAGE
-    page.write_text(render(comparison), encoding="utf-8")
+    page.write_text(render_page(comparison), encoding="utf-8")
     return page
 
 
@@ -55,8 +62,28 @@ def render(comparison: Comparison) -> str:
         parts.append("\n".join(f"- Warning: {safe(each)}" for each in comparison.warnings))
     for title, changes in _groups(comparison):
         parts += [f"## {title}", table([*HEADS], [_row(change) for change in changes])]
+    if comparison.slower:
+        parts += [f"## {GREW}", "\n".join(f"- {safe(line)}" for line in _growth(comparison))]
     parts.append(safe(_legend(comparison)))
     return "\n\n".join(parts) + "\n"
+
+
+def render_page(comparison: Comparison) -> str:
+    """The comparison as one HTML file that needs nothing outside of it."""
+    tone = TONES[comparison.status]
+    return page.template("comparison.html").render(
+        comparison=comparison,
+        word=WORDS[comparison.status],
+        tone=tone,
+        icon=wording.ICONS[tone],
+        chart_style=charts.STYLE,
+        design=_design(comparison),
+        heads=HEADS,
+        groups=[(title, [_row(change) for change in changes]) for title, changes in _groups(comparison)],
+        grew=GREW,
+        label=label,
+        legend=_legend(comparison),
+    )
 
 
 def show(comparison: Comparison, console: Console) -> None:
@@ -69,6 +96,8 @@ def show(comparison: Comparison, console: Console) -> None:
             *cells, finding = _row(change)
             shown.add_row(*cells, Text(finding, FINDINGS[change.finding] if comparison.pairs else ""))
         console.print(shown)
+    for line in [f"{GREW}:", *_growth(comparison)] if comparison.slower else []:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     for line in (_legend(comparison), _design(comparison), *(f"warning: {each}" for each in comparison.warnings)):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     console.print(Text(f"{WORDS[comparison.status]} (exit status {comparison.exit_code})", STYLES[comparison.status]))
@@ -80,6 +109,11 @@ def _groups(comparison: Comparison) -> list[tuple[str, list[Change]]]:
     others = [change for change in comparison.changes if not change.primary]
     title = DECIDING if comparison.pairs else WOULD_DECIDE
     return [(title, changes) for title, changes in ((title, deciding), (OTHERS, others)) if changes]
+
+
+def _growth(comparison: Comparison) -> list[str]:
+    """A line a request that became slower."""
+    return [f"{each.name}: {each.cause}; {say_tiers(each)}".removesuffix("; ") for each in comparison.slower]
 
 
 def _row(change: Change) -> list[str]:

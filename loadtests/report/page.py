@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from dashboards import charts
@@ -16,8 +16,8 @@ from loadtests.report import drawings, search, tables, timing, wording
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def render(record: Record, verdict: Verdict) -> str:
-    """The page's HTML."""
+def template(name: str) -> Template:
+    """One of the templates, which all escape what they are given."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -27,7 +27,12 @@ def render(record: Record, verdict: Verdict) -> str:
     )
     environment.filters.update(quantity=quantity, limit=limit)
     environment.filters["svg"] = Markup  # the charts' own output, in which all text is escaped already
-    return environment.get_template("report.html").render(
+    return environment.get_template(name)
+
+
+def render(record: Record, verdict: Verdict) -> str:
+    """The page's HTML."""
+    return template("report.html").render(
         record=record,
         verdict=verdict,
         reason=wording.shorten(verdict.reason),

@@ -166,8 +166,11 @@ def test_pairs_are_neighbours_in_time() -> None:
 
 def test_a_comparison_survives_its_file_and_its_page_says_it_all(tmp_path: Path) -> None:
     found = replace(compare(*sides.in_turn(8, {"like": 1.2})), warnings=["machine differs: a | b"])
-    text = page.write(found, tmp_path / "new").read_text()
+    whole = page.write(found, tmp_path / "new").read_text()
     assert comparison.load(tmp_path / "new") == found
+    assert "<h1>REGRESSION</h1>" in whole
+    assert "Warning: machine differs: a | b" in whole
+    text = (tmp_path / "new" / page.SUMMARY).read_text()
     assert text.startswith("# REGRESSION: likes\n")
     assert "(exit status 99)" in text
     assert "Warning: machine differs: a \\| b" in text

@@ -106,7 +106,7 @@ def test_compare_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     printed = capsys.readouterr().out
     assert "REGRESSION (exit status 99)" in printed
     assert "Worse than allowed: like p50 +" in printed
-    assert sorted(path.name for path in out.iterdir()) == ["comparison.json", "comparison.md"]
+    assert sorted(path.name for path in out.iterdir()) == ["comparison.html", "comparison.json", "comparison.md"]
     assert main(["compare", str(base[0]), str(candidate[0]), "--out", str(out)]) == 97
     assert "cannot tell a change from drift" in capsys.readouterr().out
 
