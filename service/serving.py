@@ -21,7 +21,7 @@ ONCE = select.EPOLLIN | select.EPOLLONESHOT
 
 
 class Settings:
-    """gunicorn's settings as plain attributes: 25 are asked for a request, and it looks each of them up by two calls."""
+    """gunicorn's settings as plain attributes: it asks for 25 of them a request, and each takes it two calls."""
 
     def __init__(self, cfg: Any) -> None:
         self._cfg = cfg
@@ -34,6 +34,7 @@ class Settings:
 class Answer(wsgi.Response):  # type: ignore[misc]
     """A response whose head goes out with the first bytes of its body: one packet for both, and one system call."""
 
+    headers_sent = False
     _head = b""
 
     def send_headers(self) -> None:
@@ -72,7 +73,7 @@ class DirectWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.cfg = Settings(self.cfg)
+        self.cfg: Any = Settings(self.cfg)
         self.keepalived_conns: dict[int, Any] = {}
         self._open: set[Any] = set()
         self._is_full = False
