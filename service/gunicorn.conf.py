@@ -10,7 +10,7 @@ from typing import Any
 
 from service.telemetry import slots
 
-worker_class = "service.serving.LingeringWorker"
+worker_class = "service.serving.DirectWorker"
 threads = 8
 # nginx keeps its connections for 60 s: it is to close them, not we while it sends.
 keepalive = 75

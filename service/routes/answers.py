@@ -1,15 +1,19 @@
 """The messages that are sent back, and how what the domain knows becomes them."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from service.domain.pages import Page
 from service.domain.photos import PhotoView, Upload
 from service.domain.records import Comment, Event, Kind, LikeOutcome, Profile
 from service.routes.messages import Id
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # Everything is for the one who asks and as of now: no cache may keep it, no page may show it in a frame.
 HEADERS = (
@@ -159,9 +163,25 @@ class UnreadyAnswer(msgspec.Struct):
     unreached: list[str]
 
 
+class _PreparedHeaders(Headers):
+    """HEADERS, which need no checks: werkzeug would copy and check them one by one, twice a response."""
+
+    def __init__(self) -> None:
+        self._list = list(HEADERS)
+
+
+class _Json(Response):
+    """A body, and headers to which only its length is missing."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002
+        """What is sent as it is: there is no URL in it that would have to be made absolute."""
+        self.headers["Content-Length"] = str(self.calculate_content_length())
+        return self.headers
+
+
 def answer(status: int, content: Any) -> Response:
     """A JSON response."""
-    return Response(msgspec.json.encode(content), status, HEADERS)
+    return _Json(msgspec.json.encode(content), status, _PreparedHeaders())
 
 
 def answer_nothing() -> Response:

@@ -1,12 +1,13 @@
 """One memcached server as one process sees it, and which server has which entry."""
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from contextlib import closing
 from hashlib import blake2b
 from typing import Any
 
-from pymemcache.client.base import Client, PooledClient
+from pymemcache.client.base import Client
 from pymemcache.exceptions import MemcacheError
 
 from service.domain.errors import UnavailableError
@@ -30,7 +31,8 @@ class Server:
     def __init__(self, address: Address, timeout: float) -> None:
         self._address = address
         self._options = {"connect_timeout": timeout, "timeout": timeout, "no_delay": True}
-        self._client = PooledClient(address, **self._options)
+        # Of clients that are used by one thread at a time; pymemcache's own pool costs as much as what it is used for.
+        self._idle: deque[Client] = deque()
         self._lock = threading.Lock()
         self._owed: set[str] = set()
         self._hung = False
@@ -41,7 +43,7 @@ class Server:
         if self._hung:
             raise self._unavailable("it did not answer lately")
         try:
-            return getattr(self._client, command)(*args, **options)
+            return self._ask(command, *args, **options)
         except TimeoutError as error:
             self._leave_alone()
             raise self._unavailable(error) from error
@@ -60,11 +62,26 @@ class Server:
     def close(self) -> None:
         """Close all connections."""
         self._closed.set()
-        self._client.close()
+        while self._idle:
+            self._idle.pop().close()
+
+    def _ask(self, command: str, *args: object, **options: object) -> Any:
+        """What the command gives, on a connection that nobody uses; one that fails is closed and made anew later."""
+        try:
+            client = self._idle.pop()
+        except IndexError:
+            client = Client(self._address, **self._options)
+        try:
+            return getattr(client, command)(*args, **options)
+        except BaseException:
+            client.close()
+            raise
+        finally:
+            self._idle.append(client)
 
     def _delete(self, key: str) -> bool:
         try:
-            self._client.delete(key, noreply=False)
+            self._ask("delete", key, noreply=False)
         except TimeoutError:
             self._leave_alone()
             return False

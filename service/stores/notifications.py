@@ -15,6 +15,7 @@ import redis
 from service.domain.errors import UnavailableError
 from service.domain.pushes import Notice
 from service.domain.records import Event, Kind
+from service.stores.redis import Commands, Script
 
 LARGEST_BATCH = 1000
 MOST_WAITING = 1_000_000
@@ -68,9 +69,8 @@ class Notifications:
     def __init__(self, client: redis.Redis, schedule: Callable[[str], None]) -> None:
         self._client = client
         self._schedule = schedule
-        self._notify = client.register_script(_NOTIFY)
-        self._take = client.register_script(_TAKE)
-        self._claim = client.register_script(_CLAIM)
+        commands = Commands(client)
+        self._notify, self._take, self._claim = (Script(commands, text) for text in (_NOTIFY, _TAKE, _CLAIM))
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(_Row).decode
 
@@ -122,7 +122,7 @@ class Notifications:
         except redis.RedisError as error:
             raise UnavailableError("redis", error) from error
 
-    def _run(self, script: Any, keys: list[str], arguments: list[Any]) -> Any:
+    def _run(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
         try:
             return script(keys, arguments)
         except redis.RedisError as error:
