@@ -8,12 +8,18 @@ import pytest
 
 from tests.servers import Servers, all_servers, create_database, drop_database, replica, write_shard_map
 
+DEAR = ("stack", "web")
+"""Fixtures of a whole session that take seconds to start: one process has all the tests of each."""
 
+
+# Before pytest-xdist's own hook, which reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where several processes share the tests, a file stays together, and so does everybody who needs the stack."""
     for item in items:
-        needs_stack = "stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stack" if needs_stack else str(item.path)))
+        needed = getattr(item, "fixturenames", ())
+        dear = next((name for name in DEAR if name in needed), None)
+        item.add_marker(pytest.mark.xdist_group(dear or str(item.path.relative_to(item.config.rootpath))))
 
 
 @pytest.fixture(scope="session")
