@@ -21,8 +21,6 @@ from loadtests.swarm import Crew, run
 from tests.loadtests import scripted
 from tests.loadtests.drive import drive
 
-pytestmark = pytest.mark.alone
-
 
 def _scenario(duration_s: float = 2.0, **plans: ArrivalPlan) -> Scenario:
     return Scenario(
@@ -45,6 +43,7 @@ def test_the_union_of_the_parts_is_the_schedule_and_no_two_share_an_arrival(part
     assert max(len(part) for part in dealt) - min(len(part) for part in dealt) <= 2
 
 
+@pytest.mark.alone
 def test_two_processes_offer_the_whole_schedule_and_nothing_is_lost_at_the_end(tmp_path: Path) -> None:
     """What hangs ends by a timeout 3 s later: at the window's end, a fixed half second would not be enough."""
     closed = ClosedPlan(users=5, think_s=(0.2, 0.4), steps=["look"])
@@ -102,6 +101,7 @@ def test_the_death_of_a_worker_is_noticed_and_nobody_takes_over_its_part(tmp_pat
     assert "was lost, and its part of the load with it" in (tmp_path / "swarm.log").read_text()
 
 
+@pytest.mark.alone
 def test_one_worker_joins_from_elsewhere_and_arrivals_wait_then_drop_on_both(tmp_path: Path) -> None:
     """Four users, two a process, of 0.1 s a walk are 40/s; 70/s queue until they are half a second late."""
     with socket.socket() as free:
