@@ -121,7 +121,7 @@ verify: setup-dev ## the long batteries: mutants, truth, bad and clean runs, fau
 # Tests start hundreds of Python processes: where bytecode is not kept, compiling takes a third of the time.
 test: export PYTHONDONTWRITEBYTECODE =
 test: lint ## lint, then all tests but those of `make verify` and `make test-containers`
-	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m 'not alone'
+	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) -m 'not alone'
 	@$(PYTHON) -m pytest -q -m 'alone and not long'
 
 test-containers: setup-dev ## the stack in containers, really run: podman, images made from Debian's packages

@@ -6,20 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from tests import sharing
 from tests.servers import Servers, all_servers, create_database, drop_database, replica, write_shard_map
 
-DEAR = ("stack", "web")
-"""Fixtures of a whole session that take seconds to start: one process has all the tests of each."""
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> sharing.Together:
+    return sharing.scheduler(config)
 
 
-# Before pytest-xdist's own hook, which reads the groups.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, a file stays together, and so does everybody who needs the stack."""
-    for item in items:
-        needed = getattr(item, "fixturenames", ())
-        dear = next((name for name in DEAR if name in needed), None)
-        item.add_marker(pytest.mark.xdist_group(dear or str(item.path.relative_to(item.config.rootpath))))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        sharing.longest_first(items)
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ description = "Visitors of a shop that is on a host of its own."
 seed = 7
 warm_up_s = 1
 duration_s = {duration_s}
-drain_s = 2
+drain_s = 10
 users_max = 32
 
 [target]
@@ -62,7 +62,7 @@ rate = 40
 name = "look p90"
 request = "look"
 percentile = 90
-seconds = 20
+seconds = 8
 
 [[budgets.errors]]
 name = "errors, all requests"

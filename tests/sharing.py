@@ -1,0 +1,50 @@
+"""How the processes of pytest-xdist share the tests: a file stays together, and long ones come first."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER: Mapping[str, str] = {
+    "compose/test_local.py": "stack",
+    "compose/test_alerts.py": "stack",
+    "compose/exporters/test_collectors.py": "stack",
+    "compose/front/test_balancing.py": "front",
+    "compose/front/test_rolling.py": "front",
+    "dashboards/test_view.py": "prometheus",
+    "dashboards/test_prometheus.py": "prometheus",
+    "dashboards/test_publish.py": "prometheus",
+}
+"""Ends of files that need the same servers of a whole session, which are dear: one process starts them."""
+LONGEST: Sequence[str] = (
+    "loadtests/test_swarm_hosts.py", "compose/test_setup.py", "compose/test_local.py", "service/admin/test_seeding.py",
+    "compose/front/test_fleet.py", "loadtests/test_swarm.py", "loadtests/test_visit.py", "loadtests/test_crew.py",
+    "compose/test_boot.py", "loadtests/test_bench.py", "loadtests/comparison/test_interleaved.py",
+    "compose/test_promotion.py", "service/test_worker_processes.py", "loadtests/test_elsewhere.py",
+    "service/test_openapi.py",
+)  # fmt: skip
+"""Ends of files that take longest; one that began last would be waited for by all other processes."""
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands out whole files, in the order in which they were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((group for end, group in TOGETHER.items() if file.endswith(end)), file)
+
+
+def scheduler(config: pytest.Config) -> Together:
+    """For the process that leads the others."""
+    config.option.loadscopereorder = False  # by the number of tests, which says nothing of how long they take
+    return Together(config)
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Bring the files that take longest to the front."""
+    ranks = {path: _rank(str(path)) for path in {item.path for item in items}}
+    items.sort(key=lambda item: ranks[item.path])
+
+
+def _rank(file: str) -> int:
+    return next((rank for rank, end in enumerate(LONGEST) if file.endswith(end)), len(LONGEST))
