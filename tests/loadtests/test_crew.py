@@ -115,7 +115,7 @@ def test_one_worker_joins_from_elsewhere_and_arrivals_wait_then_drop_on_both(tmp
     ):
         crew = Crew(processes=1, expected=1, bind=f"127.0.0.1:{port}")
         outcome, _ = drive(scenario, url, tmp_path, crew)
-        said, _ = joined.communicate(timeout=20)
+        said, _ = joined.communicate(timeout=60)
     assert joined.returncode == 0, said
     load, first = outcome.arrivals["walk"].load, outcome.requests["first"]
     assert load.offered == 140 == load.completed + load.dropped

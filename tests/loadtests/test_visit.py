@@ -75,11 +75,11 @@ def _nginx(shop: Path, port: int) -> Iterator[None]:
     conf.write_text(conf.read_text().replace("8480", str(port)))
     server = subprocess.Popen([shutil.which("nginx", path="/usr/sbin:/usr/bin") or "nginx", "-p", shop, "-c", conf])
     try:
-        await_true(lambda: _answers(port), 10)
+        await_true(lambda: _answers(port))
         yield
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _answers(port: int) -> bool:
@@ -158,7 +158,7 @@ def test_locusts_web_ui_shows_latency_from_when_requests_were_due(tmp_path: Path
             [*command, "--out", str(tmp_path / "out")], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as bench:  # fmt: skip
-            await_true(lambda: _shown(port) > 500, 30)
+            await_true(lambda: _shown(port) > 500)
             said, _ = bench.communicate(timeout=90)
     assert f"Locust's web UI: http://127.0.0.1:{port}" in said.decode()
     assert "every arrival accounted for" in said.decode()
