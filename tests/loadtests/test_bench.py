@@ -30,6 +30,12 @@ ROOT = Path(__file__).parents[2]
 BRIEF = ROOT / "tests/loadtests/scenarios/brief.toml"
 SHORT = ("warm_up_s = 3\nduration_s = 6", "warm_up_s = 1\nduration_s = 3")
 """Of a variant whose verdict takes few samples."""
+WIDE = (
+    "dispatch_lag_p99_s = 1.0\nloop_lag_p99_s = 1.0\n",
+    "dispatch_lag_p99_s = 20\nloop_lag_p99_s = 20\ngc_pause_s = 20\ngc_percent = 99\ncpu_percent = 100\n"
+    "steal_percent = 99\nthrottled_percent = 99\nclock_step_s = 5\nscrape_gap_s = 60\n",
+)
+"""Of a variant that is invalid only by what is done to it on purpose, whatever else the machine does meanwhile."""
 NEVER_IN_A_BRIEF_RUN = {"cdn-hit-ratio"}
 """Panels that have nothing to show of the brief scenario: nobody in it looks at a photo."""
 
@@ -41,7 +47,7 @@ def _bench(*arguments: str | Path, folder: Path, **variables: str) -> subprocess
     command = [sys.executable, "-m", "loadtests", "run", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | variables
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -168,12 +174,13 @@ def _verdict(out: Path) -> Verdict:
     return verdict
 
 
-@pytest.mark.alone
 def test_a_broken_budget_is_99_on_kept_data_at_other_rates_and_the_stack_stays_up(state: Path, tmp_path: Path) -> None:
     target = local.running(state)
     assert target is not None
     filled = local.manifest(target).read_bytes()
-    strict = _variant(tmp_path, SHORT, ("percentile = 99", "percentile = 50"), ("seconds = 5", "seconds = 0.0005"))
+    strict = _variant(
+        tmp_path, SHORT, WIDE, ("percentile = 99", "percentile = 50"), ("seconds = 5", "seconds = 0.0005")
+    )
     done = _bench(strict, "--keep", "--rate", "0.8", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
     assert done.returncode == 99, done.stdout + done.stderr
     assert "BREACH" in done.stdout
@@ -186,14 +193,14 @@ def test_a_broken_budget_is_99_on_kept_data_at_other_rates_and_the_stack_stays_u
     assert local.manifest(target).read_bytes() == filled  # filling anew would have made other sessions
 
 
-@pytest.mark.alone
 def test_a_starved_generator_is_98_whatever_the_budgets_say(state: Path, tmp_path: Path) -> None:
     starving = _variant(
         tmp_path,
         SHORT,
+        WIDE,
         ("loadtests.users.members:Member", "tests.loadtests.members:Starving"),
         ("seconds = 5", "seconds = 0.0005"),
-        ("dispatch_lag_p99_s = 1.0", "dispatch_lag_p99_s = 0.02"),
+        ("dispatch_lag_p99_s = 20", "dispatch_lag_p99_s = 0.02"),
     )
     done = _bench(starving, "--keep", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
     assert done.returncode == 98, done.stdout + done.stderr
@@ -202,10 +209,9 @@ def test_a_starved_generator_is_98_whatever_the_budgets_say(state: Path, tmp_pat
     assert "broken" in {b.status for b in verdict.budgets}
 
 
-@pytest.mark.alone
 def test_too_few_samples_are_97_and_a_saved_run_can_be_judged_and_reported_again(state: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    quick = _variant(tmp_path, ("warm_up_s = 3", "warm_up_s = 1"))
+    quick = _variant(tmp_path, WIDE, ("warm_up_s = 3", "warm_up_s = 1"))
     done = _bench(quick, "--duration", "2", "--state", state, "--out", out, folder=tmp_path)
     assert done.returncode == 97, done.stdout + done.stderr
     [percentile] = [b for b in _verdict(out).budgets if b.name == "like p99"]
@@ -222,11 +228,11 @@ def test_too_few_samples_are_97_and_a_saved_run_can_be_judged_and_reported_again
     assert reported.stdout.strip() == str(out / "report.html")
 
 
-@pytest.mark.alone
 def test_a_request_that_never_happens_is_not_a_pass(state: Path, tmp_path: Path) -> None:
     forgetful = _variant(
         tmp_path,
         SHORT,
+        WIDE,
         ("loadtests.users.members:Member", "tests.loadtests.members:Forgetful"),
         ('request = "like"', 'request = "upload-confirm"'),
     )

@@ -165,7 +165,6 @@ def test_a_stall_is_seen_by_all_who_arrive_during_it(tmp_path: Path) -> None:
     assert times.p50 < 100
 
 
-@pytest.mark.alone
 def test_waiting_for_a_virtual_user_counts_and_too_long_a_wait_is_a_drop(tmp_path: Path) -> None:
     """One user, 0.1 s a visit, 20 visits a second: the queue grows until it is as long as the maximum lateness."""
     scenario = _scenario(
