@@ -74,10 +74,13 @@ def test_a_killed_workers_thumbnail_is_made_soon_by_another(
 ) -> None:
     queue = open_queue(THUMBNAILS, connection)
     with crew(THUMBNAILS, servers, lambda: len(workers_of(queue)) == 2, tmp_path, "--count", "2", **PATIENT):
-        photo = member.publish(jpeg())
-        job_id = f"thumbnail-{photo}"
         before = workers_of(queue)
-        with locked(servers, shard_of(int(photo)), "photos"):
+        with ExitStack() as lock:
+            # Until the lock is there, or it could be done before.
+            with standing_still(*before.values()):
+                photo = member.publish(jpeg())
+                lock.enter_context(locked(servers, shard_of(int(photo)), "photos"))
+            job_id = f"thumbnail-{photo}"
             wait_until(started(queue, job_id))
             killed = worker_of(queue, job_id)
             os.kill(killed, signal.SIGKILL)
