@@ -11,8 +11,8 @@ from tests.servers import Servers, all_servers, create_database, drop_database, 
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> sharing.Together:
-    return sharing.scheduler(config)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> sharing.Together:
+    return sharing.scheduler(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

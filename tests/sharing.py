@@ -43,10 +43,10 @@ def group_of(nodeid: str) -> str:
     return next((group for end, group in TOGETHER.items() if file.endswith(end)), file)
 
 
-def scheduler(config: pytest.Config) -> Together:
+def scheduler(config: pytest.Config, log: object) -> Together:
     """For the process that leads the others."""
     config.option.loadscopereorder = False  # by the number of tests, which says nothing of how long they take
-    return Together(config)
+    return Together(config, log)
 
 
 def longest_first(items: list[pytest.Item]) -> None:
