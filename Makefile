@@ -33,7 +33,7 @@ PYTHON := .venv/bin/python
 CONTAINERS := $(PYTHON) -m compose.containers
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench swarm up down status seed rolling-restart test lint verify compare dashboards dashboards-generate view drill truth lock figures observing overhead clean
+.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench swarm up down status seed rolling-restart test lint lint-style lint-types lint-rules verify compare dashboards dashboards-generate view drill truth lock figures observing overhead clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value …]'
@@ -118,8 +118,10 @@ verify: setup-dev setup-errors ## the long batteries: mutants, truth, bad and cl
 	@$(PYTHON) -m loadtests.attribution.faultproof --base-port $(BASE_PORT)
 	@$(PYTHON) -m loadtests.comparison.benchmark
 
-test: lint ## lint, then all tests
-	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m 'not alone and not long'
+# Tests start hundreds of Python processes: where bytecode is not kept, compiling takes a third of the time.
+test: export PYTHONDONTWRITEBYTECODE =
+test: lint ## lint, then all tests but those of `make verify` and `make test-containers`
+	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) -m 'not alone and not long'
 	@$(PYTHON) -m pytest -q -m 'alone and not long'
 
 test-containers: setup-dev ## the stack in containers, really run: podman, images made from Debian's packages
@@ -127,10 +129,17 @@ test-containers: setup-dev ## the stack in containers, really run: podman, image
 	@$(PYTHON) -m pytest -q -m containers
 
 lint: setup-dev ## style, types, import contracts, alert rules
+	@$(MAKE) --jobs=2 --output-sync=target lint-types lint-rules lint-style
+
+lint-style:
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
-	@$(PYTHON) -m mypy --no-error-summary
 	@said=$$(.venv/bin/lint-imports 2>&1) || { echo "$$said"; exit 1; }
+
+lint-types:
+	@$(PYTHON) -m mypy --no-error-summary
+
+lint-rules:
 	@$(PYTHON) -m alerts check
 
 dashboards-generate: setup-dev ## write dashboards/generated and alerts/generated anew

@@ -18,7 +18,7 @@ import psycopg
 import urllib3
 
 PASSWORD = "tests-only"
-START_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 60.0
 POSTGRES_USER = "postgres"
 
 

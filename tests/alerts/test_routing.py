@@ -36,7 +36,7 @@ EVERYTHING = {
 
 
 def amtool(*arguments: str) -> str:
-    done = subprocess.run(["amtool", *arguments], capture_output=True, text=True, check=False, timeout=10)
+    done = subprocess.run(["amtool", *arguments], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -125,7 +125,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def await_true(condition: Callable[[], bool], timeout_s: float = 10) -> None:
+def await_true(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
@@ -151,7 +151,7 @@ def alertmanager(folder: Path, receiver: Receiver) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
 
 
 def test_a_cause_silences_its_symptoms_and_instances_come_together(tmp_path: Path) -> None:

@@ -39,9 +39,12 @@ def state() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(base_port: int) -> Iterator[Target]:
-    """The whole stack; when it has gone, nothing of it may be left."""
+    """The whole stack; when it has gone, nothing of it may be left.
+
+    Not for the whole session: it takes a good part of a core, also when nobody asks it for anything.
+    """
     with tempfile.TemporaryDirectory(prefix="likestorm-tests-") as name:
         Path(name).chmod(0o755)
         with local.up(named("small", base_port), state=Path(name)) as target:

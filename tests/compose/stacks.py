@@ -25,7 +25,7 @@ def check_free(base_port: int) -> None:
     boot.check_ports(named("small", base_port + 50))
 
 
-def await_true(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def await_true(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Return as soon as the condition holds; AssertionError when it does not in time."""
     deadline = time.monotonic() + timeout_s
     while not condition():

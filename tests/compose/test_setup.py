@@ -2,7 +2,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,12 @@ def clone(tmp_path: Path) -> Path:
     for kind in ("run", "dev"):
         (tmp_path / "requirements" / f"{kind}.txt").write_text("# nothing\n")
     return tmp_path
+
+
+def cpu_of_children() -> float:
+    """Seconds of the processes that have ended; how busy the machine is does not count."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def run(clone: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -59,9 +64,9 @@ def test_the_environment_is_made_once_and_again_when_it_was_broken(clone: Path, 
     assert (first.returncode, first.stderr) == (0, "")
     # The system's own is preferred, where it has one that can do this.
     assert used.exists() == bool(subprocess.run(["/usr/bin/python3", "-c", "import ensurepip"], check=False).returncode)
-    began = time.monotonic()
+    began = cpu_of_children()
     second = run(clone, "run")
-    assert time.monotonic() - began < 1
+    assert cpu_of_children() - began < 1
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
     (clone / ".venv" / "bin" / "python").unlink()
     assert run(clone, "run", PYTHON=str(other_python)).returncode == 0

@@ -28,10 +28,18 @@ from tests.ports import base_ports
 
 ROOT = Path(__file__).parents[2]
 BRIEF = ROOT / "tests/loadtests/scenarios/brief.toml"
+SHORT = ("warm_up_s = 3\nduration_s = 6", "warm_up_s = 1\nduration_s = 3")
+"""Of a variant whose verdict takes few samples."""
+WIDE = (
+    "dispatch_lag_p99_s = 1.0\nloop_lag_p99_s = 1.0\n",
+    "dispatch_lag_p99_s = 20\nloop_lag_p99_s = 20\ngc_pause_s = 20\ngc_percent = 99\ncpu_percent = 100\n"
+    "steal_percent = 99\nthrottled_percent = 99\nclock_step_s = 5\nscrape_gap_s = 60\n",
+)
+"""Of a variant that is invalid only by what is done to it on purpose, whatever else the machine does meanwhile."""
 NEVER_IN_A_BRIEF_RUN = {"cdn-hit-ratio"}
 """Panels that have nothing to show of the brief scenario: nobody in it looks at a photo."""
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 
 
 def _bench(*arguments: str | Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -39,7 +47,7 @@ def _bench(*arguments: str | Path, folder: Path, **variables: str) -> subprocess
     command = [sys.executable, "-m", "loadtests", "run", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | variables
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -64,6 +72,7 @@ def _free_topology() -> Topology:
     raise AssertionError("no free range of ports")
 
 
+@pytest.mark.alone
 def test_a_bench_from_nothing_passes_and_leaves_nothing_behind(tmp_path: Path) -> None:
     topology, out, state = _free_topology(), tmp_path / "out", tmp_path / "state"
     done = _bench(BRIEF, "--base-port", str(topology.base_port), "--out", out, "--state", state, folder=tmp_path)
@@ -149,10 +158,11 @@ def _check_folder(out: Path) -> None:
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a stack that is up while this module's tests run."""
+    """The folder of a stack that is up, with data, while this module's tests run."""
     folder = tmp_path_factory.mktemp("stack") / "state"
-    local.start(_free_topology(), state=folder)
+    target = local.start(_free_topology(), state=folder)
     try:
+        local.seed(target, users=600, photos_per_user=2, follows_per_user=5, seed=3)
         yield folder
     finally:
         local.stop(folder)
@@ -164,24 +174,35 @@ def _verdict(out: Path) -> Verdict:
     return verdict
 
 
-def test_a_broken_budget_is_99_and_a_stack_that_is_up_stays_up(state: Path, tmp_path: Path) -> None:
-    strict = _variant(tmp_path, ("percentile = 99", "percentile = 50"), ("seconds = 5", "seconds = 0.0005"))
-    done = _bench(strict, "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+def test_a_broken_budget_is_99_on_kept_data_at_other_rates_and_the_stack_stays_up(state: Path, tmp_path: Path) -> None:
+    target = local.running(state)
+    assert target is not None
+    filled = local.manifest(target).read_bytes()
+    strict = _variant(
+        tmp_path, SHORT, WIDE, ("percentile = 99", "percentile = 50"), ("seconds = 5", "seconds = 0.0005")
+    )
+    done = _bench(strict, "--keep", "--rate", "0.8", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
     assert done.returncode == 99, done.stdout + done.stderr
     assert "BREACH" in done.stdout
-    [broken] = [b.name for b in _verdict(tmp_path / "out").budgets if b.status == "broken"]
-    assert broken == "like p99"
+    saved, verdict = document.load(tmp_path / "out" / "record.json"), _verdict(tmp_path / "out")
+    assert [b.name for b in verdict.budgets if b.status == "broken"] == ["like p99"]
+    assert saved.arrivals["like"].rate == pytest.approx(72)
+    assert sum(entry.acknowledged for entry in saved.ledger) > 0
+    assert sum(entry.residual for entry in saved.ledger) == 0
     assert local.running(state) is not None
+    assert local.manifest(target).read_bytes() == filled  # filling anew would have made other sessions
 
 
 def test_a_starved_generator_is_98_whatever_the_budgets_say(state: Path, tmp_path: Path) -> None:
     starving = _variant(
         tmp_path,
+        SHORT,
+        WIDE,
         ("loadtests.users.members:Member", "tests.loadtests.members:Starving"),
         ("seconds = 5", "seconds = 0.0005"),
-        ("dispatch_lag_p99_s = 1.0", "dispatch_lag_p99_s = 0.02"),
+        ("dispatch_lag_p99_s = 20", "dispatch_lag_p99_s = 0.02"),
     )
-    done = _bench(starving, "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    done = _bench(starving, "--keep", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
     assert done.returncode == 98, done.stdout + done.stderr
     verdict = _verdict(tmp_path / "out")
     assert {c.check for c in verdict.validity if c.status == "failed"} >= {"dispatch lag p99"}
@@ -190,7 +211,8 @@ def test_a_starved_generator_is_98_whatever_the_budgets_say(state: Path, tmp_pat
 
 def test_too_few_samples_are_97_and_a_saved_run_can_be_judged_and_reported_again(state: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = _bench(BRIEF, "--duration", "2", "--state", state, "--out", out, folder=tmp_path)
+    quick = _variant(tmp_path, WIDE, ("warm_up_s = 3", "warm_up_s = 1"))
+    done = _bench(quick, "--duration", "2", "--state", state, "--out", out, folder=tmp_path)
     assert done.returncode == 97, done.stdout + done.stderr
     [percentile] = [b for b in _verdict(out).budgets if b.name == "like p99"]
     assert percentile.status == "inconclusive"
@@ -209,27 +231,16 @@ def test_too_few_samples_are_97_and_a_saved_run_can_be_judged_and_reported_again
 def test_a_request_that_never_happens_is_not_a_pass(state: Path, tmp_path: Path) -> None:
     forgetful = _variant(
         tmp_path,
+        SHORT,
+        WIDE,
         ("loadtests.users.members:Member", "tests.loadtests.members:Forgetful"),
         ('request = "like"', 'request = "upload-confirm"'),
     )
-    done = _bench(forgetful, "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    done = _bench(forgetful, "--keep", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
     assert done.returncode == 98, done.stdout + done.stderr
     verdict = _verdict(tmp_path / "out")
     assert "nothing was measured of 'upload-confirm'" in {budget.reason for budget in verdict.budgets}
     assert "mix of requests" in {c.check for c in verdict.validity if c.status == "failed"}
-
-
-def test_kept_data_is_driven_as_it_is_and_rates_can_be_scaled(state: Path, tmp_path: Path) -> None:
-    target = local.running(state)
-    assert target is not None
-    manifest = local.seed(target, users=600, photos_per_user=2, follows_per_user=5, seed=3)
-    filled = manifest.read_bytes()
-    done = _bench(BRIEF, "--keep", "--rate", "0.8", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    saved = document.load(tmp_path / "out" / "record.json")
-    assert saved.arrivals["like"].rate == pytest.approx(72)
-    assert sum(entry.residual for entry in saved.ledger) == 0
-    assert manifest.read_bytes() == filled  # filling anew would have made other sessions
 
 
 def test_an_interrupted_bench_takes_down_what_it_started(tmp_path: Path) -> None:
@@ -244,11 +255,11 @@ def test_an_interrupted_bench_takes_down_what_it_started(tmp_path: Path) -> None
         if "driving" in line:
             break
     process.send_signal(signal.SIGINT)
-    _, complaint = process.communicate(timeout=30)
+    _, complaint = process.communicate(timeout=90)
     assert process.returncode == 130
     assert complaint.strip() == "likestorm: interrupted: nothing was judged"
     assert not (tmp_path / "out" / "record.json").exists()
-    await_true(lambda: list_processes(state) == [])
+    await_true(lambda: list_processes(state) == [], 60)
 
 
 @pytest.mark.parametrize(

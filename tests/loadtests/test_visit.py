@@ -18,11 +18,20 @@ from loadtests.record import document
 from tests.compose.stacks import await_true
 from tests.loadtests import scripted
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "loadtests/examples/nginx"
 
+WIDE = """
+[limits]
+dispatch_lag_p99_s = 20
+loop_lag_p99_s = 20
+gc_pause_s = 20
+gc_percent = 99
+cpu_percent = 100
+steal_percent = 99
+throttled_percent = 99
+clock_step_s = 5
+"""
 OWN = """
 name = "own"
 description = "users of our own, who keep journals, on somebody's own service"
@@ -66,11 +75,11 @@ def _nginx(shop: Path, port: int) -> Iterator[None]:
     conf.write_text(conf.read_text().replace("8480", str(port)))
     server = subprocess.Popen([shutil.which("nginx", path="/usr/sbin:/usr/bin") or "nginx", "-p", shop, "-c", conf])
     try:
-        await_true(lambda: _answers(port), 10)
+        await_true(lambda: _answers(port))
         yield
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _answers(port: int) -> bool:
@@ -85,11 +94,11 @@ def test_the_example_drives_nginx_with_a_locustfile_that_knows_nothing_of_us(tmp
     shop, out, port = tmp_path / "shop", tmp_path / "out", _free_port()
     shutil.copytree(EXAMPLE, shop)
     own = shop / "shop.toml"
-    # What the machine does in four seconds is not the point: the limits of its generator are set wide.
-    text = own.read_text().replace("8480", str(port)).replace("seconds = 0.050", "seconds = 2")
+    # What the machine does in four seconds beside other tests is not the point: all limits are set wide.
+    text = own.read_text().replace("8480", str(port)).replace("seconds = 0.050", "seconds = 8")
     text = text.replace("percentile = 99", "percentile = 95")
     text = text.replace("warm_up_s = 3", "warm_up_s = 1")
-    own.write_text(text + "\n[limits]\ndispatch_lag_p99_s = 1\nloop_lag_p99_s = 1\ncpu_percent = 100\n")
+    own.write_text(text + WIDE)
     with _nginx(shop, port):
         done = _run(own, "--duration", "4", "--out", out, "--csv", tmp_path / "csv" / "shop", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -112,7 +121,7 @@ def test_what_the_targets_own_command_says_is_stored_goes_into_the_ledger(tmp_pa
     own, out = tmp_path / "own.toml", tmp_path / "out"
     with scripted.server() as url:
         text = OWN.replace("URL", url).replace("AUDIT", str(audit))
-        own.write_text(text + "\n[limits]\ndispatch_lag_p99_s = 1\nloop_lag_p99_s = 1\ncpu_percent = 100\n")
+        own.write_text(text + WIDE)
         done = _run(own, "--out", out, folder=tmp_path)
     assert done.returncode == 98, done.stdout + done.stderr
     [entry] = document.load(out / "record.json").ledger
@@ -141,7 +150,7 @@ def test_locusts_web_ui_shows_latency_from_when_requests_were_due(tmp_path: Path
     own, port = tmp_path / "own.toml", _free_port()
     text = OWN.replace("visitors:Diarist", "visitors:Visitor").replace('audit = ["cat", "AUDIT"]\n', "")
     text = text.replace("[arrivals.note]", "[arrivals.walk]").replace('["note"]', '["first", "second"]')
-    text = text.replace("duration_s = 2", "duration_s = 3").replace("drain_s = 2", "drain_s = 2\nusers_max = 1")
+    text = text.replace("duration_s = 2", "duration_s = 6").replace("drain_s = 2", "drain_s = 2\nusers_max = 1")
     command = [sys.executable, "-m", "loadtests", "run", str(own), "--web", "--web-port", str(port)]
     with scripted.server() as url:
         own.write_text(text.replace("URL", url))
@@ -149,8 +158,8 @@ def test_locusts_web_ui_shows_latency_from_when_requests_were_due(tmp_path: Path
             [*command, "--out", str(tmp_path / "out")], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as bench:  # fmt: skip
-            await_true(lambda: _shown(port) > 500, 30)
-            said, _ = bench.communicate(timeout=60)
+            await_true(lambda: _shown(port) > 500)
+            said, _ = bench.communicate(timeout=90)
     assert f"Locust's web UI: http://127.0.0.1:{port}" in said.decode()
     assert "every arrival accounted for" in said.decode()
 

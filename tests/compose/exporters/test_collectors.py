@@ -99,7 +99,7 @@ def test_workers_are_counted_by_state(stack: Target) -> None:
 def test_nginx_counts_its_requests(stack: Target) -> None:
     collector = Nginx(load(stack.run_dir / "collectors" / "collectors.json").nginx["nginx-1"])
     before = read(collector)["nginx_http_requests_total",]
-    connection = HTTPConnection("127.0.0.1", stack.topology.ports["nginx-1"], timeout=5)
+    connection = HTTPConnection("127.0.0.1", stack.topology.ports["nginx-1"], timeout=30)
     try:
         for _ in range(3):
             connection.request("GET", "/healthz")

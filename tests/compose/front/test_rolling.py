@@ -24,10 +24,10 @@ def test_everything_is_swapped_under_load_without_a_failed_request(web: Front) -
     assert steps == [f"{name} is out, restarting it" for name in names]
     assert all(web.running[name].pid != pid for name, pid in before.items())
     assert result.failures == []
-    assert result.reads > 100
+    assert result.reads > 20
     # Each write was carried out, and once.
     assert Counter(web.written.read_text().splitlines()) == Counter(result.written)
-    assert len(result.written) > 100
+    assert len(result.written) > 20
     assert all(
         server.is_healthy and not server.is_drained for server in Balancer(web.layout.run / "front").servers().values()
     )

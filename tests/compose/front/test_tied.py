@@ -47,7 +47,7 @@ def test_commands_end_with_whoever_started_them(how: str) -> None:
         running.stdin.flush()
         if how == "hangup":
             running.terminate()
-        said, complained = running.communicate(timeout=10)  # closes standard input; ends when nobody holds the outputs
+        said, complained = running.communicate(timeout=60)  # closes standard input; ends when nobody holds the outputs
         assert (said, complained) == ("", "")
         assert running.returncode == 0
 

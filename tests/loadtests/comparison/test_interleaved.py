@@ -185,7 +185,7 @@ def test_an_interrupt_ends_the_block_and_takes_the_worktrees_away(
 ) -> None:
     await_true(lambda: any((tmp_path / "blocks").glob("*/up")))
     comparing.send_signal(number)
-    _, complaint = comparing.communicate(timeout=20)
+    _, complaint = comparing.communicate(timeout=60)
     assert "KeyboardInterrupt" in complaint
     assert len(list((tmp_path / "blocks").glob("*/down"))) == 1
     assert len(list((tmp_path / "blocks").glob("*-*.log"))) == 1
@@ -214,4 +214,4 @@ def test_the_commit_that_is_slowed_on_purpose_sleeps_in_every_request(repository
     assert names["ready"] == [1]
     began = time.perf_counter()
     assert worker.wsgi("environ", "start") == ["environ", "start"]
-    assert 0.02 <= time.perf_counter() - began < 0.2
+    assert 0.02 <= time.perf_counter() - began < 10

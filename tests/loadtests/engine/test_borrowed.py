@@ -12,8 +12,6 @@ from loadtests.scenario.workload import ArrivalPlan, ClosedPlan
 from tests.loadtests import scripted
 from tests.loadtests.drive import drive, strange
 
-pytestmark = pytest.mark.alone
-
 
 def _open(user: str, rate: float = 40.0) -> ArrivalPlan:
     return ArrivalPlan(schedule="constant", rate=rate, user=user)
@@ -29,6 +27,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         yield found
 
 
+@pytest.mark.alone
 def test_an_arrival_is_one_task_by_weight_and_wait_time_is_not_asked(outcome: Outcome) -> None:
     requests = outcome.requests
     assert outcome.arrivals["fast"].load == Load(offered=80, completed=80, failed=0, dropped=0, unfinished=0)
@@ -40,10 +39,12 @@ def test_an_arrival_is_one_task_by_weight_and_wait_time_is_not_asked(outcome: Ou
     assert 100 <= second < 150
 
 
+@pytest.mark.alone
 def test_the_start_of_a_user_comes_before_its_first_arrival_and_belongs_to_none(outcome: Outcome) -> None:
     assert {"login", "stranger"} & set(outcome.requests) == set()
 
 
+@pytest.mark.alone
 def test_nested_and_sequential_task_sets_go_their_own_way(outcome: Outcome) -> None:
     """An interrupt is no arrival: the arrival goes on with the next task."""
     requests = outcome.requests
@@ -53,6 +54,7 @@ def test_nested_and_sequential_task_sets_go_their_own_way(outcome: Outcome) -> N
     assert requests["alone"].count >= 5
 
 
+@pytest.mark.alone
 def test_failures_exceptions_and_timeouts_of_requests_are_told_apart(outcome: Outcome) -> None:
     load, requests = outcome.arrivals["broken"].load, outcome.requests
     assert load.failed == load.offered == 40
@@ -61,9 +63,10 @@ def test_failures_exceptions_and_timeouts_of_requests_are_told_apart(outcome: Ou
     timeout = requests["timeout"]
     assert timeout.timeouts == timeout.censored == timeout.count > 0
     assert timeout.response_time_ms.p50 is None
-    assert histogram.decode(timeout.failure_histogram).percentile(50) == pytest.approx(500, rel=0.1)
+    assert histogram.decode(timeout.failure_histogram).percentile(50) == pytest.approx(500, abs=150)
 
 
+@pytest.mark.alone
 def test_closed_users_run_as_written_and_are_marked(outcome: Outcome) -> None:
     look = outcome.arrivals["look"]
     assert look.closed_users == 6

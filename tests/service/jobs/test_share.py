@@ -41,7 +41,7 @@ def seen() -> list[tuple[str, float]]:
 @pytest.fixture
 def shares(stores: Backends, outside: Standins, seen: list[tuple[str, float]]) -> Iterator[Shares]:
     urls = {"alpha": f"{outside.url}/alpha", "beta": f"{outside.url}/beta", "away": f"http://127.0.0.1:{free_port()}"}
-    networks = Networks(urls, timeout=0.5)
+    networks = Networks(urls, timeout=30)
     yield Shares(stores.photos, stores.links, networks, lambda chain, seconds: seen.append((chain, seconds)))
     networks.close()
 
@@ -57,18 +57,20 @@ def test_a_photo_is_posted_with_its_permanent_address(
     assert outside.counts("alpha") == NONE_RECEIVED
     [(chain, seconds)] = seen
     assert chain == "upload-to-shared"
-    assert 2 <= seconds < 10
+    assert 2 <= seconds < 60
 
 
 def test_a_network_that_took_it_too_slowly_knows_the_repeat(
     stores: Backends, outside: Standins, shares: Shares, seen: list[tuple[str, float]]
 ) -> None:
     photo = new_photo(stores, new_user(stores))
-    outside.tell("alpha", delay=2, times=1)
+    outside.tell("alpha", delay=10, times=1)
+    hasty = Networks({"alpha": f"{outside.url}/alpha"}, timeout=0.5)
     began = time.monotonic()
     with pytest.raises(UnavailableError):
-        shares.post(photo, "alpha", time.time())
-    assert time.monotonic() - began < 1.5
+        Shares(stores.photos, stores.links, hasty, lambda *told: seen.append(told)).post(photo, "alpha", time.time())
+    hasty.close()
+    assert time.monotonic() - began < 9
     assert seen == []
     shares.post(photo, "alpha", time.time())
     assert outside.counts("alpha") == {**NONE_RECEIVED, "received": 2, "accepted": 2, "duplicates": 1}
@@ -110,7 +112,7 @@ def test_a_worker_that_is_killed_over_a_post_makes_one_duplicate_at_most(
     client.flushdb()
     queue = open_queue(SHARE, client)
     photos = [new_photo(stores, new_user(stores)) for _ in range(3)]
-    outside.tell("alpha", delay=5, times=1)
+    outside.tell("alpha", delay=15, times=1)
     environment = {"LIKESTORM_SHARE_NETWORKS": f"alpha={outside.url}/alpha"}
 
     def is_ready() -> bool:

@@ -54,7 +54,7 @@ def test_a_silent_server_costs_no_more_than_the_deadline(config: Config, make: M
     started = monotonic()
     with pytest.raises(UnavailableError, match="postgres"):
         shards.rows(0, "SELECT pg_sleep(20), 'late'")
-    assert monotonic() - started < 2
+    assert monotonic() - started < 15
     # The connection with the answer that is still to come is not used again.
     assert shards.rows(0, "SELECT 'prompt'") == [("prompt",)]
     assert len(waits) == 2
@@ -62,19 +62,20 @@ def test_a_silent_server_costs_no_more_than_the_deadline(config: Config, make: M
 
 def test_who_finds_all_connections_busy_waits_no_longer_than_the_deadline(config: Config, make: Make) -> None:
     waits: list[float] = []
-    shards = make(config.shards, size=1, timeout=0.5, waits=waits)
+    shards = make(config.shards, size=1, timeout=2.0, waits=waits)
 
     def sleep(_: int) -> bool:
         try:
-            return shards.rows(0, "SELECT pg_sleep(0.4)") == [("",)]
+            return shards.rows(0, "SELECT pg_sleep(1.2)") == [("",)]
         except UnavailableError:
             return False
 
     with ThreadPoolExecutor(3) as threads:
         done = list(threads.map(sleep, range(3)))
-    # The second gets its turn after 0.4 s, the third would after 0.8 s.
+    # The second gets its turn after 1.2 s, the third would after 2.4 s.
     assert sorted(done) == [False, True, True]
-    assert [round(wait, 1) for wait in sorted(waits)] == [0.0, 0.4, 0.5]
+    none, short, long = sorted(waits)
+    assert none < 1.0 < short < 2.0 <= round(long, 1)
 
 
 def test_no_server_is_unavailable(tmp_path: Path, make: Make) -> None:
@@ -130,15 +131,15 @@ def test_a_silent_replica_costs_part_of_the_deadline_once(
     servers: Servers, config: Config, replica_base: str, tmp_path: Path, make: Make
 ) -> None:
     replicas = [f"{replica_base}/{name}" for name in DATABASES]
-    shards = make(write_shard_map(tmp_path / "shards.json", servers.postgres_urls, replicas), timeout=2.0)
+    shards = make(write_shard_map(tmp_path / "shards.json", servers.postgres_urls, replicas), timeout=8.0)
     # Sleeps on the replica only.
     query = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_sleep(20)::text END, 'primary'"
     started = monotonic()
     assert shards.row(0, query, fresh=False) == (None, "primary")
-    assert 0.4 < monotonic() - started < 1.9
+    assert 1.9 < monotonic() - started < 8
     started = monotonic()
     assert shards.row(0, query, fresh=False) == (None, "primary")
-    assert monotonic() - started < 0.4
+    assert monotonic() - started < 1.9
 
 
 def test_a_statement_on_a_read_only_server_waits_for_the_new_map(
@@ -151,7 +152,7 @@ def test_a_statement_on_a_read_only_server_waits_for_the_new_map(
     promotion.start()
     assert shards.rows(1, insert, (1,)) == [(1,)]
     promotion.join()
-    dead = make(write_shard_map(tmp_path / "dead.json", [f"{replica_base}/{name}" for name in DATABASES]), timeout=0.2)
+    dead = make(write_shard_map(tmp_path / "dead.json", [f"{replica_base}/{name}" for name in DATABASES]), timeout=2.0)
     with pytest.raises(UnavailableError, match="read-only"):
         dead.rows(1, insert, (2,))
 
@@ -175,7 +176,7 @@ def test_a_shard_that_has_gone_is_asked_for_where_the_new_map_says(fresh_shards:
 
 def test_a_shard_without_tables_is_unavailable_after_the_deadline(fresh_shards: Path, make: Make) -> None:
     with pytest.raises(UnavailableError, match="does not exist"):
-        make(fresh_shards, timeout=0.1).rows(0, "SELECT 1 FROM {shard}.users")
+        make(fresh_shards, timeout=1.5).rows(0, "SELECT 1 FROM {shard}.users")
 
 
 def test_a_map_that_makes_no_sense_leaves_the_old_one_in_force(

@@ -72,7 +72,7 @@ def app(tracked: Config) -> Iterator[Flask]:
 
 def next_event() -> tuple[dict[str, Any], str]:
     """The next event that is received, and the whole envelope."""
-    envelope = Receiver.received.get(timeout=5).decode()
+    envelope = Receiver.received.get(timeout=60).decode()
     return json.loads(envelope.split("\n")[2]), envelope
 
 
@@ -103,7 +103,7 @@ def test_expected_answers_are_no_errors(app: Flask, tracked: Config) -> None:
     assert ask(app, "GET", "/nothing").status_code == 404
     assert ask(app, "GET", "/feed").status_code == 401
     logging.getLogger("tests").warning("redis is unavailable")
-    sentry_sdk.flush(timeout=5)
+    sentry_sdk.flush(timeout=60)
     assert Receiver.received.empty()
 
 

@@ -1,0 +1,59 @@
+"""How the processes of pytest-xdist share the tests: a file stays together, and long ones come first."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER: Mapping[str, str] = {
+    "compose/test_local.py": "stack",
+    "compose/test_alerts.py": "stack",
+    "compose/exporters/test_collectors.py": "stack",
+    "compose/front/test_balancing.py": "front",
+    "compose/front/test_rolling.py": "front",
+    "dashboards/test_view.py": "prometheus",
+    "dashboards/test_prometheus.py": "prometheus",
+    "dashboards/test_publish.py": "prometheus",
+}
+"""Ends of files that need the same servers of a whole session, which are dear: one process starts them."""
+LONGEST: Sequence[str] = (
+    "loadtests/test_bench.py", "loadtests/test_swarm_hosts.py", "service/telemetry/test_cardinality.py",
+    "compose/test_promotion.py", "loadtests/test_swarm.py", "service/test_openapi.py", "compose/front/test_fleet.py",
+    "service/test_worker_processes.py", "loadtests/test_crew.py", "compose/test_local.py", "compose/test_alerts.py",
+    "compose/exporters/test_collectors.py", "loadtests/test_visit.py", "compose/test_setup.py",
+    "service/admin/test_seeding.py", "loadtests/test_elsewhere.py", "compose/front/test_cdn.py",
+    "compose/front/test_balancing.py", "compose/front/test_rolling.py",
+)  # fmt: skip
+"""Ends of files that take longest; one that began last would be waited for by all other processes."""
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands out whole files, in the order in which they were collected.
+
+    `--dist loadgroup` would not: xdist 3.8 writes the groups to an attribute that pytest 9.2 no longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """What stays together with this test: its file, or those of its servers."""
+    file = nodeid.partition("::")[0]
+    return next((group for end, group in TOGETHER.items() if file.endswith(end)), file)
+
+
+def scheduler(config: pytest.Config, log: object) -> Together:
+    """For the process that leads the others."""
+    config.option.loadscopereorder = False  # by the number of tests, which says nothing of how long they take
+    return Together(config, log)
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Bring the files that take longest to the front."""
+    ranks = {path: _rank(str(path)) for path in {item.path for item in items}}
+    items.sort(key=lambda item: ranks[item.path])
+
+
+def _rank(file: str) -> int:
+    return next((rank for rank, end in enumerate(LONGEST) if file.endswith(end)), len(LONGEST))
