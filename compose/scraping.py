@@ -27,7 +27,7 @@ class ScrapeJob:
     path: str
     is_instrument: bool
     parameters: Mapping[str, str] = field(default_factory=dict)
-    interval_s: float = 1.0
+    interval_s: int = 1
 
 
 def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:

@@ -17,7 +17,7 @@ class ScrapeTarget:
     samples: int
     longest_gap_s: float
     down_s: float
-    interval_s: float = 1.0
+    interval_s: int = 1
 
 
 @dataclass(frozen=True)
