@@ -27,7 +27,7 @@ WITHOUT ?=## a service that `make compose-up` leaves out
 BUILD ?=## 0: our image is there already (LIKESTORM_SERVICE_IMAGE)
 GRAFANA_URL ?=## where `make dashboards` brings them; a bench marks itself there too
 GRAFANA_TOKEN ?=## with this service account's token
-TEST_PROCESSES ?= 3## how many processes share the tests
+TEST_PROCESSES ?= 4## how many processes share the tests
 
 PYTHON := .venv/bin/python
 CONTAINERS := $(PYTHON) -m compose.containers

@@ -102,7 +102,7 @@ INVALIDATING: dict[str, tuple[str, Callable[[Record], Record]]] = {
     "clock stepped": ("clock steps", lambda r: _vitals(r, clock_step_s=0.2)),
     "cold": ("warm-up over", _slow_start),
     "not scraped each five seconds": (
-        "scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 9, 15.5, 0.0, 5.0)]),
+        "scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 9, 15.5, 0.0, 5)]),
     ),
     "not scraped": ("scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 20, 41.0, 0.0)])),
     "scraped nothing": ("scraping", lambda r: replace(r, scrapes=[])),
@@ -169,7 +169,7 @@ HARMLESS: dict[str, Callable[[Record], Record]] = {
     "one slow moment": lambda r: _timeline(r, [40.0] * 5 + [4.0 + k / 100 for k in range(55)]),
     "slower by less than a millisecond": lambda r: _timeline(r, [0.9 + k / 1e3 for k in range(12)] + [0.4] * 48),
     "two scrapes missed of those each five seconds": lambda r: replace(
-        r, scrapes=[ScrapeTarget("app", "app-2", 9, 15.0, 0.0, 5.0)]
+        r, scrapes=[ScrapeTarget("app", "app-2", 9, 15.0, 0.0, 5)]
     ),
     "as many more as failed": lambda r: _hops(r, 3, 1, unsure=3),
     "repeated by a hop": lambda r: _hops(r, 0, 2, repeated=2),

@@ -65,6 +65,7 @@ def test_a_statement_that_is_cancelled_keeps_nobody_from_getting_ids(database: s
         cancelled.execute("SET statement_timeout = 50")
         with pytest.raises(psycopg.errors.QueryCanceled):
             cancelled.execute("SELECT count(shard_0002.next_id()) FROM generate_series(1, 10000000)")
+        cancelled.execute("RESET statement_timeout")
         [locks] = cancelled.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchall()
         assert locks == (0,)
         assert len(next_ids(database, 3)) == 3
