@@ -15,6 +15,8 @@ from gunicorn import util
 from gunicorn.http import wsgi
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from service.heads import Environs, PlainParser
+
 TURN_S = 1.0
 """How often the main thread shows that the worker lives, and looks for connections that nobody uses any more."""
 ONCE = select.EPOLLIN | select.EPOLLONESHOT
@@ -60,6 +62,16 @@ class Answer(wsgi.Response):  # type: ignore[misc]
         if self.chunked:
             data = b"%X\r\n%b\r\n" % (len(data), data)
         self.sock.sendall(head + data)
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """A connection that has sent something when a thread turns to it; without TLS or HTTP/2."""
+
+    def __init__(self, cfg: Any, sock: Any, client: Any, server: Any) -> None:
+        super().__init__(cfg, sock, client, server)
+        self.data_ready = True
+        self.parser = PlainParser(cfg, sock, client)
+        self.environs = Environs(cfg, sock, client, server)
 
 
 class DirectWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -154,9 +166,7 @@ class DirectWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             if error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                 self.log.exception("a connection could not be accepted")
         else:
-            conn = TConn(self.cfg, client, address, listener.getsockname())
-            # A thread turns to it when something has arrived, and not before.
-            conn.data_ready = True
+            conn = Connection(self.cfg, client, address, listener.getsockname())
             self._open.add(conn)
             self._put_back(conn, self._ready.register)
         self._listen(listener)
@@ -184,7 +194,11 @@ class DirectWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer one request; whether the connection is kept."""
-        response, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg, response_class=Answer)
+        environ = conn.environs.make(req)
+        if environ is None:
+            response, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg, response_class=Answer)
+        else:
+            response = Answer(req, conn.sock, self.cfg)
         environ["wsgi.multithread"] = True
         if not (self.alive and self.cfg.keepalive) or len(self.keepalived_conns) >= self.max_keepalived:
             response.force_close()
