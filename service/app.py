@@ -16,6 +16,7 @@ from service.domain.photos import Photos
 from service.domain.profiles import Profiles
 from service.domain.tags import Tags
 from service.domain.users import Users
+from service.framework import Service
 from service.routes import comments, devices, errors, feed, health, likes, openapi, pages, photos, profiles, users
 from service.stores.passwords import Passwords
 from service.telemetry import errors as tracking
@@ -42,7 +43,7 @@ def create_app(config: Config, metrics: Metrics) -> Flask:
     `app.extensions["likestorm"]` holds its Backends.
     """
     stores = backends.connect(config, metrics)
-    app = Flask("likestorm", static_folder=None)
+    app = Service("likestorm", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY, PROVIDE_AUTOMATIC_OPTIONS=False)
     # A path with two slashes is an unknown one, not a redirect.
     app.url_map.merge_slashes = False
