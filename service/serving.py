@@ -4,7 +4,9 @@ It does what the service's configuration asks for: no TLS, no access log, no max
 """
 
 import errno
+import functools
 import os
+import re
 import select
 import threading
 import time
@@ -20,6 +22,23 @@ from service.heads import Environs, PlainParser
 TURN_S = 1.0
 """How often the main thread shows that the worker lives, and looks for connections that nobody uses any more."""
 ONCE = select.EPOLLIN | select.EPOLLONESHOT
+
+_HEADERS = re.compile(
+    rf"""(?:
+        (?: content-length\n(?P<length>[0-9]+)
+        |   (?!(?:content-length|{"|".join(map(re.escape, util.hop_headers))})\n)
+            [!#$%&'*+.^_`|~0-9a-z-]+\n(?:[!-~\x80-\xff]+(?:[ \t]+[!-~\x80-\xff]+)*)?
+        )\n
+    )*""",
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
+"""Headers that are sent on as they are, a line for the name and one for the value: none in which a server speaks of
+itself and the connection."""
+
+
+@functools.lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return str(util.http_date(second))
 
 
 class Settings:
@@ -39,11 +58,31 @@ class Answer(wsgi.Response):  # type: ignore[misc]
     headers_sent = False
     _head = b""
 
+    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+        """Take the application's headers: usual ones at once, others as gunicorn does, which refuses some."""
+        text = "".join(["\n".join(header) + "\n" for header in headers])
+        found = _HEADERS.fullmatch(text)
+        # With more line ends than that somebody would smuggle in a header.
+        if found is None or text.count("\n") != 2 * len(headers):
+            super().process_headers(headers)
+            return
+        self.headers += headers
+        if found["length"]:
+            self.response_length = int(found["length"])
+
+    def default_headers(self) -> list[str]:
+        """What the server says of itself and the connection."""
+        if self.upgrade or self.req.version != (1, 1):
+            return list(super().default_headers())
+        kept = "close" if self.should_close() else "keep-alive"
+        first = f"HTTP/1.1 {self.status}\r\nServer: {self.version}\r\nDate: {_date(int(time.time()))}\r\n"
+        return [first, f"Connection: {kept}\r\n", "Transfer-Encoding: chunked\r\n" if self.chunked else ""]
+
     def send_headers(self) -> None:
         """Have the head ready."""
         if not self.headers_sent:
             self.headers_sent = True
-            lines = (f"{name}: {value}\r\n" for name, value in self.headers)
+            lines = [f"{name}: {value}\r\n" for name, value in self.headers]
             self._head = "".join([*self.default_headers(), *lines, "\r\n"]).encode("latin-1")
 
     def can_sendfile(self) -> bool:

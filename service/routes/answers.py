@@ -1,7 +1,8 @@
 """The messages that are sent back, and how what the domain knows becomes them."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 from flask import Response
@@ -164,24 +165,28 @@ class UnreadyAnswer(msgspec.Struct):
 
 
 class _PreparedHeaders(Headers):
-    """HEADERS, which need no checks: werkzeug would copy and check them one by one, twice a response."""
+    """HEADERS and the length of a body, which need no checks: werkzeug would copy and check them one by one, twice."""
 
-    def __init__(self) -> None:
-        self._list = list(HEADERS)
+    def __init__(self, length: int) -> None:
+        self._list = [*HEADERS, ("Content-Length", str(length))]
 
 
 class _Json(Response):
-    """A body, and headers to which only its length is missing."""
+    """A body in one piece, with all of its headers."""
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002
         """What is sent as it is: there is no URL in it that would have to be made absolute."""
-        self.headers["Content-Length"] = str(self.calculate_content_length())
         return self.headers
+
+    def get_app_iter(self, environ: "WSGIEnvironment") -> Iterable[bytes]:
+        """The body, without what would tell that it has been sent: nobody asks for that."""
+        return () if environ["REQUEST_METHOD"] == "HEAD" else cast(list[bytes], self.response)
 
 
 def answer(status: int, content: Any) -> Response:
     """A JSON response."""
-    return _Json(msgspec.json.encode(content), status, _PreparedHeaders())
+    body = msgspec.json.encode(content)
+    return _Json([body], status, _PreparedHeaders(len(body)))
 
 
 def answer_nothing() -> Response:

@@ -1,6 +1,7 @@
 """The gunicorn worker, serving a small application over real sockets."""
 
 import contextlib
+import re
 import socket
 import subprocess
 import sys
@@ -11,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gunicorn.config import Config
+from gunicorn.http import wsgi
+from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName
+from gunicorn.http.parser import RequestParser
 
+from service.serving import Answer
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +122,74 @@ def test_one_connection_takes_one_request_after_the_other(port: int) -> None:
     with _connect(port) as client:
         answers = [_ask(client, path, b"sent") for path in ("/a", "/echo", "/stream", "/b")]
     assert answers == [(200, b"/a"), (200, b"sent"), (200, b"one two"), (200, b"/b")]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("Content-Type", "application/json"), ("Content-Length", "12"), ("X-Twice", "a"), ("x-twice", "b\tc  d")],
+        [("CONTENT-LENGTH", "007"), ("content-length", "3")],
+        [("Content-Length", "3"), ("Content-Length", "x")],
+        [("Content-Length", " 3 ")],
+        [("Content-Length", "-3")],
+        [("Content-Length", "\u0663")],
+        [("Empty", ""), ("Blank", " \t"), ("Around", " a "), ("Latin", "\xe9\x80")],
+        [("Connection", "close"), ("A", "b")],
+        [("CONNECTION", "Upgrade"), ("Upgrade", "WebSocket")],
+        [
+            ("Server", "another"),
+            ("DATE", "today"),
+            ("TE", "gzip"),
+            ("Te-", "x"),
+            ("Trailers", "x"),
+            ("Keep-Alive", "1"),
+        ],
+        [("Transfer-Encoding", "chunked")],
+        [("Date-Of", "x"), ("Servers", "y")],
+        [("", "x")],
+        [("a b", "x")],
+        [("a:b", "x")],
+        [("A\r\nB", "x")],
+        [("A", "b\r\nC: d")],
+        [("A", "b\nC: d")],
+        [("A", "b\nC\nd")],
+        [("A", "b\n"), ("C", "d")],
+        [("A\nb\nC", "d")],
+        [("A: b", "c")],
+        [("Content-Length: 3\r\nA", "c")],
+        [("A", "b\x00")],
+        [("A", "b\x7f")],
+        [("\u212aind", "x")],
+        [("A", "\u20ac")],
+        [("A", 3)],
+        [(b"A", "x")],
+        [("A", b"x")],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("status", ["200 OK", "204 NO CONTENT", "304 NOT MODIFIED"])
+def test_heads_of_answers_are_those_of_gunicorn(status: str, headers: list[Any]) -> None:
+    for method, version in (("GET", (1, 1)), ("HEAD", (1, 1)), ("GET", (1, 0))):
+        told = [_head_of(kind, method, version, status, headers) for kind in (wsgi.Response, Answer)]
+        assert told[0] == told[1]
+
+
+def _head_of(kind: type[Any], method: str, version: tuple[int, int], status: str, headers: list[Any]) -> Any:
+    """What goes out with a body of five bytes, without the date; the type of the error that hinders it."""
+    request = next(RequestParser(Config(), iter([b"%b / HTTP/%d.%d\r\n\r\n" % (method.encode(), *version)]), ()))
+    ours, its = socket.socketpair()
+    with ours, its:
+        response = kind(request, ours, Config())
+        try:
+            response.start_response(status, headers)
+        except (TypeError, ValueError, InvalidResponseHeader, InvalidResponseHeaderName) as error:
+            return type(error)
+        response.write(b"abcde")
+        response.close()
+        ours.close()
+        sent = its.makefile("rb").read()
+    return re.sub(rb"\r\nDate: [^\r]+ GMT", b"", sent), response.should_close()
 
 
 def test_an_answer_without_a_body_is_sent(port: int) -> None:
