@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
 from time import monotonic
@@ -46,6 +47,27 @@ def test_each_shard_is_asked_on_its_own_server(config: Config, make: Make) -> No
     assert [shards.row(shard, WHERE) for shard in range(4)] == [(DATABASES[0],), (DATABASES[1],)] * 2
     assert shards.rows(4, WHERE) == []
     shards.ping()
+
+
+def test_one_connection_takes_statements_of_all_kinds_one_after_the_other(config: Config, make: Make) -> None:
+    shards = make(config.shards, size=1)
+    moment = datetime(2010, 10, 6, 12, 30, 0, 250000, UTC)
+    for _turn in range(2):
+        for kind, value in (
+            ("int", 7), ("bigint", 2**62), ("bigint", None), ("text", "é\\'"), ("text", None), ("boolean", True),
+            ("timestamptz", moment), ("bigint[]", [1, 2**40]), ("bigint[]", []), ("text[]", ["a", None]),
+            ("bytea", b"\x00\xff"), ("float8", 0.1),
+        ):  # fmt: skip
+            statement = f"SELECT $1::{kind}, $2::int FROM generate_series(1, 2)"
+            assert shards.rows(0, statement, (value, 1)) == [(value, 1)] * 2
+        assert shards.rows(0, "SELECT 1 WHERE false") == []
+        with pytest.raises(psycopg.errors.DivisionByZero, match="division by zero"):
+            shards.rows(0, "SELECT 1 / $1::int", (0,))
+        # Without rows to return, and more than one at a time.
+        with pytest.raises(psycopg.Error):
+            shards.rows(0, "SET application_name = 'x'")
+        with pytest.raises(psycopg.errors.SyntaxError):
+            shards.rows(0, "SELECT 1; SELECT 2")
 
 
 def test_a_silent_server_costs_no_more_than_the_deadline(config: Config, make: Make) -> None:
