@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
-from flask.globals import request_ctx
+from flask.globals import _cv_request
 from flask.sessions import NullSession, SessionInterface
 from flask.signals import appcontext_tearing_down, request_tearing_down
 from flask.wrappers import Request, Response
@@ -66,7 +66,7 @@ class Service(Flask):
 
     def process_response(self, response: Response) -> Response:
         """Call what is to be called after a view, if anything is."""
-        if self.after_request_funcs or request_ctx._after_request_functions:
+        if self.after_request_funcs or _cv_request.get()._after_request_functions:
             return super().process_response(response)
         return response
 

@@ -63,6 +63,12 @@ class PlainParser(RequestParser):  # type: ignore[misc]
 
     mesg_class = PlainRequest
 
+    def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
+        """Whether the last request's body has been read away; mostly there is nothing left of it."""
+        if self.mesg and getattr(self.mesg.body.reader, "length", None) == 0:
+            return True
+        return bool(super().finish_body(deadline, max_bytes))
+
 
 class Environs:
     """The WSGI environments of one connection's plain requests; what all of them share is made once.

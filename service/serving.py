@@ -47,6 +47,7 @@ class Settings:
     def __init__(self, cfg: Any) -> None:
         self._cfg = cfg
         self.__dict__.update({name: setting.get() for name, setting in cfg.settings.items()})
+        self.is_ssl = cfg.is_ssl
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cfg, name)
@@ -260,11 +261,6 @@ class DirectWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             util.close_graceful(conn.sock)
             raise StopIteration from error
         return not response.should_close()
-
-    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
-        if keepalive and getattr(conn.parser.mesg.body.reader, "length", None) == 0:
-            return True  # there is nothing to read away
-        return bool(super()._keepalive_after(conn, keepalive))
 
     def _put_back(self, conn: Any, tell_when_ready: Callable[[Any, int], None]) -> None:
         conn.set_timeout()

@@ -12,6 +12,16 @@ from service.catalog import Metric
 from service.telemetry import slots
 
 
+class _Counter(Counter):
+    """A counter without exemplars; only children may be counted where there are labels."""
+
+    def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:  # noqa: ARG002
+        """Count up; ValueError when that would be down."""
+        if amount < 0:
+            raise ValueError("a counter never goes back")
+        self._value.inc(amount)
+
+
 class _Histogram(Histogram):
     """A histogram without exemplars; it finds an observation's bucket without looking at those before."""
 
@@ -35,7 +45,7 @@ class Metrics:
             values.ValueClass = _value_class()
         self.registry = CollectorRegistry()
         kinds = {kind: [metric for metric in catalog.METRICS if metric.kind == kind] for kind in _KINDS}
-        self._counters = {m: Counter(m.name, m.help, m.labels, registry=self.registry) for m in kinds["counter"]}
+        self._counters = {m: _Counter(m.name, m.help, m.labels, registry=self.registry) for m in kinds["counter"]}
         self._gauges = {
             m: Gauge(m.name, m.help, m.labels, registry=self.registry, multiprocess_mode="livesum")
             for m in kinds["gauge"]
