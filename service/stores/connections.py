@@ -7,7 +7,7 @@ operation is one autocommitted statement.
 import select
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Semaphore
+from queue import Empty, SimpleQueue
 from time import perf_counter
 from typing import Any, Self, TypeVar
 
@@ -41,6 +41,7 @@ class DeadlineConnection(psycopg.Connection[Row]):
     deadline: float | None = None
     _values: abc.Transformer
     """Between Python and PostgreSQL, for every statement; a new one each time would look everything up again."""
+    _farewell: select.poll
 
     @classmethod
     def to(cls, url: str, timeout: float) -> Self:
@@ -54,6 +55,8 @@ class DeadlineConnection(psycopg.Connection[Row]):
         )
         connection.deadline = timeout
         connection._values = Transformer(connection)
+        connection._farewell = select.poll()
+        connection._farewell.register(connection.fileno(), select.POLLIN)
         return connection
 
     def ask(self, statement: bytes, parameters: Sequence[object]) -> list[Row]:
@@ -83,12 +86,13 @@ class DeadlineConnection(psycopg.Connection[Row]):
     @property
     def usable(self) -> bool:
         """Whether it waits for a statement, and the server has not hung up meanwhile."""
-        if self.closed or self.pgconn.transaction_status != TransactionStatus.IDLE:
-            return False
         # Nothing was asked: whatever there is to read is the server's farewell.
-        poll = select.poll()
-        poll.register(self.fileno(), select.POLLIN)
-        return not poll.poll(0)
+        return self.is_idle and not self._farewell.poll(0)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open and waits for a statement."""
+        return self.pgconn.transaction_status == TransactionStatus.IDLE
 
 
 class Pool:
@@ -102,7 +106,10 @@ class Pool:
         self._url = url
         self._timeout = timeout
         self._on_wait = on_wait
-        self._slots = Semaphore(size)
+        # A semaphore would do, but Python's is made of a dozen calls.
+        self._slots: SimpleQueue[None] = SimpleQueue()
+        for _ in range(size):
+            self._slots.put(None)
         self._breaker = Breaker(timeout, tolerance=TOLERANCE)
         self._idle: deque[DeadlineConnection] = deque()
         self._closed = False
@@ -139,12 +146,14 @@ class Pool:
     def _borrow(self) -> DeadlineConnection:
         started = perf_counter()
         try:
-            if not self._slots.acquire(timeout=self._timeout):
-                raise NotConnectedError(f"all connections were busy for {self._timeout:g} s")
+            try:
+                self._slots.get(timeout=self._timeout)
+            except Empty:
+                raise NotConnectedError(f"all connections were busy for {self._timeout:g} s") from None
             try:
                 return self._take()
             except BaseException:
-                self._slots.release()
+                self._slots.put(None)
                 raise
         finally:
             self._on_wait(perf_counter() - started)
@@ -165,9 +174,9 @@ class Pool:
 
     def _give_back(self, connection: DeadlineConnection) -> None:
         try:
-            if self._closed or connection.closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            if self._closed or not connection.is_idle:
                 connection.close()
             else:
                 self._idle.append(connection)
         finally:
-            self._slots.release()
+            self._slots.put(None)
