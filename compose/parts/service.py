@@ -8,6 +8,10 @@ from compose.layout import CLONE, Layout
 from compose.parts import BACKGROUND, Part, metrics_folder, python
 from compose.topology import Topology
 
+# What a password's hash takes (8 MiB) goes back to the system with each: malloc, once it has given back such a piece,
+# would keep the next ones, and every thread that hashes beside another one would make the process grow for good.
+_GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20)}
+
 
 def worker_part(queue: str) -> str:
     """The name of the part that is all workers of a queue."""
@@ -37,7 +41,7 @@ def list_service(topology: Topology, layout: Layout, common: Mapping[str, str]) 
             (sys.executable, "-m", "gunicorn", "-c", f"{CLONE}/service/gunicorn.conf.py",
              "--bind", f"{topology.listen}:{topology.ports[instance]}", "--workers", "1",
              "--threads", str(topology.app_threads), "service.app:from_env()"),
-            environment=environment(instance, capacity.app_pool),
+            environment={**environment(instance, capacity.app_pool), **_GIVE_BACK},
             # Longer than gunicorn's own patience with requests that are being answered.
             patience_s=12,
         )

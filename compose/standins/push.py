@@ -52,6 +52,12 @@ class _PlainEncoder(Encoder):
         return super().encode(headers, huffman=False)
 
 
+class _Protocol(h2.connection.H2Connection):
+    """HTTP/2 that forgets streams some time after they are closed: h2 would remember 65,536 of each connection."""
+
+    MAX_CLOSED_STREAMS = 1024
+
+
 class _Connection(asyncio.Protocol):
     """One provider's connection."""
 
@@ -61,7 +67,7 @@ class _Connection(asyncio.Protocol):
         self._tally = tally
         self._provider = Provider()
         self._requests: dict[int, _Request] = {}
-        self._protocol = h2.connection.H2Connection(
+        self._protocol = _Protocol(
             h2.config.H2Configuration(
                 client_side=False, header_encoding="utf-8",
                 validate_outbound_headers=False, normalize_outbound_headers=False,

@@ -46,6 +46,12 @@ class _PlainEncoder(Encoder):
         return super().encode(headers, huffman=False)
 
 
+class _Protocol(h2.connection.H2Connection):
+    """HTTP/2 on a connection that lasts for days: h2 would remember its last 65,536 streams, 10 MB of them."""
+
+    MAX_CLOSED_STREAMS = 1024
+
+
 class Connection:
     """Requests go out by `send` and `flush`, answers come in by `receive`, in whatever order.
 
@@ -68,7 +74,7 @@ class Connection:
         if self._socket.selected_alpn_protocol() != "h2":
             self._socket.close()
             raise ConnectionLostError(f"{host}:{port} does not speak HTTP/2")
-        self._protocol = h2.connection.H2Connection(
+        self._protocol = _Protocol(
             h2.config.H2Configuration(
                 client_side=True, header_encoding="utf-8",
                 validate_outbound_headers=False, normalize_outbound_headers=False,

@@ -1,5 +1,6 @@
 """Apple's provider API, spoken with a stand-in that enforces it."""
 
+import gc
 import os
 import ssl
 import time
@@ -11,6 +12,7 @@ from uuid import uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from h2.connection import H2Connection
 
 from service.domain.errors import UnavailableError
 from service.domain.pushes import Device, Push, PushResult
@@ -52,6 +54,13 @@ def send(apns: Apns, pushes: list[Push]) -> list[PushResult]:
 
 def outcomes(results: list[PushResult]) -> dict[str, str]:
     return {result.push.id: f"{result.outcome} {result.reason}".strip() for result in results}
+
+
+def test_a_connection_does_not_grow_with_the_pushes_that_went_over_it(apns: Apns) -> None:
+    for _ in range(6):
+        assert set(outcomes(send(apns, [make_push() for _ in range(250)])).values()) == {"delivered"}
+    [protocol] = [each for each in gc.get_objects() if isinstance(each, H2Connection)]
+    assert 0 < len(protocol._closed_streams) <= 1024
 
 
 def test_many_pushes_arrive_on_one_connection_each_once(outside: Standins, apns: Apns) -> None:
