@@ -10,16 +10,19 @@ import encodings.idna  # noqa: F401 (what each connection would import, in every
 import logging
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from types import FrameType
 from typing import Any, ClassVar
 
 import rq.job
 import rq.worker
 from redis import Redis
+from rq.exceptions import StopRequested
 from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.utils import now
@@ -27,7 +30,7 @@ from rq.utils import now
 from service import backends
 from service.catalog import PUSH, QUEUES
 from service.config import Config
-from service.crew import Crew
+from service.crew import ENDING, Crew
 from service.domain.errors import CorruptImageError, RefusedError, ServiceError, UnavailableError
 from service.handlers import Create, Handlers, prepare
 from service.stores.notifications import Notifications
@@ -87,6 +90,13 @@ class Worker(rq.worker.SimpleWorker):
     log_result_lifespan = False
     max_connection_wait_time = 2.0
     told_at = -math.inf
+    told_to_end = False
+
+    def bootstrap(self, *args: Any, **options: Any) -> None:
+        """Register; RQ listens for signals only afterwards, and who ends before that would stay listed."""
+        for number in ENDING:
+            signal.signal(number, self._end_soon)
+        super().bootstrap(*args, **options)
 
     def prepare_execution(self, job: Any) -> Any:
         """Register that a job runs, once what a killed worker has left of it is dropped.
@@ -145,8 +155,13 @@ class Worker(rq.worker.SimpleWorker):
         """Take no commands from a channel: that would cost a thread and a connection more."""
 
     def run_maintenance_tasks(self) -> None:
-        """Nothing: the parent looks after the queue."""
+        """None, as the parent looks after the queue; RQ calls this before it takes its first job."""
         self.last_cleaned_at = now()  # type: ignore[assignment]
+        if self.told_to_end:
+            raise StopRequested
+
+    def _end_soon(self, _number: int, _frame: FrameType | None) -> None:
+        self.told_to_end = True
 
 
 def create_worker(queue: str, config: Config, metrics: Metrics, handlers: Handlers) -> Worker:

@@ -1,6 +1,8 @@
 """Workers on a real queue, one job after the other, in this process."""
 
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -24,18 +26,14 @@ from service.stores.queue import MAKE_THUMBNAIL, POLICIES
 from service.telemetry.metrics import Metrics
 from service.worker import Worker, create_worker, main
 from tests.service.conftest import Member, jpeg
-from tests.service.workers import job_of, open_queue, work_off
+from tests.service.workers import job_of, open_empty_queue, work_off, workers_of
 
 
 @pytest.fixture
 def queue(config: Config) -> Iterator[Queue]:
     """The queue of thumbnails, empty."""
     connection = Redis.from_url(config.redis_url)
-    queue = open_queue(THUMBNAILS, connection)
-    queue.delete()
-    for registry in (FailedJobRegistry(queue=queue), scheduled(queue)):
-        connection.delete(registry.key)
-    yield queue
+    yield open_empty_queue(THUMBNAILS, connection)
     connection.close()
 
 
@@ -105,6 +103,29 @@ def test_a_job_that_is_enqueued_twice_is_done_once(
     assert thumbnail_of(member, photo)
     assert outcomes(job_metrics) == {"done": 1, "failed": 0}
     assert (queue.count, FailedJobRegistry(queue=queue).count) == (0, 0)
+
+
+def test_a_worker_that_is_told_to_end_while_it_registers_does_not_stay_listed(
+    worker: Worker, member: Member, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member.publish(jpeg())
+    register: Callable[[], None] = worker.register_birth
+
+    def told_at_once() -> None:
+        register()
+        assert workers_of(queue), "it is listed"
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(worker, "register_birth", told_at_once)
+    unheard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: unheard.append(number))
+    try:
+        work_off(worker)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert unheard == []
+    assert workers_of(queue) == {}
+    assert queue.count == 1, "no job was begun"
 
 
 def test_a_job_may_run_again(worker: Worker, member: Member, stores: Backends, job_metrics: Metrics) -> None:

@@ -12,14 +12,14 @@ import pytest
 from redis import Redis
 from rq import Queue
 from rq.job import JobStatus
-from rq.registry import FailedJobRegistry, ScheduledJobRegistry
+from rq.registry import FailedJobRegistry
 
 from service.catalog import FANOUT, PUSH, SHARE, THUMBNAILS
 from service.config import Config
 from service.domain.ids import shard_of
 from tests.servers import LOGICAL_SHARDS, Servers, standing_still, wait_until
 from tests.service.conftest import Member, jpeg
-from tests.service.workers import crew, job_of, open_queue, workers_of
+from tests.service.workers import crew, job_of, open_empty_queue, open_queue, workers_of
 from tests.standins import KEY_ID, TEAM_ID, TOPIC, Standins, standins
 
 # Longer than the tests hold their locks.
@@ -31,13 +31,10 @@ busy machine takes; RQ alone would wait for more than a minute."""
 
 @pytest.fixture
 def connection(config: Config) -> Iterator[Redis]:
-    """A Redis without any job."""
+    """A Redis without any job or worker."""
     connection = Redis.from_url(config.redis_url)
     for name in (PUSH, FANOUT, THUMBNAILS, SHARE):
-        queue = open_queue(name, connection)
-        queue.delete()
-        for registry in (FailedJobRegistry(queue=queue), ScheduledJobRegistry(queue=queue)):  # type: ignore[no-untyped-call]
-            connection.delete(registry.key)
+        open_empty_queue(name, connection)
     yield connection
     connection.close()
 

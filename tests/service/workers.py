@@ -11,6 +11,7 @@ from pathlib import Path
 from redis import Redis
 from rq import Queue, worker_registration
 from rq.job import Job
+from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 
 from service.worker import Worker
@@ -21,6 +22,19 @@ ROOT = Path(__file__).parents[2]
 
 def open_queue(name: str, connection: Redis) -> Queue:
     return Queue(name, connection=connection, serializer=JSONSerializer)
+
+
+def open_empty_queue(name: str, connection: Redis) -> Queue:
+    """Without what another test has left of its jobs and workers."""
+    queue = open_queue(name, connection)
+    queue.delete()
+    for registry in (FailedJobRegistry(queue=queue), ScheduledJobRegistry(queue=queue)):  # type: ignore[no-untyped-call]
+        connection.delete(registry.key)
+    workers = [key.encode() for key in worker_registration.get_keys(queue)]
+    if workers:
+        connection.delete(worker_registration.WORKERS_BY_QUEUE_KEY % name, *workers)
+        connection.srem(worker_registration.REDIS_WORKER_KEYS, *workers)
+    return queue
 
 
 def job_of(queue: Queue, job_id: str) -> Job:

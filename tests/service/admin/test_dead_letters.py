@@ -17,7 +17,7 @@ from service.telemetry.metrics import Metrics
 from service.worker import create_worker
 from tests.servers import Servers
 from tests.service.conftest import Member, jpeg
-from tests.service.workers import job_of, open_queue, work_off
+from tests.service.workers import job_of, open_empty_queue, open_queue, work_off
 
 
 @pytest.fixture
@@ -25,9 +25,7 @@ def queue(config: Config) -> Iterator[Queue]:
     """The queue of thumbnails; no queue has a dead letter."""
     connection = Redis.from_url(config.redis_url)
     for name in QUEUES:
-        queue = open_queue(name, connection)
-        queue.delete()
-        connection.delete(FailedJobRegistry(queue=queue).key)
+        open_empty_queue(name, connection)
     yield open_queue(THUMBNAILS, connection)
     connection.close()
 

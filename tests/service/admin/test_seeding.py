@@ -151,6 +151,7 @@ def test_seeding_again_gives_the_same_rows_and_forgets_the_rest(
     seed(command, directory)
     first = rows(config)
     redis = connect_redis(config.redis_url, 2)
+    redis.delete("rq:workers")
     redis.sadd("rq:workers", "rq:worker:running")
     app = member.app
     stranger = sign_up(app)
