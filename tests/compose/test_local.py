@@ -47,7 +47,7 @@ def test_every_part_runs_and_every_port_is_open(stack: Target) -> None:
 
 
 def test_the_front_reaches_the_service(stack: Target) -> None:
-    await_true(lambda: get(stack.topology.ports["front"], "/readyz")[0] == 200)
+    assert get(stack.topology.ports["front"], "/readyz")[0] == 200
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/stub_status", "/service/app-1", "/admin", "/status"])

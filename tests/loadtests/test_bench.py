@@ -243,6 +243,19 @@ def test_a_request_that_never_happens_is_not_a_pass(state: Path, tmp_path: Path)
     assert "mix of requests" in {c.check for c in verdict.validity if c.status == "failed"}
 
 
+@pytest.mark.alone
+def test_kept_data_is_driven_as_it_is_and_rates_can_be_scaled(state: Path, tmp_path: Path) -> None:
+    target = local.running(state)
+    assert target is not None
+    filled = local.manifest(target).read_bytes()
+    done = _bench(BRIEF, "--keep", "--rate", "0.8", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    saved = document.load(tmp_path / "out" / "record.json")
+    assert saved.arrivals["like"].rate == pytest.approx(72)
+    assert sum(entry.residual for entry in saved.ledger) == 0
+    assert local.manifest(target).read_bytes() == filled  # filling anew would have made other sessions
+
+
 def test_an_interrupted_bench_takes_down_what_it_started(tmp_path: Path) -> None:
     topology, state = _free_topology(), tmp_path / "state"
     command = [sys.executable, "-m", "loadtests", "run", str(BRIEF), "--base-port", str(topology.base_port)]

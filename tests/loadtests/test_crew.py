@@ -43,6 +43,7 @@ def test_the_union_of_the_parts_is_the_schedule_and_no_two_share_an_arrival(part
     assert max(len(part) for part in dealt) - min(len(part) for part in dealt) <= 2
 
 
+@pytest.mark.alone
 def test_two_processes_offer_the_whole_schedule_and_nothing_is_lost_at_the_end(tmp_path: Path) -> None:
     """What hangs ends by a timeout 3 s later: at the window's end, a fixed half second would not be enough."""
     closed = ClosedPlan(users=5, think_s=(0.2, 0.4), steps=["look"])
@@ -60,10 +61,10 @@ def test_two_processes_offer_the_whole_schedule_and_nothing_is_lost_at_the_end(t
     assert histogram.decode(outcome.arrivals["visit"].histogram).total == visit.count
     hang = outcome.requests["hang"]
     assert hang.timeouts == outcome.arrivals["hang"].load.failed == outcome.arrivals["hang"].load.offered
-    assert histogram.decode(hang.failure_histogram).percentile(50) == pytest.approx(3000, rel=0.2)
+    assert histogram.decode(hang.failure_histogram).percentile(50) == pytest.approx(3000, rel=0.05)
     assert [worker.lost for worker in outcome.generator.workers] == [False, False]
     assert all(abs(worker.clock_ahead_ms) <= worker.clock_error_ms + 5 for worker in outcome.generator.workers)
-    assert max(progress.rates["visit"].achieved for progress in seen) > 0
+    assert max(progress.rates["visit"].achieved for progress in seen) > 40
     assert {path.stem for path in (tmp_path / "hdr").iterdir()} == {"visit", "hang", "look"}
     _check_closed(outcome)
 
@@ -73,7 +74,7 @@ def _check_closed(outcome: Outcome) -> None:
     look, request = outcome.arrivals["look"], outcome.requests["look"]
     assert look.closed_users == 5
     assert look.load.completed == look.load.offered == look.scheduled == request.count
-    assert 5 <= look.load.offered <= 5 * 2 / 0.2 + 5
+    assert look.load.offered == pytest.approx(5 * 2 / 0.3, abs=8)
     assert request.response_time_ms.p50 == pytest.approx(request.service_time_ms.p50, abs=1)
 
 
@@ -100,6 +101,7 @@ def test_the_death_of_a_worker_is_noticed_and_nobody_takes_over_its_part(tmp_pat
     assert "was lost, and its part of the load with it" in (tmp_path / "swarm.log").read_text()
 
 
+@pytest.mark.alone
 def test_one_worker_joins_from_elsewhere_and_arrivals_wait_then_drop_on_both(tmp_path: Path) -> None:
     """Four users, two a process, of 0.1 s a walk are 40/s; 70/s queue until they are half a second late."""
     with socket.socket() as free:
@@ -119,7 +121,8 @@ def test_one_worker_joins_from_elsewhere_and_arrivals_wait_then_drop_on_both(tmp
     assert load.offered == 140 == load.completed + load.dropped
     assert load.dropped > 15
     assert first.censored == load.dropped
-    assert first.response_time_ms.p50 is None or first.response_time_ms.p50 > 200
+    assert first.response_time_ms.p50 is not None
+    assert first.response_time_ms.p50 > 200
     assert first.response_time_ms.p90 is None
     assert outcome.generator.users_max == 4
     assert [worker.lost for worker in outcome.generator.workers] == [False, False]

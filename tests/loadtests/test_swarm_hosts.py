@@ -46,7 +46,7 @@ description = "Visitors of a shop that is on a host of its own."
 seed = 7
 warm_up_s = 1
 duration_s = {duration_s}
-drain_s = 10
+drain_s = 2
 users_max = 32
 
 [target]
@@ -62,23 +62,19 @@ rate = 40
 name = "look p90"
 request = "look"
 percentile = 90
-seconds = 8
+seconds = 1
 
 [[budgets.errors]]
 name = "errors, all requests"
 error_ratio = 0.05
 
-# Seven machines share this one's cores with other tests: what is asked here is not how punctual they are.
+# Seven machines share this one's cores: what is asked here is not how punctual they are.
 [limits]
-dispatch_lag_p99_s = 20
-loop_lag_p99_s = 20
-gc_pause_s = 20
-gc_percent = 99
-cpu_percent = 100
+dispatch_lag_p99_s = 2
+loop_lag_p99_s = 2
+gc_pause_s = 1
+cpu_percent = 99.9
 steal_percent = 99
-throttled_percent = 99
-clock_step_s = 5
-clock_skew_s = 5
 """
 
 
@@ -205,6 +201,7 @@ def _checks(folder: Path) -> dict[str, dict[str, Any]]:
     return {check["check"]: check for check in verdict["validity"]}
 
 
+@pytest.mark.alone
 def test_three_hosts_make_the_whole_schedule(deployed: Place, tmp_path: Path) -> None:
     chosen, out = _scenario(tmp_path), tmp_path / "run"
     names = ("root@host-1", "host-2:22", "host-3")
@@ -227,6 +224,7 @@ def test_three_hosts_make_the_whole_schedule(deployed: Place, tmp_path: Path) ->
     wait_until(lambda: not any(map(deployed.working, HOSTS)), what="the end of all workers")
 
 
+@pytest.mark.alone
 def test_a_host_that_is_cut_off_makes_the_run_invalid_and_its_part_is_named(deployed: Place, tmp_path: Path) -> None:
     chosen, out = _scenario(tmp_path, duration_s=8), tmp_path / "run"
     running = deployed.start(str(chosen), "--hosts", ",".join(HOSTS), "--out", str(out))
@@ -244,7 +242,7 @@ def test_a_host_that_is_cut_off_makes_the_run_invalid_and_its_part_is_named(depl
         assert shown["host-2"][1].startswith("cut off")
         # Nobody can stop what runs there, so it has stopped by itself, while it is still cut off.
         wait_until(lambda: not deployed.working("host-2"), what="the end of the worker that is cut off")
-        assert time.monotonic() - cut_at < SILENCE_S + 100
+        assert time.monotonic() - cut_at < SILENCE_S + 45
     finally:
         deployed.machines.join("host-2")
     run = document.load(out / "record.json")
@@ -257,7 +255,7 @@ def test_a_host_that_is_cut_off_makes_the_run_invalid_and_its_part_is_named(depl
     assert checks["workers"]["status"] == checks["offered against schedule"]["status"] == "failed"
     name = run.generator.workers[lost].name
     assert name == f"worker {lost + 1} on host-2"
-    assert checks["workers"]["observed"].startswith(f"2 of 3, lost: {name}; their part: looks {part} of {len(due)}")
+    assert checks["workers"]["observed"] == f"2 of 3, lost: {name}; their part: looks {part} of {len(due)}"
     assert checks["offered against schedule"]["observed"] == f"looks {len(due) - part} of {len(due)}"
     assert checks["every arrival accounted for"]["status"] == "ok"
 

@@ -12,14 +12,15 @@ from flask import Flask
 
 from service.app import create_app
 from service.config import Config
-from service.stores.breaker import PAUSE_S
 from service.telemetry.metrics import Metrics
 from tests.servers import Servers, standing_still, wait_until
 from tests.service.conftest import Answer, Member, ask, jpeg, sign_up
 
-DEADLINE_S = 1.0
+pytestmark = pytest.mark.alone
+
+DEADLINE_S = 0.4
 # Connecting to PostgreSQL takes the deadline, but not less than the 2 s that its library insists on.
-LONGEST_S = 8.0
+LONGEST_S = 2.7
 
 
 @pytest.fixture
@@ -52,18 +53,12 @@ def timed(member: Member, method: str, path: str, **options: object) -> tuple[An
     return answer, time.perf_counter() - started
 
 
-def _check_few_waited(seconds: list[float], at_first: int) -> None:
-    """So many until it is left alone, and whoever tries it again after each pause."""
-    prompt = [each for each in seconds if each < DEADLINE_S]
-    assert len(seconds) - len(prompt) <= at_first + sum(prompt) / PAUSE_S
-
-
 def test_only_few_wait_for_what_hangs(hasty: Flask, servers: Servers) -> None:
     member = sign_up(hasty)
     with hanging(servers.redis_url):
         took = [timed(member, "GET", "/feed") for _ in range(30)]
     assert {answer.status_code for answer, _ in took} == {503}
-    _check_few_waited([seconds for _, seconds in took], 3)
+    assert sum(seconds > DEADLINE_S / 2 for _, seconds in took) <= 3
 
 
 def test_only_few_wait_for_a_database_that_hangs(hasty: Flask, servers: Servers) -> None:
@@ -72,7 +67,8 @@ def test_only_few_wait_for_a_database_that_hangs(hasty: Flask, servers: Servers)
     with hanging(servers.pgbouncer_url):
         took = [timed(member, "PUT", like) for _ in range(30)]
     assert {answer.status_code for answer, _ in took} == {503}
-    _check_few_waited([seconds for _, seconds in took], 5)
+    # Three that count, and whoever tries it again after each pause.
+    assert sum(seconds > DEADLINE_S / 2 for _, seconds in took) <= 5
     wait_until(lambda: member.ask("PUT", like).status_code == 201)
 
 
@@ -102,7 +98,7 @@ def test_a_hanging_cache_costs_time_but_no_answer(hasty: Flask, servers: Servers
         for photo in photos:
             answer, took = timed(member, "PUT", f"/photos/{photo}/like")
             assert (answer.status_code, answer.json["likes"]) == (201, 1)
-            assert took < LONGEST_S
+            assert took < 4 * DEADLINE_S
             assert member.ask("GET", f"/photos/{photo}").json["likes"] == 1
 
 

@@ -24,9 +24,8 @@ from tests.standins import KEY_ID, TEAM_ID, TOPIC, Standins, standins
 
 # Longer than the tests hold their locks.
 PATIENT = {"LIKESTORM_BACKEND_TIMEOUT_S": "30"}
-SOON_S = 20.0
-"""Within this a killed worker's job is done by another one: a second's wait, a second until somebody looks, and what a
-busy machine takes; RQ alone would wait for more than a minute."""
+SOON_S = 5.0
+"""Within this a killed worker's job is done by another one: a second's wait, and a second until somebody looks."""
 
 
 @pytest.fixture
@@ -66,6 +65,7 @@ def gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.alone
 def test_a_killed_workers_thumbnail_is_made_soon_by_another(
     connection: Redis, servers: Servers, member: Member, tmp_path: Path
 ) -> None:
@@ -130,6 +130,7 @@ def locked_everywhere(servers: Servers, table: str, shard: int = 0) -> Iterator[
         yield
 
 
+@pytest.mark.alone
 def test_all_killed_at_once_lose_nothing(connection: Redis, servers: Servers, member: Member, tmp_path: Path) -> None:
     queue = open_queue(THUMBNAILS, connection)
     photo = member.publish(jpeg())

@@ -35,9 +35,12 @@ def servers_layout() -> Iterator[Layout]:
         yield choose(Path(name), "disk")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def web() -> Iterator[Front]:
-    """Balancer, two nginx, two app servers; a test that stops one starts it again."""
+    """Balancer, two nginx, two app servers; a test that stops one starts it again.
+
+    Not for the whole session: tests of other folders that run alone have the machine to themselves.
+    """
     topology = free_topology()
     with servers_layout() as layout, front(topology, layout) as running:
         running.start(*topology.app_instances, *topology.nginx_instances, "front")

@@ -95,6 +95,7 @@ def test_an_nginx_that_ends_is_dropped_without_an_error_and_taken_back(web: Fron
     await_health(web, "nginx-1", True)
 
 
+@pytest.mark.alone
 def test_an_nginx_that_hangs_is_dropped(web: Front) -> None:
     workers = psutil.Process(web.running["nginx-2"].pid).children()
     assert workers
@@ -104,7 +105,7 @@ def test_an_nginx_that_hangs_is_dropped(web: Front) -> None:
         await_health(web, "nginx-2", False)
         began = time.monotonic()
         assert [fetch(f"{web.url}/echo").status for _ in range(10)] == [200] * 10
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 1
     finally:
         for worker in workers:
             worker.resume()
@@ -142,6 +143,7 @@ def test_slow_app_servers_are_no_reason_to_drop_an_nginx(web: Front) -> None:
     wait_until(lambda: fetch(f"{web.url}/echo").status == 200)
 
 
+@pytest.mark.alone
 def test_without_app_servers_the_answer_is_a_quick_503(web: Front) -> None:
     names = web.topology.app_instances
     for name in names:
@@ -149,7 +151,7 @@ def test_without_app_servers_the_answer_is_a_quick_503(web: Front) -> None:
     try:
         for name in web.topology.nginx_instances:
             await_health(web, name, False)
-        answer = fetch(f"{web.url}/echo", timeout=4)
+        answer = fetch(f"{web.url}/echo", timeout=1)
         assert (answer.status, json.loads(answer.data)["error"]["code"]) == (503, "unavailable")
     finally:
         web.start(*names)
@@ -200,6 +202,7 @@ def test_a_huge_body_is_refused(web: Front, chunked: bool) -> None:
         assert client.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.alone
 def test_clients_that_trickle_are_cut_off(web: Front) -> None:
     """One with its headers, one with its body, each a byte at a time."""
     beginnings = {
@@ -226,7 +229,7 @@ def test_clients_that_trickle_are_cut_off(web: Front) -> None:
     assert fetch(f"{web.url}/echo").status == 200
     for thread in threads:
         thread.join()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 8
     assert {name: answer[:12] for name, answer in answers.items()} == dict.fromkeys(beginnings, b"HTTP/1.1 408")
 
 

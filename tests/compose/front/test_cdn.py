@@ -164,6 +164,7 @@ def test_the_store_is_asked_only_whether_a_photo_changed() -> None:
     assert asked[:2] == [None, '"photo"']
 
 
+@pytest.mark.alone
 def test_hot_photos_are_served_without_the_store_and_cold_ones_fail_fast(cdn: Front, photo: str) -> None:
     get(cdn, photo)
     cdn.stop("store")
@@ -172,11 +173,12 @@ def test_hot_photos_are_served_without_the_store_and_cold_ones_fail_fast(cdn: Fr
         assert get(cdn, photo)[::2] == (200, PHOTO)
         began = time.monotonic()
         assert get(cdn, "/photos/12/cold.jpg")[0] == 502
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 1
     finally:
         cdn.start("store")
 
 
+@pytest.mark.alone
 def test_a_store_that_hangs_is_given_up_soon(cdn: Front, photo: str) -> None:
     get(cdn, photo)
     processes = [psutil.Process(cdn.running["store"].pid), *psutil.Process(cdn.running["store"].pid).children()]
@@ -186,7 +188,7 @@ def test_a_store_that_hangs_is_given_up_soon(cdn: Front, photo: str) -> None:
         wait_until(lambda: get(cdn, photo)[1] in ("STALE", "UPDATING"))
         began = time.monotonic()
         assert get(cdn, "/photos/12/cold.jpg")[0] == 502
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 4
     finally:
         for process in processes:
             process.resume()

@@ -14,6 +14,7 @@ from tests.compose.front.fronts import Front, fetch
 from tests.compose.front.load import load
 
 
+@pytest.mark.alone
 def test_everything_is_swapped_under_load_without_a_failed_request(web: Front) -> None:
     names = (*web.topology.app_instances, *web.topology.nginx_instances)
     before = {name: web.running[name].pid for name in names}
@@ -24,10 +25,10 @@ def test_everything_is_swapped_under_load_without_a_failed_request(web: Front) -
     assert steps == [f"{name} is out, restarting it" for name in names]
     assert all(web.running[name].pid != pid for name, pid in before.items())
     assert result.failures == []
-    assert result.reads > 20
+    assert result.reads > 100
     # Each write was carried out, and once.
     assert Counter(web.written.read_text().splitlines()) == Counter(result.written)
-    assert len(result.written) > 20
+    assert len(result.written) > 100
     assert all(
         server.is_healthy and not server.is_drained for server in Balancer(web.layout.run / "front").servers().values()
     )

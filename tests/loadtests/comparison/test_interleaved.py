@@ -192,6 +192,7 @@ def test_an_interrupt_ends_the_block_and_takes_the_worktrees_away(
     assert _left(repository) == []
 
 
+@pytest.mark.alone
 def test_the_commit_that_is_slowed_on_purpose_sleeps_in_every_request(repository: Path) -> None:
     (repository / "service").mkdir()
     (repository / "service/gunicorn.conf.py").write_text(CONFIGURATION)
@@ -214,4 +215,4 @@ def test_the_commit_that_is_slowed_on_purpose_sleeps_in_every_request(repository
     assert names["ready"] == [1]
     began = time.perf_counter()
     assert worker.wsgi("environ", "start") == ["environ", "start"]
-    assert 0.02 <= time.perf_counter() - began < 10
+    assert 0.02 <= time.perf_counter() - began < 0.2

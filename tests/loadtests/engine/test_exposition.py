@@ -77,6 +77,7 @@ def test_without_a_port_nothing_is_exposed(tmp_path: Path) -> None:
     assert not isinstance(exposition.recorder(_plan(tmp_path, ["like"], None)), ExposedRecorder)
 
 
+@pytest.mark.alone
 def test_a_running_swarm_can_be_scraped_and_a_finished_one_is_gone(tmp_path: Path) -> None:
     port, pages = free_port(), []
 
@@ -86,7 +87,7 @@ def test_a_running_swarm_can_be_scraped_and_a_finished_one_is_gone(tmp_path: Pat
     with scripted.server() as url:
         swarm.run(_plan(tmp_path, ["visit"], port, 1.0), url, tmp_path / "swarm.log", lambda pid: None, scrape, Crew())
     offered = [float(line.split()[-1]) for page in pages for line in page.splitlines() if "offered_total{" in line]
-    assert 0 < offered[0] <= 75, "50 a second for a second and a half"
+    assert 40 <= offered[0] <= 60
     assert offered == sorted(offered)
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30)

@@ -110,12 +110,13 @@ def test_many_readers_of_a_hot_photo_are_one_to_the_database(stores: Backends) -
     assert photos.reads == 1
 
 
+@pytest.mark.alone
 def test_who_waits_for_too_long_asks_the_database_himself(stores: Backends) -> None:
     photo = insert(stores)
     assert stores.cache.lease_state(photo.id)
     started = time.monotonic()
     assert PhotoLookup(stores.photos, stores.cache).state(photo.id) == PhotoState(likes=0, thumbnail=False)
-    assert LONGEST_AWAIT_S / 2 < time.monotonic() - started < LEASE_TTL_S
+    assert LONGEST_AWAIT_S / 2 < time.monotonic() - started < 1
     assert stores.cache.get_state(photo.id) is None
 
 

@@ -57,20 +57,21 @@ def test_a_photo_is_posted_with_its_permanent_address(
     assert outside.counts("alpha") == NONE_RECEIVED
     [(chain, seconds)] = seen
     assert chain == "upload-to-shared"
-    assert 2 <= seconds < 60
+    assert 2 <= seconds < 10
 
 
+@pytest.mark.alone
 def test_a_network_that_took_it_too_slowly_knows_the_repeat(
     stores: Backends, outside: Standins, shares: Shares, seen: list[tuple[str, float]]
 ) -> None:
     photo = new_photo(stores, new_user(stores))
-    outside.tell("alpha", delay=10, times=1)
+    outside.tell("alpha", delay=2, times=1)
     hasty = Networks({"alpha": f"{outside.url}/alpha"}, timeout=0.5)
     began = time.monotonic()
     with pytest.raises(UnavailableError):
         Shares(stores.photos, stores.links, hasty, lambda *told: seen.append(told)).post(photo, "alpha", time.time())
     hasty.close()
-    assert time.monotonic() - began < 9
+    assert time.monotonic() - began < 1.5
     assert seen == []
     shares.post(photo, "alpha", time.time())
     assert outside.counts("alpha") == {**NONE_RECEIVED, "received": 2, "accepted": 2, "duplicates": 1}

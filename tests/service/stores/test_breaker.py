@@ -74,13 +74,16 @@ class Store:
         return what
 
 
+@pytest.mark.alone
 def test_a_guarded_store_fails_fast_while_it_is_left_alone() -> None:
     store = guarded(Store(), "shelf", Breaker(0.1, Clock()))
     for what in ("refuse", "hang"):
         with pytest.raises(UnavailableError, match=what):
             store.find(what)
+    started = time.perf_counter()
     with pytest.raises(UnavailableError, match="shelf is unavailable: it did not answer lately"):
         store.find("book")
+    assert time.perf_counter() - started < 0.05
 
 
 def test_a_guarded_store_answers_and_raises_what_it_will() -> None:

@@ -102,17 +102,18 @@ def test_a_lease_ends_when_the_state_is_forgotten(cache: PhotoCache) -> None:
     assert cache.get_state(1) == STATE
 
 
+@pytest.mark.alone
 def test_who_waits_gets_what_the_lease_fills_or_hears_that_it_is_gone(cache: PhotoCache) -> None:
     fill(cache, 1, STATE)
     assert cache.await_state(1, 0.01) == STATE
     cache.forget_state(1)
     started = time.monotonic()
     assert cache.await_state(1, 5) is None
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 1
     assert cache.lease_state(1)
     started = time.monotonic()
     assert cache.await_state(1, 0.05) is None
-    assert 0.03 < time.monotonic() - started < 4
+    assert 0.03 < time.monotonic() - started < 1
 
 
 def test_entries_are_spread_over_the_servers_and_read_together() -> None:
@@ -143,6 +144,7 @@ def test_no_server_is_unavailable() -> None:
         cache.get_photos([1, 2])
 
 
+@pytest.mark.alone
 def test_a_dead_server_costs_its_own_entries_only() -> None:
     with memcached() as first, memcached() as second, cache_of(first, second) as cache, cache_of(second) as other:
         for number in NUMBERS:
@@ -156,9 +158,10 @@ def test_a_dead_server_costs_its_own_entries_only() -> None:
         for number in lost:
             with pytest.raises(UnavailableError):
                 cache.forget_state(number)
-        assert time.monotonic() - started < 4 * LONGEST_WAIT_S, "once, not for each"
+        assert time.monotonic() - started < LONGEST_WAIT_S
 
 
+@pytest.mark.alone
 def test_a_server_that_hangs_costs_one_time_out_and_loses_no_deletion() -> None:
     with memcached() as server, cache_of(server) as cache, cache_of(server) as other:
         fill(cache, 1, STATE)
@@ -170,7 +173,7 @@ def test_a_server_that_hangs_costs_one_time_out_and_loses_no_deletion() -> None:
             for number in (1, 2, 1):
                 with pytest.raises(UnavailableError):
                     cache.forget_state(number)
-            assert time.monotonic() - started < 2.5 * LONGEST_WAIT_S, "not three times"
+            assert time.monotonic() - started < LONGEST_WAIT_S / 2
         wait_until(lambda: other.get_state(1) is None and other.get_state(2) is None)
         assert answers_again(cache) >= SETTLING_S / 2
         assert cache.get_states([1, 2]) == {}

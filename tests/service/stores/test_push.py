@@ -97,7 +97,7 @@ def test_a_device_that_is_gone_is_told_with_the_moment(outside: Standins, apns: 
     assert (results[gone.id].outcome, results[gone.id].reason) == ("gone", "Unregistered")
     since = results[gone.id].since
     assert since is not None
-    assert abs((since - before).total_seconds()) < 60
+    assert abs((since - before).total_seconds()) < 5
 
 
 def test_a_token_that_is_no_device_s_is_gone(apns: Apns) -> None:
@@ -135,12 +135,13 @@ def test_a_device_that_is_told_too_much_holds_up_nobody_else(outside: Standins, 
     assert max(finished.values()) < 4.0
 
 
+@pytest.mark.alone
 def test_a_service_that_is_away_for_longer_is_left_at_once(outside: Standins, apns: Apns) -> None:
     outside.tell("push", status=503, retry_after=60)
     began = time.monotonic()
     with pytest.raises(UnavailableError, match="503 ServiceUnavailable, to be tried again later"):
         send(apns, [make_push()])
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 3
     outside.forgive()
     assert [result.outcome for result in send(apns, [make_push()])] == ["delivered"]
 
@@ -155,12 +156,13 @@ def test_what_finished_before_the_trouble_is_reported(outside: Standins, apns: A
     assert len(results) == outside.counts()["accepted"]
 
 
+@pytest.mark.alone
 def test_a_silent_service_costs_its_patience_and_no_more(outside: Standins) -> None:
     outside.tell("push", delay=60)
     apns, began = outside.apns(patience=0.5), time.monotonic()
     with pytest.raises(UnavailableError, match="no answer in time"):
         send(apns, [make_push()])
-    assert 0.5 <= time.monotonic() - began < 20
+    assert 0.5 <= time.monotonic() - began < 2
 
 
 def test_a_lost_connection_is_made_anew_and_what_was_under_way_repeated(outside: Standins, apns: Apns) -> None:

@@ -70,34 +70,35 @@ def test_one_connection_takes_statements_of_all_kinds_one_after_the_other(config
             shards.rows(0, "SELECT 1; SELECT 2")
 
 
+@pytest.mark.alone
 def test_a_silent_server_costs_no_more_than_the_deadline(config: Config, make: Make) -> None:
     waits: list[float] = []
     shards = make(config.shards, size=1, timeout=0.3, waits=waits)
     started = monotonic()
     with pytest.raises(UnavailableError, match="postgres"):
         shards.rows(0, "SELECT pg_sleep(20), 'late'")
-    assert monotonic() - started < 15
+    assert monotonic() - started < 2
     # The connection with the answer that is still to come is not used again.
     assert shards.rows(0, "SELECT 'prompt'") == [("prompt",)]
     assert len(waits) == 2
 
 
+@pytest.mark.alone
 def test_who_finds_all_connections_busy_waits_no_longer_than_the_deadline(config: Config, make: Make) -> None:
     waits: list[float] = []
-    shards = make(config.shards, size=1, timeout=2.0, waits=waits)
+    shards = make(config.shards, size=1, timeout=0.5, waits=waits)
 
     def sleep(_: int) -> bool:
         try:
-            return shards.rows(0, "SELECT pg_sleep(1.2)") == [("",)]
+            return shards.rows(0, "SELECT pg_sleep(0.4)") == [("",)]
         except UnavailableError:
             return False
 
     with ThreadPoolExecutor(3) as threads:
         done = list(threads.map(sleep, range(3)))
-    # The second gets its turn after 1.2 s, the third would after 2.4 s.
+    # The second gets its turn after 0.4 s, the third would after 0.8 s.
     assert sorted(done) == [False, True, True]
-    none, short, long = sorted(waits)
-    assert none < 1.0 < short < 2.0 <= round(long, 1)
+    assert [round(wait, 1) for wait in sorted(waits)] == [0.0, 0.4, 0.5]
 
 
 def test_no_server_is_unavailable(tmp_path: Path, make: Make) -> None:
@@ -149,19 +150,20 @@ def test_without_a_replica_or_with_a_dead_one_the_primary_answers(
     assert [shards.row(shard, WHERE, fresh=False) for shard in (0, 1)] == [(DATABASES[0],), (DATABASES[1],)]
 
 
+@pytest.mark.alone
 def test_a_silent_replica_costs_part_of_the_deadline_once(
     servers: Servers, config: Config, replica_base: str, tmp_path: Path, make: Make
 ) -> None:
     replicas = [f"{replica_base}/{name}" for name in DATABASES]
-    shards = make(write_shard_map(tmp_path / "shards.json", servers.postgres_urls, replicas), timeout=8.0)
+    shards = make(write_shard_map(tmp_path / "shards.json", servers.postgres_urls, replicas), timeout=2.0)
     # Sleeps on the replica only.
     query = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_sleep(20)::text END, 'primary'"
     started = monotonic()
     assert shards.row(0, query, fresh=False) == (None, "primary")
-    assert 1.9 < monotonic() - started < 8
+    assert 0.4 < monotonic() - started < 1.9
     started = monotonic()
     assert shards.row(0, query, fresh=False) == (None, "primary")
-    assert monotonic() - started < 1.9
+    assert monotonic() - started < 0.4
 
 
 def test_a_statement_on_a_read_only_server_waits_for_the_new_map(

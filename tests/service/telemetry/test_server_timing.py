@@ -63,11 +63,13 @@ def small() -> Flask:
     return app
 
 
+@pytest.mark.alone
 def test_what_a_deeper_tier_took_is_not_counted_twice(small: Flask) -> None:
     told = answering(small)
     assert told.keys() == {"app", "pool", "db", "redis", "queue"}
     assert told["pool"] == pytest.approx(2 * LONG * 1e3)
-    assert min(told[tier] for tier in ("db", "redis", "queue")) >= SHORT * 1e3
+    for tier in ("db", "redis", "queue"):
+        assert SHORT * 1e3 <= told[tier] < LONG * 1e3
     # The store without a tier is in none, but it is the app's time. What counts twice would make this untrue.
     assert told["app"] >= sum(told.values()) - told["app"] + SHORT * 1e3
 
@@ -82,9 +84,10 @@ def test_a_stamp_that_makes_no_sense_is_no_wait(small: Flask, stamp: str) -> Non
     assert "wait" not in answering(small, **{"X-Request-Start": stamp})
 
 
+@pytest.mark.alone
 def test_the_wait_counts_from_the_front_s_stamp(small: Flask) -> None:
     told = answering(small, **{"X-Request-Start": f"t={time.time() - 0.25:.3f}"})
-    assert 249 <= told["wait"] < 10_000
+    assert 249 <= told["wait"] < 400
     assert answering(small, **{"X-Request-Start": f"t={time.time() + 1:.3f}"})["wait"] == 0
 
 
