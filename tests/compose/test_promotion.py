@@ -89,6 +89,7 @@ def test_a_replica_takes_its_running_primary_s_place_with_all_that_was_acknowled
         promotion.promote(stack.supervisor, stack.map_file, "postgres-1", stack.url("postgres-1-replica"), ignore)
 
 
+@pytest.mark.long
 def test_a_killed_primary_takes_at_most_the_last_writes_with_it(stack: Databases) -> None:
     """Streaming is asynchronous: what the replica had is kept, and what is lost is the newest, without a hole."""
     replica = str(stack.shards.servers["postgres-1"].replica)

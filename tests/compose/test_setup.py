@@ -47,6 +47,7 @@ def other_python(clone: Path) -> Path:
     return program
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_the_environment_is_made_once_and_again_when_it_was_broken(clone: Path, other_python: Path) -> None:
     # On another system, where all servers are there already.

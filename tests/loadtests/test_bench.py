@@ -243,6 +243,7 @@ def test_a_request_that_never_happens_is_not_a_pass(state: Path, tmp_path: Path)
     assert "mix of requests" in {c.check for c in verdict.validity if c.status == "failed"}
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_kept_data_is_driven_as_it_is_and_rates_can_be_scaled(state: Path, tmp_path: Path) -> None:
     target = local.running(state)
@@ -256,6 +257,7 @@ def test_kept_data_is_driven_as_it_is_and_rates_can_be_scaled(state: Path, tmp_p
     assert local.manifest(target).read_bytes() == filled  # filling anew would have made other sessions
 
 
+@pytest.mark.long
 def test_an_interrupted_bench_takes_down_what_it_started(tmp_path: Path) -> None:
     topology, state = _free_topology(), tmp_path / "state"
     command = [sys.executable, "-m", "loadtests", "run", str(BRIEF), "--base-port", str(topology.base_port)]

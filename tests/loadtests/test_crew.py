@@ -101,6 +101,7 @@ def test_the_death_of_a_worker_is_noticed_and_nobody_takes_over_its_part(tmp_pat
     assert "was lost, and its part of the load with it" in (tmp_path / "swarm.log").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_one_worker_joins_from_elsewhere_and_arrivals_wait_then_drop_on_both(tmp_path: Path) -> None:
     """Four users, two a process, of 0.1 s a walk are 40/s; 70/s queue until they are half a second late."""

@@ -49,6 +49,7 @@ def test_wrong_usage_is_a_line(tmp_path: Path, arguments: tuple[str, ...], compl
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_a_worker_that_joins_and_never_answers_ends_the_run(tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "mute.py").write_text(MUTE)

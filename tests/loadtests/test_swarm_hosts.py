@@ -201,6 +201,7 @@ def _checks(folder: Path) -> dict[str, dict[str, Any]]:
     return {check["check"]: check for check in verdict["validity"]}
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_three_hosts_make_the_whole_schedule(deployed: Place, tmp_path: Path) -> None:
     chosen, out = _scenario(tmp_path), tmp_path / "run"
@@ -224,6 +225,7 @@ def test_three_hosts_make_the_whole_schedule(deployed: Place, tmp_path: Path) ->
     wait_until(lambda: not any(map(deployed.working, HOSTS)), what="the end of all workers")
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_a_host_that_is_cut_off_makes_the_run_invalid_and_its_part_is_named(deployed: Place, tmp_path: Path) -> None:
     chosen, out = _scenario(tmp_path, duration_s=8), tmp_path / "run"
@@ -307,6 +309,7 @@ def test_workers_end_with_a_run_that_is_interrupted_or_killed(
     wait_until(lambda: not deployed.machines.commands("lead"), what="the end of who led them")
 
 
+@pytest.mark.long
 def test_a_worker_that_cannot_begin_ends_the_run_at_once(deployed: Place, tmp_path: Path) -> None:
     out = tmp_path / "run"
     chosen = _scenario(tmp_path, missing_on="host-3")

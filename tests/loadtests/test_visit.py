@@ -81,6 +81,7 @@ def _answers(port: int) -> bool:
         return False
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_the_example_drives_nginx_with_a_locustfile_that_knows_nothing_of_us(tmp_path: Path) -> None:
     shop, out, port = tmp_path / "shop", tmp_path / "out", _free_port()
@@ -137,6 +138,7 @@ def test_what_cannot_be_driven_is_wrong_usage(tmp_path: Path, url: str, argument
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_locusts_web_ui_shows_latency_from_when_requests_were_due(tmp_path: Path) -> None:
     """One user, 0.1 s a request, 15 a second: Locust alone would show 0.1 s; who waits for the user waits longer."""
     own, port = tmp_path / "own.toml", _free_port()

@@ -52,6 +52,7 @@ BOUNDED = settings(
 )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_made_up_requests_are_answered_as_described(
     app: Flask, member: Member, other: Member, mode: GenerationMode, subtests: pytest.Subtests

@@ -156,6 +156,7 @@ def test_a_version_is_deployed_and_the_one_before_is_kept(
         assert {entry.name for entry in (folder / "releases").iterdir()} == {names["first"], names["good"]}
 
 
+@pytest.mark.long
 def test_a_host_that_is_not_healthy_stays_on_its_version_and_others_go_on(
     machines: Hosts, disks: dict[str, Path], tmp_path: Path, repository: Path
 ) -> None:
@@ -180,6 +181,7 @@ def test_a_host_that_is_not_healthy_stays_on_its_version_and_others_go_on(
     assert (disks["host-2"] / "likestorm" / "current").readlink() == Path("releases") / names["first"]
 
 
+@pytest.mark.long
 def test_a_version_whose_health_check_hangs_is_not_healthy(
     machines: Hosts, disks: dict[str, Path], tmp_path: Path, repository: Path
 ) -> None:
@@ -191,6 +193,7 @@ def test_a_version_whose_health_check_hangs_is_not_healthy(
     assert (disks["host-1"] / "running").read_text() == "first\n"
 
 
+@pytest.mark.long
 def test_a_bad_version_leaves_every_host_on_the_old_one(
     machines: Hosts, disks: dict[str, Path], tmp_path: Path, repository: Path
 ) -> None:
@@ -210,6 +213,7 @@ def test_a_first_version_that_fails_has_none_to_go_back_to(
     assert "failed, and there is none to go back to: not healthy" in outcomes(done)["host-1"][1]
 
 
+@pytest.mark.long
 def test_a_release_that_was_interrupted_is_made_anew(
     machines: Hosts, disks: dict[str, Path], tmp_path: Path, repository: Path
 ) -> None:
@@ -222,6 +226,7 @@ def test_a_release_that_was_interrupted_is_made_anew(
     assert (disks["host-1"] / "likestorm" / "releases" / name / "version").read_text() == "good\n"
 
 
+@pytest.mark.long
 def test_hosts_are_restarted_in_turn_until_one_fails(
     machines: Hosts, disks: dict[str, Path], tmp_path: Path, repository: Path
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import urllib3
 
 from compose.exporters.instances import Instance
@@ -59,6 +60,7 @@ def series(metrics: Path) -> list[str]:
     return sorted(line.rpartition(" ")[0] for line in lines if not line.startswith("#"))
 
 
+@pytest.mark.long
 def test_a_thousand_paths_users_and_photos_add_no_series(
     servers: Servers, config: Config, stores: Backends, tmp_path: Path
 ) -> None:
