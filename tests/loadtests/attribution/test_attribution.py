@@ -1,12 +1,14 @@
 """Which tier is named, as a table of where the time went."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
 from loadtests import attribution, histogram
 from loadtests.attribution import explain
 from loadtests.record.timesplit import Composition, Pooler, TimeSplit
+from loadtests.record.traffic import Requests
 from loadtests.record.verdict import BudgetResult
 from tests.loadtests import records
 
@@ -26,7 +28,10 @@ def _split(median: Composition | None = None, slowest: int = 10, **slow: float) 
     return TimeSplit(1000, 1000, median or _composed(100), caught, _composed(3 * slowest, **slow))
 
 
-REQUESTS = replace(records.passing().requests["like"], count=1000, failures=0, timeouts=0, censored=0)
+@cache
+def requests() -> Requests:
+    """A thousand of `like`, all answered."""
+    return replace(records.passing().requests["like"], count=1000, failures=0, timeouts=0, censored=0)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +54,12 @@ REQUESTS = replace(records.passing().requests["like"], count=1000, failures=0, t
     ],
 )
 def test_the_tier_that_grew_is_named(split: TimeSplit, pooler: Pooler | None, tier: str | None) -> None:
-    assert explain(split, REQUESTS, LIMIT_MS, pooler).tier == tier
+    assert explain(split, requests(), LIMIT_MS, pooler).tier == tier
 
 
 def test_a_baseline_is_what_it_is_compared_with() -> None:
     before = _split(_composed(100, db=80.0), db=90.0)
-    assert explain(_split(_composed(100, db=80.0), db=91.0, app=30.0), REQUESTS, LIMIT_MS, CALM, before).tier == "app"
+    assert explain(_split(_composed(100, db=80.0), db=91.0, app=30.0), requests(), LIMIT_MS, CALM, before).tier == "app"
 
 
 @pytest.mark.parametrize(
@@ -65,15 +70,15 @@ def test_a_baseline_is_what_it_is_compared_with() -> None:
     ],
 )
 def test_what_the_samples_cannot_bear_is_not_known(change: dict[str, int], because: str) -> None:
-    cause = explain(_split(db=60), replace(REQUESTS, **change), LIMIT_MS, CALM)  # type: ignore[arg-type]
+    cause = explain(_split(db=60), replace(requests(), **change), LIMIT_MS, CALM)  # type: ignore[arg-type]
     assert (cause.tier, cause.text) == (None, f"which tier grew is not known: {because}")
 
 
 def test_the_reason_says_how_much_of_it() -> None:
-    assert explain(_split(db=60.9, app=2.2), REQUESTS, LIMIT_MS, CALM).text == (
+    assert explain(_split(db=60.9, app=2.2), requests(), LIMIT_MS, CALM).text == (
         "the database makes up 60 of the 61 ms that slow answers take longer than the median"
     )
-    assert "88% by PgBouncer's account" in explain(_split(db=60), REQUESTS, LIMIT_MS, Pooler(30.0, 4.0)).text
+    assert "88% by PgBouncer's account" in explain(_split(db=60), requests(), LIMIT_MS, Pooler(30.0, 4.0)).text
 
 
 def _broken() -> BudgetResult:
@@ -81,7 +86,7 @@ def _broken() -> BudgetResult:
 
 
 def test_only_a_broken_budget_of_a_target_that_tells_gets_a_reason() -> None:
-    record = replace(records.passing(), requests={"like": REQUESTS}, timing={"like": _split(db=60)}, pooler=CALM)
+    record = replace(records.passing(), requests={"like": requests()}, timing={"like": _split(db=60)}, pooler=CALM)
     assert attribution.explained(_broken(), record, "like").reason.startswith("the database makes up 59.1 of")
     assert attribution.explained(replace(_broken(), status="met"), record, "like").reason == ""
     assert attribution.explained(_broken(), replace(record, timing={}), "like").reason == ""
