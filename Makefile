@@ -33,7 +33,7 @@ PYTHON := .venv/bin/python
 CONTAINERS := $(PYTHON) -m compose.containers
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench swarm up down status seed rolling-restart test lint lint-style lint-types lint-rules verify compare dashboards dashboards-generate view drill truth lock figures observing overhead clean
+.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench swarm up down status seed rolling-restart test test-crowd lint lint-style lint-types lint-rules verify compare dashboards dashboards-generate view drill truth lock figures observing overhead clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value …]'
@@ -120,9 +120,14 @@ verify: setup-dev setup-errors ## the long batteries: mutants, truth, bad and cl
 
 # Tests start hundreds of Python processes: where bytecode is not kept, compiling takes a third of the time.
 test: export PYTHONDONTWRITEBYTECODE =
-test: lint ## lint, then all tests but those of `make verify` and `make test-containers`
-	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) -m 'not alone and not long'
+# Most tests wait for servers half of the time, and lint runs in that time.
+test: setup-dev ## lint, and all tests but those of `make verify` and `make test-containers`
+	@$(MAKE) --jobs=2 test-crowd lint-style lint-rules lint-types
+	@$(PYTHON) -m pytest -q -n 2 -m 'timed and not long'
 	@$(PYTHON) -m pytest -q -m 'alone and not long'
+
+test-crowd:
+	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) -m 'not timed and not alone and not long'
 
 test-containers: setup-dev ## the stack in containers, really run: podman, images made from Debian's packages
 	@sh compose/setup.sh containers || [ $$? = 2 ]

@@ -14,7 +14,7 @@ from compose.topology import named
 from tests.compose.stacks import check_free
 from tests.ports import base_ports
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed]
 USERS, LOAD = 200, 0.1
 """A little traffic is enough to be kept waiting, and leaves a busy machine time for the rest."""
 

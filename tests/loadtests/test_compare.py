@@ -42,6 +42,7 @@ def _drifting(chance: random.Random, pairs: int, factor: float = 1.0) -> list[En
     return [Endpoint("arrivals", "failures", None, [0.0] * pairs, [0.0] * pairs), *found]
 
 
+@pytest.mark.long
 def test_of_nothing_changed_alarms_are_as_rare_as_promised() -> None:
     chance = random.Random(2011)
     statuses = Counter(conclude(judge(_drifting(chance, 8), BUDGETED, 0.0), 0.0, 8, [])[0] for _ in range(COMPARISONS))

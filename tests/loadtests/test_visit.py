@@ -82,7 +82,7 @@ def _answers(port: int) -> bool:
 
 
 @pytest.mark.long
-@pytest.mark.alone
+@pytest.mark.timed
 def test_the_example_drives_nginx_with_a_locustfile_that_knows_nothing_of_us(tmp_path: Path) -> None:
     shop, out, port = tmp_path / "shop", tmp_path / "out", _free_port()
     shutil.copytree(EXAMPLE, shop)
@@ -106,7 +106,7 @@ def test_the_example_drives_nginx_with_a_locustfile_that_knows_nothing_of_us(tmp
     assert "first visit" in (tmp_path / "csv" / "shop_stats.csv").read_text()
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_what_the_targets_own_command_says_is_stored_goes_into_the_ledger(tmp_path: Path) -> None:
     """20 notes a second for 2 s are noted by their numbers; the target's own account of them lacks one."""
     audit = tmp_path / "audit.json"

@@ -16,7 +16,7 @@ from service.telemetry.metrics import Metrics
 from tests.servers import Servers, standing_still, wait_until
 from tests.service.conftest import Answer, Member, ask, jpeg, sign_up
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.timed
 
 DEADLINE_S = 0.4
 # Connecting to PostgreSQL takes the deadline, but not less than the 2 s that its library insists on.

@@ -65,7 +65,7 @@ def gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_killed_workers_thumbnail_is_made_soon_by_another(
     connection: Redis, servers: Servers, member: Member, tmp_path: Path
 ) -> None:
@@ -130,7 +130,7 @@ def locked_everywhere(servers: Servers, table: str, shard: int = 0) -> Iterator[
         yield
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_all_killed_at_once_lose_nothing(connection: Redis, servers: Servers, member: Member, tmp_path: Path) -> None:
     queue = open_queue(THUMBNAILS, connection)
     photo = member.publish(jpeg())

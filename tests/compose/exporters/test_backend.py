@@ -24,7 +24,7 @@ def test_a_failure_is_not_up() -> None:
     assert values(Backend("x", fail, deadline_s=5)) == {"x_up": 0}
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_backend_that_hangs_costs_one_deadline_and_then_nothing_until_it_answers() -> None:
     release, asked = threading.Event(), []
 

@@ -95,7 +95,7 @@ def test_an_nginx_that_ends_is_dropped_without_an_error_and_taken_back(web: Fron
     await_health(web, "nginx-1", True)
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_an_nginx_that_hangs_is_dropped(web: Front) -> None:
     workers = psutil.Process(web.running["nginx-2"].pid).children()
     assert workers
@@ -143,7 +143,7 @@ def test_slow_app_servers_are_no_reason_to_drop_an_nginx(web: Front) -> None:
     wait_until(lambda: fetch(f"{web.url}/echo").status == 200)
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_without_app_servers_the_answer_is_a_quick_503(web: Front) -> None:
     names = web.topology.app_instances
     for name in names:
@@ -202,7 +202,7 @@ def test_a_huge_body_is_refused(web: Front, chunked: bool) -> None:
         assert client.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_clients_that_trickle_are_cut_off(web: Front) -> None:
     """One with its headers, one with its body, each a byte at a time."""
     beginnings = {

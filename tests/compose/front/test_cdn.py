@@ -164,7 +164,7 @@ def test_the_store_is_asked_only_whether_a_photo_changed() -> None:
     assert asked[:2] == [None, '"photo"']
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_hot_photos_are_served_without_the_store_and_cold_ones_fail_fast(cdn: Front, photo: str) -> None:
     get(cdn, photo)
     cdn.stop("store")
@@ -178,7 +178,7 @@ def test_hot_photos_are_served_without_the_store_and_cold_ones_fail_fast(cdn: Fr
         cdn.start("store")
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_store_that_hangs_is_given_up_soon(cdn: Front, photo: str) -> None:
     get(cdn, photo)
     processes = [psutil.Process(cdn.running["store"].pid), *psutil.Process(cdn.running["store"].pid).children()]

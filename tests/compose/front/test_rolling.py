@@ -14,7 +14,7 @@ from tests.compose.front.fronts import Front, fetch
 from tests.compose.front.load import load
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_everything_is_swapped_under_load_without_a_failed_request(web: Front) -> None:
     names = (*web.topology.app_instances, *web.topology.nginx_instances)
     before = {name: web.running[name].pid for name in names}

@@ -192,7 +192,7 @@ def test_an_interrupt_ends_the_block_and_takes_the_worktrees_away(
     assert _left(repository) == []
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_the_commit_that_is_slowed_on_purpose_sleeps_in_every_request(repository: Path) -> None:
     (repository / "service").mkdir()
     (repository / "service/gunicorn.conf.py").write_text(CONFIGURATION)

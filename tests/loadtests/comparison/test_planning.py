@@ -111,6 +111,7 @@ def test_a_resampled_comparison_is_of_neighbours_and_slows_the_candidate_alone()
         assert abs(one - other) == 1 or abs(one - fourth) == 1
 
 
+@pytest.mark.long
 def test_calm_blocks_give_few_alarms_and_much_power(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "COMPARISONS", 100)
     alarms = benchmark.rate(_blocks(), 10, {}, BUDGETED, 0.0)

@@ -110,7 +110,7 @@ def test_many_readers_of_a_hot_photo_are_one_to_the_database(stores: Backends) -
     assert photos.reads == 1
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_who_waits_for_too_long_asks_the_database_himself(stores: Backends) -> None:
     photo = insert(stores)
     assert stores.cache.lease_state(photo.id)

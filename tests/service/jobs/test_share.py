@@ -60,7 +60,7 @@ def test_a_photo_is_posted_with_its_permanent_address(
     assert 2 <= seconds < 10
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_network_that_took_it_too_slowly_knows_the_repeat(
     stores: Backends, outside: Standins, shares: Shares, seen: list[tuple[str, float]]
 ) -> None:

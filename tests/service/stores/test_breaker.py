@@ -74,7 +74,7 @@ class Store:
         return what
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_guarded_store_fails_fast_while_it_is_left_alone() -> None:
     store = guarded(Store(), "shelf", Breaker(0.1, Clock()))
     for what in ("refuse", "hang"):

@@ -102,7 +102,7 @@ def test_a_lease_ends_when_the_state_is_forgotten(cache: PhotoCache) -> None:
     assert cache.get_state(1) == STATE
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_who_waits_gets_what_the_lease_fills_or_hears_that_it_is_gone(cache: PhotoCache) -> None:
     fill(cache, 1, STATE)
     assert cache.await_state(1, 0.01) == STATE
@@ -144,7 +144,7 @@ def test_no_server_is_unavailable() -> None:
         cache.get_photos([1, 2])
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_dead_server_costs_its_own_entries_only() -> None:
     with memcached() as first, memcached() as second, cache_of(first, second) as cache, cache_of(second) as other:
         for number in NUMBERS:
@@ -161,7 +161,7 @@ def test_a_dead_server_costs_its_own_entries_only() -> None:
         assert time.monotonic() - started < LONGEST_WAIT_S
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_server_that_hangs_costs_one_time_out_and_loses_no_deletion() -> None:
     with memcached() as server, cache_of(server) as cache, cache_of(server) as other:
         fill(cache, 1, STATE)

@@ -135,7 +135,7 @@ def test_a_device_that_is_told_too_much_holds_up_nobody_else(outside: Standins, 
     assert max(finished.values()) < 4.0
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_service_that_is_away_for_longer_is_left_at_once(outside: Standins, apns: Apns) -> None:
     outside.tell("push", status=503, retry_after=60)
     began = time.monotonic()
@@ -156,7 +156,7 @@ def test_what_finished_before_the_trouble_is_reported(outside: Standins, apns: A
     assert len(results) == outside.counts()["accepted"]
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_silent_service_costs_its_patience_and_no_more(outside: Standins) -> None:
     outside.tell("push", delay=60)
     apns, began = outside.apns(patience=0.5), time.monotonic()

@@ -70,7 +70,7 @@ def test_one_connection_takes_statements_of_all_kinds_one_after_the_other(config
             shards.rows(0, "SELECT 1; SELECT 2")
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_silent_server_costs_no_more_than_the_deadline(config: Config, make: Make) -> None:
     waits: list[float] = []
     shards = make(config.shards, size=1, timeout=0.3, waits=waits)
@@ -83,7 +83,7 @@ def test_a_silent_server_costs_no_more_than_the_deadline(config: Config, make: M
     assert len(waits) == 2
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_who_finds_all_connections_busy_waits_no_longer_than_the_deadline(config: Config, make: Make) -> None:
     waits: list[float] = []
     shards = make(config.shards, size=1, timeout=0.5, waits=waits)
@@ -150,7 +150,7 @@ def test_without_a_replica_or_with_a_dead_one_the_primary_answers(
     assert [shards.row(shard, WHERE, fresh=False) for shard in (0, 1)] == [(DATABASES[0],), (DATABASES[1],)]
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_silent_replica_costs_part_of_the_deadline_once(
     servers: Servers, config: Config, replica_base: str, tmp_path: Path, make: Make
 ) -> None:

@@ -63,7 +63,7 @@ def small() -> Flask:
     return app
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_what_a_deeper_tier_took_is_not_counted_twice(small: Flask) -> None:
     told = answering(small)
     assert told.keys() == {"app", "pool", "db", "redis", "queue"}
@@ -84,7 +84,7 @@ def test_a_stamp_that_makes_no_sense_is_no_wait(small: Flask, stamp: str) -> Non
     assert "wait" not in answering(small, **{"X-Request-Start": stamp})
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_the_wait_counts_from_the_front_s_stamp(small: Flask) -> None:
     told = answering(small, **{"X-Request-Start": f"t={time.time() - 0.25:.3f}"})
     assert 249 <= told["wait"] < 400
