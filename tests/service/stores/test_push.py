@@ -59,8 +59,9 @@ def outcomes(results: list[PushResult]) -> dict[str, str]:
 def test_a_connection_does_not_grow_with_the_pushes_that_went_over_it(apns: Apns) -> None:
     for _ in range(6):
         assert set(outcomes(send(apns, [make_push() for _ in range(250)])).values()) == {"delivered"}
-    [protocol] = [each for each in gc.get_objects() if isinstance(each, H2Connection)]
-    assert 0 < len(protocol._closed_streams) <= 1024
+    # Those of other tests may not have been collected yet.
+    closed = [len(each._closed_streams) for each in gc.get_objects() if isinstance(each, H2Connection)]
+    assert 0 < max(closed) <= 1024
 
 
 def test_many_pushes_arrive_on_one_connection_each_once(outside: Standins, apns: Apns) -> None:
