@@ -17,12 +17,12 @@ TOGETHER: Mapping[str, str] = {
 }
 """Ends of files that need the same servers of a whole session, which are dear: one process starts them."""
 LONGEST: Sequence[str] = (
-    "loadtests/test_bench.py", "loadtests/test_swarm_hosts.py", "service/telemetry/test_cardinality.py",
-    "compose/test_promotion.py", "loadtests/test_swarm.py", "service/test_openapi.py", "compose/front/test_fleet.py",
-    "service/test_worker_processes.py", "loadtests/test_crew.py", "compose/test_local.py", "compose/test_alerts.py",
-    "compose/exporters/test_collectors.py", "loadtests/test_visit.py", "compose/test_setup.py",
-    "service/admin/test_seeding.py", "loadtests/test_elsewhere.py", "compose/front/test_cdn.py",
-    "compose/front/test_balancing.py", "compose/front/test_rolling.py",
+    "loadtests/test_bench.py", "alerts/test_live_drill.py", "service/admin/test_seeding.py", "compose/test_local.py",
+    "compose/test_alerts.py", "compose/exporters/test_collectors.py", "service/test_security_backends.py",
+    "loadtests/comparison/test_growth.py", "service/test_worker_processes.py", "loadtests/test_compare.py",
+    "compose/front/test_balancing.py", "compose/front/test_rolling.py", "compose/front/test_fleet.py",
+    "service/admin/test_moving.py", "compose/test_promotion.py", "service/test_crew.py", "loadtests/test_elsewhere.py",
+    "compose/front/test_cdn.py", "loadtests/report/test_report.py", "loadtests/test_crew.py",
 )  # fmt: skip
 """Ends of files that take longest; one that began last would be waited for by all other processes."""
 
