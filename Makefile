@@ -104,7 +104,7 @@ view: setup ## serve the dashboards as a page on loopback: of the stack that is 
 dashboards: setup ## bring folder, data source and dashboards to the Grafana at GRAFANA_URL, with GRAFANA_TOKEN
 	@GRAFANA_URL=$(GRAFANA_URL) GRAFANA_TOKEN=$(GRAFANA_TOKEN) $(PYTHON) -m dashboards push
 
-drill: setup ## do faults to a stack and see whether the right alerts reach a person (all: over an hour)
+drill: setup ## do faults to a stack and see whether the right alerts reach a person (all: 40 minutes, nothing else running)
 	@$(PYTHON) -m alerts.drills $(DRILL) --base-port $(BASE_PORT) $(if $(OUT),--out $(OUT))
 
 truth: setup ## are the reported percentiles true? (four minutes, nothing else running)

@@ -41,10 +41,9 @@ class Stage:
         """Where a part listens."""
         return self.target.topology.ports[part]
 
-    def firing(self) -> set[str]:
-        """The names of the alerts that Prometheus holds to be firing."""
-        found = self._get("prometheus", "/api/v1/alerts")["data"]["alerts"]
-        return {alert["labels"]["alertname"] for alert in found if alert["state"] == "firing"}
+    def stirring(self) -> set[str]:
+        """The names of the alerts that fire, and of those that will unless what they are about ends in time."""
+        return {alert["labels"]["alertname"] for alert in self._get("prometheus", "/api/v1/alerts")["data"]["alerts"]}
 
     def ask(self, promql: str) -> list[float]:
         """The values that an expression has now."""
@@ -57,10 +56,12 @@ class Stage:
             down = [name for name, state in self.target.states().items() if state.state != "RUNNING"]
         except StackError as error:
             return [str(error)]
-        try:
-            self._get("front", "/readyz")
-        except DrillError as error:
-            down.append(str(error))
+        # The front asks one app instance after the other: what it says is true of one.
+        for part in (*self.target.topology.app_instances, "front"):
+            try:
+                self._get(part, "/readyz")
+            except DrillError as error:
+                down.append(str(error))
         return down
 
     def _get(self, part: str, path: str) -> Any:
