@@ -106,7 +106,9 @@ make_venv() (
     fi
     rm -f "$venv"/stamp-*
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
-        --requirement "requirements/$kind.txt" >"$logs/pip.log" 2>&1 || fail_pip
+        --no-compile --requirement "requirements/$kind.txt" >"$logs/pip.log" 2>&1 || fail_pip
+    # pip would compile on one core. Some packages come with templates that are no Python: they stay as they are.
+    "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >"$logs/compile.log" 2>&1 || :
     stamp_of "$kind" >"$venv/stamp-$kind"
     # dev's lock contains run's.
     [ "$kind" != dev ] || stamp_of run >"$venv/stamp-run"

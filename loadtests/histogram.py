@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from hdrh.histogram import HdrHistogram
 
@@ -28,6 +31,8 @@ class Histogram:
     def __init__(self, hdr: HdrHistogram | None = None, censored: int = 0) -> None:
         self.hdr = hdr or HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
         self.censored = censored
+        self._counted_at = 0
+        self._counts = array("q")
 
     def record(self, seconds: float) -> None:
         """Add one duration; what is beyond the range counts as its nearest end."""
@@ -82,8 +87,16 @@ class Histogram:
             return None
         if rank > self.completed:
             return math.inf
-        # The library turns a percentile back into int(percentile / 100 * n + 0.5), so this hits the rank exactly.
-        return float(self.hdr.get_value_at_percentile(100 * rank / self.completed)) / 1e3
+        # As the library's get_value_at_percentile, which counts from the first bucket for each of them anew.
+        value = self.hdr.get_value_from_index(bisect_left(self._counted(), rank))
+        return float(self.hdr.get_highest_equivalent_value(value)) / 1e3
+
+    def _counted(self) -> Sequence[int]:
+        """How many samples there are in each bucket and those below it."""
+        if self._counted_at != self.completed:
+            self._counted_at = self.completed
+            self._counts = array("q", accumulate(self.hdr.counts[:]))
+        return self._counts
 
     def encode(self) -> str:
         """Base64 of the compressed HDR V2 form; the censored count is not in it."""

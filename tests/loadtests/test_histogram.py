@@ -61,6 +61,19 @@ def test_what_is_recorded_is_what_the_library_itself_would_record() -> None:
     assert ours.completed == theirs.get_total_count()
 
 
+def test_what_is_read_is_what_the_library_itself_would_read() -> None:
+    random = Random(2011)
+    sample = histogram.Histogram()
+    for size in (1, 7, 500):
+        for _ in range(size):
+            sample.record(random.lognormvariate(-4, 2))
+        for read in (sample, histogram.decode(sample.encode())):
+            ranks = range(1, read.completed + 1)
+            assert [read.at_rank(rank) for rank in ranks] == [
+                read.hdr.get_value_at_percentile(100 * rank / read.completed) / 1e3 for rank in ranks
+            ]
+
+
 def test_what_is_beyond_the_range_counts_as_its_nearest_end() -> None:
     sample = histogram.of([-0.001, 0.0, 1e-7, 3600.0])
     assert sample.completed == 4

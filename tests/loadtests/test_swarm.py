@@ -165,7 +165,7 @@ def test_a_stall_is_seen_by_all_who_arrive_during_it(tmp_path: Path) -> None:
     assert times.p50 < 100
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_waiting_for_a_virtual_user_counts_and_too_long_a_wait_is_a_drop(tmp_path: Path) -> None:
     """One user, 0.1 s a visit, 20 visits a second: the queue grows until it is as long as the maximum lateness."""
     scenario = _scenario(
@@ -218,7 +218,7 @@ def test_arrivals_without_a_task_are_refused(tmp_path: Path) -> None:
         _drive(_scenario({"jump": _steady(1, "jump")}), "http://127.0.0.1:9", tmp_path)
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_hopeless_budget_ends_the_run_and_the_window_is_what_was_measured(processes: int, tmp_path: Path) -> None:
     """Every visit fails: after the long window's 3 s the run is to end, of 30 s that it was to last."""

@@ -77,7 +77,7 @@ def test_without_a_port_nothing_is_exposed(tmp_path: Path) -> None:
     assert not isinstance(exposition.recorder(_plan(tmp_path, ["like"], None)), ExposedRecorder)
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_running_swarm_can_be_scraped_and_a_finished_one_is_gone(tmp_path: Path) -> None:
     port, pages = free_port(), []
 
