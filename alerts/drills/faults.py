@@ -83,8 +83,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("lock-again-and-again", "LOCK TABLE for 0.4 s of every 0.5", ("LatencyBurn1h",),
           lambda scene: acts.locked_at_times(scene, held_s=0.4, every_s=0.5), _REQUESTS | _WORK),
     Fault("redis-paused", "CLIENT PAUSE to Redis", ("RedisDown",), acts.redis_paused,
-          # What has waited for Redis then asks for its pictures all at once, and a second here is a minute.
-          _REQUESTS | _WORK | {"WorkerInstanceUnreachable", "StoreDown"}),
+          _REQUESTS | _WORK | {"WorkerInstanceUnreachable"}),
     Fault("memcached-instance-frozen", "SIGSTOP to one memcached", ("MemcachedInstanceUnreachable",),
           _frozen("memcached-1"), _REQUESTS),
     Fault("memcached-frozen", "SIGSTOP to every memcached", ("MemcachedDown",),
