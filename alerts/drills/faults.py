@@ -49,8 +49,8 @@ FAULTS: tuple[Fault, ...] = (
     # What other faults would stir up for the burn of hours comes first.
     Fault("push-slow-at-times", "the push service answers one push in eight after 6 s", ("ChainBurn6h",),
           lambda scene: acts.push_fails(scene, delay=6, share=0.12), _WORK, patience_s=240),
-    Fault("lock-at-times", "LOCK TABLE for 1.5 s of every 4", ("LatencyBurn6h",),
-          lambda scene: acts.locked_at_times(scene, held_s=1.5, every_s=4), _REQUESTS | _WORK, patience_s=300),
+    Fault("lock-at-times", "LOCK TABLE for 1.5 s of every 3", ("LatencyBurn6h",),
+          lambda scene: acts.locked_at_times(scene, held_s=1.5, every_s=3), _REQUESTS | _WORK, patience_s=240),
     Fault("timeouts-at-times", "LOCK TABLE for 4 s of every 40", ("AvailabilityBurn6h",),
           lambda scene: acts.locked_at_times(scene, held_s=4, every_s=40), _REQUESTS | _WORK, patience_s=300),
     Fault("nginx-instance-stopped", "one nginx is stopped", ("NginxInstanceUnreachable",), _stopped("nginx-1"),
