@@ -22,7 +22,9 @@ FASTER = 60
 EVALUATION = "1s"
 _TIMEOUT_S = 5.0
 _RELOAD_S = 30.0
+_CONNECTED_S = 60.0
 _POLL_S = 0.25
+_STATES = ("pending", "firing")
 
 
 def scaled_routing(document: Mapping[str, Any], factor: float) -> dict[str, Any]:
@@ -41,9 +43,19 @@ class Stage:
         """Where a part listens."""
         return self.target.topology.ports[part]
 
-    def stirring(self) -> set[str]:
-        """The names of the alerts that fire, and of those that will unless what they are about ends in time."""
-        return {alert["labels"]["alertname"] for alert in self._get("prometheus", "/api/v1/alerts")["data"]["alerts"]}
+    def stirring(self, *states: str) -> set[str]:
+        """The alerts that fire, and those that will unless what they are about ends in time; or of one state only."""
+        found = self._get("prometheus", "/api/v1/alerts")["data"]["alerts"]
+        return {alert["labels"]["alertname"] for alert in found if alert["state"] in (states or _STATES)}
+
+    def looks_at_all(self) -> bool:
+        """Whether Prometheus has asked each of its targets."""
+        targets = self._get("prometheus", "/api/v1/targets?state=active")["data"]["activeTargets"]
+        return bool(targets) and all(target["health"] != "unknown" for target in targets)
+
+    def has_somebody_to_tell(self) -> bool:
+        """Whether Prometheus knows of Alertmanager; alerts until then are dropped, and told again after a minute."""
+        return bool(self._get("prometheus", "/api/v1/alertmanagers")["data"]["activeAlertmanagers"])
 
     def ask(self, promql: str) -> list[float]:
         """The values that an expression has now."""
@@ -75,6 +87,10 @@ class Stage:
 
 def prepare(target: Target, webhook: str) -> Stage:
     """Have the stack's Prometheus and Alertmanager go by the rules in fast motion, and tell `webhook`."""
+    made = Stage(target)
+    # By the rules a part that was never asked is away, which after a second of fast motion is told to somebody.
+    if not await_true(made.looks_at_all, _CONNECTED_S):
+        raise DrillError("Prometheus does not get round to all its targets")
     folder = target.run_dir / "prometheus"
     (folder / "rules.yaml").write_text(rules.to_yaml(scale_rules(rules.document(), 1 / FASTER)))
     configuration = yaml.safe_load((folder / "prometheus.yml").read_text())
@@ -85,7 +101,9 @@ def prepare(target: Target, webhook: str) -> Stage:
     (target.run_dir / NAME / "alertmanager.yml").write_text(text)
     for part in ("prometheus", NAME):
         _reload(part, target.topology.ports[part])
-    return Stage(target)
+    if not await_true(made.has_somebody_to_tell, _CONNECTED_S):
+        raise DrillError("Prometheus does not find Alertmanager")
+    return made
 
 
 def _reload(part: str, port: int) -> None:
