@@ -6,8 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,27 +152,39 @@ def _lock(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 
 
 @contextmanager
-def locked_at_times(scene: Scene, held_s: float, every_s: float) -> Iterator[None]:
-    """Somebody takes all of one primary's tables for so long, again and again."""
+def _at_times(act: Callable[[], AbstractContextManager[None]], held_s: float, every_s: float) -> Iterator[None]:
+    """Do something for so long, again and again."""
     over = threading.Event()
-    address = _primary(scene)
 
-    def hold() -> None:
-        with psycopg.connect(address, prepare_threshold=None) as connection:
-            while not over.is_set():
-                began = time.monotonic()
-                _lock(connection)
+    def repeat() -> None:
+        while not over.is_set():
+            began = time.monotonic()
+            with act():
                 over.wait(held_s)
-                connection.rollback()
-                over.wait(max(0.0, began + every_s - time.monotonic()))
+            over.wait(max(0.0, began + every_s - time.monotonic()))
 
-    thread = threading.Thread(target=hold, daemon=True)
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def locked_at_times(scene: Scene, held_s: float, every_s: float) -> Iterator[None]:
+    """Somebody takes all of one primary's tables for so long, again and again."""
+    with psycopg.connect(_primary(scene), prepare_threshold=None) as connection:
+
+        @contextmanager
+        def hold() -> Iterator[None]:
+            _lock(connection)
+            yield
+            connection.rollback()
+
+        with _at_times(hold, held_s, every_s):
+            yield
 
 
 @contextmanager
@@ -225,6 +237,13 @@ def push_fails(scene: Scene, **fault: object) -> Iterator[None]:
         yield
     finally:
         requests.delete(address, timeout=5).raise_for_status()
+
+
+@contextmanager
+def push_fails_at_times(scene: Scene, held_s: float, every_s: float, **fault: object) -> Iterator[None]:
+    """It does so for so long, again and again."""
+    with _at_times(lambda: push_fails(scene, **fault), held_s, every_s):
+        yield
 
 
 @contextmanager

@@ -98,13 +98,12 @@ def _do(fault: Fault, scene: Scene, receiver: Receiver, say: Say) -> Row:
     """One fault, from its begin until all is calm again."""
     say(f"{fault.name}: {fault.what}")
     began = ended = time.time()
-    ailments = []
+    ailments, fired = [], set[str]()
     try:
         with fault.act(scene):
             # A fault that takes a while to be done counts from its begin: that is when somebody would want to know.
             if not await_true(lambda: set(fault.alerts) <= _told(receiver, began), fault.patience_s):
-                untold = scene.stage.stirring("firing") & set(fault.alerts) - _told(receiver, began)
-                ailments += [f"{name} fires, and nobody is told" for name in sorted(untold)]
+                fired = scene.stage.stirring("firing") & set(fault.alerts)
             ended = time.time()
     except FAILURES as error:
         ailments.append(f"the fault could not be done, or not ended: {error}")
@@ -114,6 +113,7 @@ def _do(fault: Fault, scene: Scene, receiver: Receiver, say: Say) -> Row:
     if not await_true(lambda: not scene.stage.stirring() - SLOW, SETTLE_S):
         ailments.append(f"there still are alerts: {', '.join(sorted(scene.stage.stirring() - SLOW))}")
     await_true(lambda: not matrix.open_alerts(receiver.since(began)) - SLOW, LAST_MESSAGES_S)
+    ailments += [f"{name} fired, and nobody was told" for name in sorted(fired - _told(receiver, began))]
     row = matrix.judge(fault.name, fault.alerts, fault.symptoms, receiver.since(began), began, ended, ailments)
     for cell in row.cells:
         say(f"  {cell.alert}: fired after {cell.fired_s} s, resolved after {cell.resolved_s} s")

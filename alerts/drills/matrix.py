@@ -78,17 +78,16 @@ def judge(
     """What a fault between two moments brought about; `notices` up to the moment at which all was calm again."""
     notices = [notice for notice in notices if notice.at >= began]
     firing = {notice.name for notice in notices if notice.is_firing}
-    cells = tuple(
-        Cell(name, _first(notices, name, began, is_firing=True), _last(notices, name, ended)) for name in wanted
-    )
+    cells = tuple(Cell(name, _first(notices, name, began, ended), _last(notices, name, ended)) for name in wanted)
     unwanted = firing - set(wanted) - SLOW
     return Row(
         fault, cells, tuple(sorted(unwanted - allowed)), tuple(sorted(unwanted & allowed)), tuple(ailments)
     )  # fmt: skip
 
 
-def _first(notices: Iterable[Notice], name: str, since: float, *, is_firing: bool) -> float | None:
-    times = [notice.at - since for notice in notices if notice.name == name and notice.is_firing == is_firing]
+def _first(notices: Iterable[Notice], name: str, began: float, ended: float) -> float | None:
+    """When it was first told of; what is told only after the fault has ended is of no use to who is to end it."""
+    times = [notice.at - began for notice in notices if notice.name == name and notice.is_firing and notice.at <= ended]
     return round(min(times), 1) if times else None
 
 

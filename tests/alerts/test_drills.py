@@ -50,6 +50,12 @@ def test_what_came_before_the_fault_does_not_count() -> None:
     assert not row.is_good
 
 
+def test_what_is_told_after_the_fault_has_ended_does_not_count() -> None:
+    row = judged(told(111, "RedisDown"), RESOLVED)
+    assert row.cells == (Cell("RedisDown", None, 5),)
+    assert not row.is_good
+
+
 @pytest.mark.parametrize(
     "notices",
     [(), (FIRED,), (FIRED, RESOLVED, told(117, "RedisDown")), (FIRED, told(104, "RedisDown", instance="2"), RESOLVED)],
