@@ -48,52 +48,27 @@ def restart(target: "Target", on_step: OnStep) -> None:
     Rolling(target.topology, target.run_dir, replace, on_step).run()
 
 
-class Rolling:
-    """One rolling restart of the parts whose folders are in `run`."""
+class Gateways:
+    """Every nginx of the stack whose parts have their folders in `run`, changed without a failed request."""
 
-    def __init__(self, topology: Topology, run: Path, replace: Replace, on_step: OnStep) -> None:
+    def __init__(self, topology: Topology, run: Path) -> None:
         self._topology = topology
         self._run = run
-        self._replace = replace
-        self._on_step = on_step
         self._balancer = Balancer(run / "front")
 
-    def run(self) -> None:
-        """All of it; UsageError where there is nobody to serve meanwhile, or somebody else is at it."""
-        if self._topology.app < 2 or self._topology.nginx < 2:
-            raise UsageError("a rolling restart needs 2 app servers and 2 nginx at least, so that the others serve")
-        with self._alone():
-            for name in self._topology.app_instances:
-                self._await_ready(name, "/readyz")
-            for name in self._topology.app_instances:
-                self._swap_app(name)
-            self._tell_every_nginx(frozenset())
-            for name in self._topology.nginx_instances:
-                self._swap_nginx(name)
+    def leave_out(self, down: frozenset[str]) -> None:
+        """Let no nginx send anything to these app servers; when it returns, none of their requests is in hand.
 
-    def _swap_app(self, name: str) -> None:
-        # The one before comes back by the same reload that takes this one out.
-        self._tell_every_nginx(frozenset({name}))
-        self._on_step(f"{name} is out, restarting it")
-        self._replace(name)
-        self._await_ready(name, "/readyz")
-
-    def _swap_nginx(self, name: str) -> None:
-        with self._out(name):
-            self._on_step(f"{name} is out, restarting it")
-            self._replace(name)
-            self._await_ready(name, "/healthz")
-
-    def _tell_every_nginx(self, down: frozenset[str]) -> None:
-        """Let no nginx send anything to these app servers; when it returns, none of their requests is in hand."""
+        The others get requests again. StackError names the nginx that does not do so, those after it are as they were.
+        """
         for name in self._topology.nginx_instances:
             # Drained first: a worker that is replaced closes connections on which a request may just be arriving.
-            with self._out(name):
+            with self.out(name):
                 _write(self._run / name / "apps.conf", app_servers(self._topology, down))
                 _reload(name, self._run / name / "nginx.pid")
 
     @contextlib.contextmanager
-    def _out(self, name: str) -> Iterator[None]:
+    def out(self, name: str) -> Iterator[None]:
         """Within the block this nginx has no request in hand and gets none; afterwards it is in service again."""
         for other in self._topology.nginx_instances:
             self._await_healthy(other)
@@ -111,6 +86,43 @@ class Rolling:
 
     def _await_healthy(self, name: str) -> None:
         _await(lambda: self._balancer.servers()[name].is_healthy, f"{name} is not healthy to haproxy", READY_TIMEOUT_S)
+
+
+class Rolling:
+    """One rolling restart of the parts whose folders are in `run`."""
+
+    def __init__(self, topology: Topology, run: Path, replace: Replace, on_step: OnStep) -> None:
+        self._topology = topology
+        self._run = run
+        self._replace = replace
+        self._on_step = on_step
+        self._gateways = Gateways(topology, run)
+
+    def run(self) -> None:
+        """All of it; UsageError where there is nobody to serve meanwhile, or somebody else is at it."""
+        if self._topology.app < 2 or self._topology.nginx < 2:
+            raise UsageError("a rolling restart needs 2 app servers and 2 nginx at least, so that the others serve")
+        with self._alone():
+            for name in self._topology.app_instances:
+                self._await_ready(name, "/readyz")
+            for name in self._topology.app_instances:
+                self._swap_app(name)
+            self._gateways.leave_out(frozenset())
+            for name in self._topology.nginx_instances:
+                self._swap_nginx(name)
+
+    def _swap_app(self, name: str) -> None:
+        # The one before comes back by the same reload that takes this one out.
+        self._gateways.leave_out(frozenset({name}))
+        self._on_step(f"{name} is out, restarting it")
+        self._replace(name)
+        self._await_ready(name, "/readyz")
+
+    def _swap_nginx(self, name: str) -> None:
+        with self._gateways.out(name):
+            self._on_step(f"{name} is out, restarting it")
+            self._replace(name)
+            self._await_ready(name, "/healthz")
 
     def _await_ready(self, name: str, path: str) -> None:
         probe, reason = http_probe(self._topology.ports[name], path), "never asked"

@@ -1,4 +1,7 @@
-"""App instances in the place of a stack's own, with settings of one's own."""
+"""App instances in the place of a stack's own, in two sets side by side of which one serves.
+
+It takes a fraction of a second to let the other one serve, so that both can be measured again and again in turn.
+"""
 
 from __future__ import annotations
 
@@ -6,73 +9,96 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
-import requests
-import yaml
 
 from compose import layout
-from compose.credentials import HOST
 from compose.errors import StackError
-from compose.haproxy.runtime import Balancer
 from compose.local import Target
-from compose.parts import Part, launcher
+from compose.parts import Part, launcher, metrics_folder
 from compose.parts.service import list_service
 from compose.readiness import http_probe
+from compose.rolling import Gateways
+from compose.topology import Topology
 
 READY_S, STOP_S = 60.0, 30.0
 POLL_S = 0.05
-JOB = "app"
 WATCHERS = ("prometheus", "collectors")
 """The parts that have work with what the instances keep."""
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
+def doubled(topology: Topology) -> Topology:
+    """The same with room for two sets of app instances, each as large as its own."""
+    return replace(topology, app=2 * topology.app)
+
+
 class Instances:
-    """A stack whose app instances are started anew at will; while this lives, supervisord leaves them alone."""
+    """A stack of a doubled topology, whose app instances are started anew at will.
+
+    While this lives, supervisord leaves them alone.
+    """
 
     def __init__(self, target: Target) -> None:
         topology = target.topology
-        parts = list_service(topology, layout.find(target.state_dir), {})
+        place = layout.find(target.state_dir)
         self._target = target
-        self._parts = [part for part in parts if part.name in topology.app_instances]
-        self._balancer = Balancer(target.run_dir / "front")
-        self._configuration = target.run_dir / "prometheus" / "prometheus.yml"
-        self._scraped = self._configuration.read_text()
-        self._pids: list[int] = []
-        names = {part.name for part in self._parts}
+        self._parts = {part.name: part for part in list_service(topology, place, {})}
+        half = topology.app // 2
+        self.sets = (topology.app_instances[:half], topology.app_instances[half:])
+        self._gateways = Gateways(topology, target.run_dir)
+        self._running: dict[str, int] = {}
+        self._watched: frozenset[str] = frozenset()
+        names = set(topology.app_instances)
         target.supervisor.stop(names)
         _await(lambda: not any(state.pid for name, state in target.states().items() if name in names), "they stop")
+        # What is scraped is a link, which leads to what an instance keeps only while that serves and is watched.
+        self._nothing = target.run_dir / "nothing"
+        self._nothing.mkdir()
+        self._links = {name: metrics_folder(place, name) for name in names}
+        for link in self._links.values():
+            link.rename(_kept(link))
+            link.symlink_to(self._nothing)
 
     @contextlib.contextmanager
-    def serving(self, settings: Mapping[str, str], *, observed: bool) -> Iterator[None]:
-        """Fresh instances that serve at the stack's address while the block lasts; StackError where they do not start.
+    def fresh(self, settings: Mapping[str, str], watched: Sequence[str]) -> Iterator[None]:
+        """Fresh instances of both sets while the block lasts; StackError where they do not start.
 
-        settings: on top of what the stack tells its own. observed: whether they keep metrics, and are scraped.
+        settings: on top of what the stack tells its own. watched: those that keep metrics.
         """
-        self._scrape(is_on=observed)
+        self._watched = frozenset(watched)
         with contextlib.ExitStack() as running:
-            self._pids = [
-                running.enter_context(self._process(part, settings, observed=observed)) for part in self._parts
-            ]
-            for part in self._parts:
-                probe = http_probe(self._target.topology.ports[part.name], "/readyz")
-                _await(lambda probe=probe: _answers(probe), f"{part.name} is ready")  # type: ignore[misc]
-            _await(lambda: all(each.is_healthy for each in self._balancer.servers().values()), "haproxy sees them")
+            self._running = {
+                name: running.enter_context(self._process(self._parts[name], settings)) for name in self._links
+            }
+            for name in self._running:
+                probe = http_probe(self._target.topology.ports[name], "/readyz")
+                _await(lambda probe=probe: _answers(probe), f"{name} is ready")  # type: ignore[misc]
             yield
 
-    def cpu_s(self) -> tuple[float, float]:
-        """CPU time in seconds that the instances, and who watches them, have used so far."""
+    def serve(self, names: Sequence[str]) -> None:
+        """Send all requests to these, and scrape of the app instances only those of them that are watched."""
+        for name, link in self._links.items():
+            shown = _kept(link) if name in self._watched.intersection(names) else self._nothing
+            new = link.with_suffix(".new")
+            new.symlink_to(shown)
+            new.replace(link)
+        self._gateways.leave_out(frozenset(self._links).difference(names))
+
+    def cpu_s(self, names: Sequence[str]) -> tuple[float, float]:
+        """CPU time in seconds that these instances, and who watches the stack, have used so far."""
         pids = self._target.pids()
-        return _cpu_s(self._pids), _cpu_s([pids[name] for name in WATCHERS])
+        return _cpu_s([self._running[name] for name in names]), _cpu_s([pids[name] for name in WATCHERS])
 
     @contextlib.contextmanager
-    def _process(self, part: Part, settings: Mapping[str, str], *, observed: bool) -> Iterator[int]:
+    def _process(self, part: Part, settings: Mapping[str, str]) -> Iterator[int]:
         environment = {**self._target.environment, **part.environment, **settings}
-        if not observed:
-            environment = {**environment, "LIKESTORM_METRICS": "0"}
+        if part.name in self._watched:
+            environment[_METRICS_FOLDER] = str(_kept(self._links[part.name]))
+        else:
+            environment["LIKESTORM_METRICS"] = "0"
             del environment[_METRICS_FOLDER]
         # It ends with us even when we are killed.
         command = ["setpriv", "--pdeathsig", "TERM", "--", *launcher(part)]
@@ -91,18 +117,10 @@ class Instances:
                 process.kill()
                 process.wait()
 
-    def _scrape(self, *, is_on: bool) -> None:
-        """Have Prometheus scrape the app instances or not; the rest goes on."""
-        configuration: dict[str, Any] = yaml.safe_load(self._scraped)
-        if not is_on:
-            jobs = configuration["scrape_configs"]
-            configuration["scrape_configs"] = [job for job in jobs if job["job_name"] != JOB]
-        Path(self._configuration).write_text(yaml.safe_dump(configuration))
-        address = f"http://{HOST}:{self._target.topology.ports['prometheus']}/-/reload"
-        try:
-            requests.post(address, timeout=READY_S).raise_for_status()
-        except requests.RequestException as error:
-            raise StackError(f"Prometheus does not take its configuration: {error}") from error
+
+def _kept(link: Path) -> Path:
+    """Where the instance keeps its metrics to which this link may lead."""
+    return link.with_name("kept")
 
 
 def _cpu_s(pids: Sequence[int]) -> float:

@@ -1,11 +1,16 @@
 """What observing costs: throughput and p99 of likes with the app's metrics on, against the same without them.
 
-`python -m loadtests.benchmarks.observing` (or `make observing`). Both sides run in turn (ABBA, BAAB by lot) on one
-stack; each block has fresh app instances, so that the luck of one process is not taken for a difference. With metrics
-on they keep them and Prometheus scrapes them; off leaves out the metrics, the timers around requests and stores, and
-the scrape. Server-Timing, which is for load tests, is off on both sides. In each block likes first come at a fixed rate
-(open model, p99 from the intended start), then from 16 connections of wrk to saturation. What is printed is the
-Hodges-Lehmann estimate of the change from pair to pair with its 95 % interval, and what it comes to in CPU time.
+`python -m loadtests.benchmarks.observing` (or `make observing`). On one stack two sets of app instances stand side by
+side, one with metrics on, one with them off; in slices of a few seconds the one serves, then the other (ABBA, BAAB by
+lot), so that what drifts meets both alike. With metrics on, instances keep them and Prometheus scrapes them once a
+second; off leaves out the metrics, the timers around requests and stores, and what there would be to scrape.
+Server-Timing, which is for load tests, is off on both sides.
+
+A round has fresh instances, and the sets change sides from round to round: the luck of one process is not taken for a
+difference. In it likes first come at a fixed rate (open model, p99 from the intended start of all slices of a side, but
+for a second or two after each change), then from 16 connections of wrk to saturation. What is printed is the
+Hodges-Lehmann estimate of the change from the pairs that the rounds make, with its 95 % interval, and what it comes to
+in CPU time.
 
 exit status: 0 both are shown to be at most 3 % worse, 99 one is shown to be worse by more, 97 cannot tell, 1 failed
 """
@@ -20,12 +25,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
 from rich.console import Console
 from rich.table import Table
 
@@ -37,16 +44,21 @@ from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
 from loadtests import swarm
 from loadtests.arguments import count, positive
 from loadtests.benchmarks import overhead
-from loadtests.benchmarks.app_instances import Instances
+from loadtests.benchmarks.app_instances import Instances, doubled
 from loadtests.benchmarks.overhead import OverheadError
 from loadtests.comparison import paired
 from loadtests.comparison.interleaved import Which, order
-from loadtests.plan import Plan
+from loadtests.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
+from loadtests.plan import Plan, Progress
 from loadtests.scenario import Scenario, reading
 from loadtests.swarm import SwarmError
 
 ALLOWED = 0.03
-PAIRS, SECONDS, RATE = 24, 15, 150.0
+ROUNDS, RATE = 12, 150.0
+PACED, SATURATED = (16, 8), (8, 4)
+"""How many slices of how many seconds."""
+SETTLED_S = 1.0
+"""So long after the sets changed places, connections are made anew and caches are cold."""
 SEED, WARM_UP_S = 2011, 3.0
 SIDES: Mapping[Which, str] = {"base": "off", "candidate": "on"}
 QUIET_S = 60.0
@@ -63,8 +75,8 @@ class ObservingError(Exception):
 
 
 @dataclass(frozen=True)
-class Block:
-    """What one side did: likes a second at saturation, p99 of likes in ms at a fixed rate.
+class Half:
+    """What one side did in a round: likes a second at saturation, p99 of likes in ms at a fixed rate.
 
     app_us, watchers_us: CPU time a like at saturation of the app, and of Prometheus and the collectors together.
     """
@@ -79,7 +91,7 @@ class Block:
         """For a person."""
         return (
             f"{self.likes_per_s:.0f} likes/s with {self.app_us:.0f} µs of CPU each in the app and "
-            f"{self.watchers_us:.0f} in its watchers; paced, p99 {self.p99_ms:.1f} ms"
+            f"{self.watchers_us:.0f} in its watchers; paced, p99 {self.p99_ms:.2f} ms"
         )
 
 
@@ -92,21 +104,23 @@ class Change:
     low: float
     high: float
     finding: Finding
-    pairs_needed: int | None
+    rounds_needed: int | None
     """How many would show that it is at most ALLOWED worse, were it not worse at all; None beyond what is counted."""
 
     @property
     def line(self) -> str:
         """For a person."""
         said = {"held": "at most 3 % worse", "worse": "more than 3 % worse", "unclear": "cannot tell"}[self.finding]
-        needed = "more pairs than 64" if self.pairs_needed is None else f"{self.pairs_needed} pairs"
+        needed = "more rounds than 64" if self.rounds_needed is None else f"{self.rounds_needed} rounds"
         advice = f"; {needed} would show that it is none" if self.finding == "unclear" else ""
-        interval = f"{self.low:+.1%} to {self.high:+.1%}" if math.isfinite(self.high) else "no interval of so few pairs"
+        interval = (
+            f"{self.low:+.1%} to {self.high:+.1%}" if math.isfinite(self.high) else "no interval of so few rounds"
+        )
         return f"{self.what}: {self.estimate:+.1%} ({interval}): {said}{advice}"
 
 
-def judge(off: Sequence[Block], on: Sequence[Block]) -> list[Change]:
-    """The changes of throughput and of p99 from pairs of blocks that are neighbours in time."""
+def judge(off: Sequence[Half], on: Sequence[Half]) -> list[Change]:
+    """The changes of throughput and of p99 from the pairs that rounds make."""
     return [
         _change("throughput", [math.log(b.likes_per_s / a.likes_per_s) for a, b in zip(off, on, strict=True)], -1),
         _change("p99", [math.log(b.p99_ms / a.p99_ms) for a, b in zip(off, on, strict=True)], 1),
@@ -124,7 +138,7 @@ def _change(what: str, logs: Sequence[float], worse: Literal[-1, 1]) -> Change:
     return Change(what, math.expm1(shift.estimate), math.expm1(shift.low), math.expm1(shift.high), finding, needed)
 
 
-def say_cpu(off: Sequence[Block], on: Sequence[Block], cores: int) -> str:
+def say_cpu(off: Sequence[Half], on: Sequence[Half], cores: int) -> str:
     """What metrics take of the CPU, which a busy machine blurs less than it does throughput; decides nothing."""
     whole = cores * 1e6 / statistics.median(block.likes_per_s for block in off)
     pairs = list(zip(off, on, strict=True))
@@ -137,47 +151,126 @@ def say_cpu(off: Sequence[Block], on: Sequence[Block], cores: int) -> str:
     )
 
 
+class Turns:
+    """Which side serves when; `serve` sends all requests to one.
+
+    As what is told of a swarm's progress, it changes sides once the window has begun.
+    """
+
+    def __init__(
+        self,
+        sides: Sequence[Which],
+        slice_s: float,
+        serve: Callable[[Which], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._sides = sides
+        self._slice_s = slice_s
+        self._serve = serve
+        self._clock = clock
+        self._window_start = math.inf
+        self._turn = 0
+        self._changes: list[tuple[float, float, Which]] = []
+        self._change()
+
+    def follow(self, progress: Progress) -> None:
+        """Once a second: change sides when it is time."""
+        now = self._clock()
+        if progress.phase != "measure":
+            return
+        self._window_start = min(self._window_start, now)
+        turn = int((now - self._window_start) / self._slice_s)
+        if self._turn < turn < len(self._sides):
+            self._turn = turn
+            self._change()
+
+    def _change(self) -> None:
+        began, side = self._clock(), self._sides[self._turn]
+        self._serve(side)
+        self._changes.append((began, self._clock(), side))
+
+    def side(self, start: float, end: float) -> Which | None:
+        """Who served all of the time between two moments, in seconds since 1970, and had settled; None for nobody."""
+        ends = [began for began, _, _ in self._changes[1:]] + [math.inf]
+        for (_, done, side), over in zip(self._changes, ends, strict=True):
+            if done + SETTLED_S <= start and end <= over:
+                return side
+        return None
+
+
 @dataclass(frozen=True)
 class Bench:
-    """How each block is made. seconds: of either half; rate: likes a second of the first. same: metrics on both sides,
-    to see what the noise alone gives.
+    """How each round is made. slices: of its paced half and of the other. rate: likes a second of the first.
+
+    same: metrics on both sides, to see what the noise alone gives.
     """
 
     target: local.Target
     manifest: Path
     folder: Path
-    seconds: int
+    paced: tuple[int, int]
+    saturated: tuple[int, int]
     rate: float
     same: bool
 
-    def block(self, instances: Instances, side: Which, number: int) -> Block:
-        """One block, on fresh app instances."""
-        self._await_quiet()
-        with instances.serving({"LIKESTORM_SERVER_TIMING": "0"}, observed=self.same or side == "candidate"):
-            p99 = self._paced(number)
-            script = self.folder / "like.lua"
-            script.write_text(overhead.like_script(json.loads(self.manifest.read_text()), number))
-            before = instances.cpu_s()
-            rate = overhead.drive(self.target.url, script, self.seconds)
-            app_s, watchers_s = (later - earlier for earlier, later in zip(before, instances.cpu_s(), strict=True))
-            likes = rate * self.seconds
-            return Block(rate, p99, 1e6 * app_s / likes, 1e6 * watchers_s / likes)
+    def round(self, instances: Instances, number: int) -> dict[Which, Half]:
+        """Both sides in turn, on fresh app instances."""
+        first, second = instances.sets if number % 2 else instances.sets[::-1]
+        names: Mapping[Which, Sequence[str]] = {"base": first, "candidate": second}
+        watched = (*first, *second) if self.same else second
+        with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}, watched):
+            p99 = self._paced(lambda side: instances.serve(names[side]), number)
+            used = self._saturated(instances, names, number)
+        return {
+            side: Half(likes / spent_s, p99[side], 1e6 * app_s / likes, 1e6 * watchers_s / likes)
+            for side, (likes, spent_s, app_s, watchers_s) in used.items()
+        }
 
-    def _paced(self, number: int) -> float:
-        """p99 in ms of likes at the fixed rate."""
+    def _paced(self, serve: Callable[[Which], None], number: int) -> dict[Which, float]:
+        """p99 in ms of likes at the fixed rate, by side."""
+        slices, slice_s = self.paced
+        turns = Turns(order(slices // 2, SEED + number), slice_s, serve)
+        self._await_quiet()
         name = f"o{number:03d}"
-        scenario = _likes(self.rate, self.seconds)
-        files = str(self.folder / f"{name}.json"), str(self.folder / name)
-        plan = Plan(scenario, name, f"{name}-{time.time()}", True, str(self.manifest), *files)
+        logs = self.folder / name
+        scenario = _likes(self.rate, slices * slice_s)
+        plan = Plan(
+            scenario, name, f"{name}-{time.time()}", True, str(self.manifest), str(self.folder / f"{name}.json"),
+            str(logs),
+        )  # fmt: skip
         log = self.folder / f"{name}.log"
-        like = swarm.run(plan, self.target.url, log, lambda _pid: None, lambda _progress: None).requests["like"]
-        p99 = like.response_time_ms.p99
-        if p99 is None or like.failures > FAILED_MAX * like.count:
-            raise ObservingError(f"block {number}: {like.failures} of {like.count} likes failed at {self.rate:g}/s")
+        like = swarm.run(plan, self.target.url, log, lambda _pid: None, turns.follow).requests["like"]
+        if like.failures > FAILED_MAX * like.count:
+            raise ObservingError(f"round {number}: {like.failures} of {like.count} likes failed at {self.rate:g}/s")
+        p99 = _p99(logs / "like.hlog", turns)
+        if p99.keys() != SIDES.keys():
+            raise ObservingError(f"round {number}: no slice of {slice_s} s is long enough to be measured")
         return p99
 
+    def _saturated(
+        self, instances: Instances, names: Mapping[Which, Sequence[str]], number: int
+    ) -> dict[Which, tuple[float, float, float, float]]:
+        """By side: likes, the seconds that they took, and those of CPU time of the instances and of the watchers."""
+        slices, slice_s = self.saturated
+        sums: dict[Which, tuple[float, float, float, float]] = dict.fromkeys(SIDES, (0.0, 0.0, 0.0, 0.0))
+        script = self.folder / "like.lua"
+        manifest = json.loads(self.manifest.read_text())
+        for turn, side in enumerate(order(slices // 2, SEED - number)):
+            instances.serve(names[side])
+            self._await_quiet()
+            script.write_text(overhead.like_script(manifest, 1000 * number + turn))
+            before = instances.cpu_s(names[side])
+            likes = slice_s * overhead.drive(self.target.url, script, slice_s)
+            app_s, watchers_s = (
+                later - earlier for earlier, later in zip(before, instances.cpu_s(names[side]), strict=True)
+            )
+            done = (likes, float(slice_s), app_s, watchers_s)
+            likes_, spent_s, app, watchers = (a + b for a, b in zip(sums[side], done, strict=True))
+            sums[side] = (likes_, spent_s, app, watchers)
+        return sums
+
     def _await_quiet(self) -> None:
-        """Until no job of the block before is left, which would be done at the expense of the next."""
+        """Until no job of the slice before is left, which would be done at the expense of the next."""
         queues = Queues(self.target.environment["LIKESTORM_REDIS_URL"], self.target.topology.workers)
         deadline = time.monotonic() + QUIET_S
         try:
@@ -185,10 +278,25 @@ class Bench:
                 each.value and each.labels.get("status") in UNDER_WAY for family in queues() for each in family.samples
             ):
                 if time.monotonic() > deadline:
-                    raise ObservingError(f"jobs are left of the block before after {QUIET_S:g} s")
+                    raise ObservingError(f"jobs are left of the slice before after {QUIET_S:g} s")
                 time.sleep(0.2)
         finally:
             queues.close()
+
+
+def _p99(log: Path, turns: Turns) -> dict[Which, float]:
+    """By side, in ms, over all seconds that belong to it."""
+    wholes: dict[Which, Histogram] = {}
+    reader = HistogramLogReader(str(log), HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS))
+    try:
+        while second := reader.get_next_interval_histogram():
+            side = turns.side(second.get_start_time_stamp() / 1e3, second.get_end_time_stamp() / 1e3)
+            if side:
+                wholes.setdefault(side, Histogram()).add(Histogram(second))
+    finally:
+        reader.close()
+    p99 = {side: whole.percentile(99) for side, whole in wholes.items()}
+    return {side: value for side, value in p99.items() if value is not None}
 
 
 def _likes(rate: float, seconds: float) -> Scenario:
@@ -201,39 +309,50 @@ def _likes(rate: float, seconds: float) -> Scenario:
 def measure(options: argparse.Namespace, console: Console) -> list[Change]:
     """Run all blocks, say what each came to, and judge."""
     overhead.find_wrk()
-    blocks: dict[Which, list[Block]] = {"base": [], "candidate": []}
-    sides = order(options.pairs, SEED)
+    halves: dict[Which, list[Half]] = {"base": [], "candidate": []}
     with (
-        local.up(named(DEFAULT, options.base_port), state=options.state.resolve()) as target,
+        local.up(doubled(named(DEFAULT, options.base_port)), state=options.state.resolve()) as target,
         tempfile.TemporaryDirectory(prefix="likestorm-observing-") as folder,
     ):
         manifest = local.seed(target, users=overhead.USERS, photos_per_user=3, follows_per_user=20, seed=1)
-        bench = Bench(target, manifest, Path(folder), options.seconds, options.rate, options.same)
+        bench = Bench(
+            target, manifest, Path(folder), options.paced, options.saturated, options.rate, options.same
+        )  # fmt: skip
         instances = Instances(target)
-        for number, side in enumerate(sides, 1):
-            made = bench.block(instances, side, number)
-            blocks[side].append(made)
-            console.print(f"block {number} of {len(sides)}, metrics {_name(side, options.same)}: {made.line}")
-    console.print(_table(blocks, options.same))
-    console.print(say_cpu(blocks["base"], blocks["candidate"], os.cpu_count() or 1))
-    return judge(blocks["base"], blocks["candidate"])
+        for number in range(1, options.rounds + 1):
+            for side, made in bench.round(instances, number).items():
+                halves[side].append(made)
+                name = _name(side, options.same)
+                console.print(f"round {number} of {options.rounds}, metrics {name}: {made.line}")
+    console.print(_table(halves, options.same))
+    console.print(say_cpu(halves["base"], halves["candidate"], os.cpu_count() or 1))
+    return judge(halves["base"], halves["candidate"])
 
 
 def _name(side: Which, same: bool) -> str:
     return f"on ({side})" if same else SIDES[side]
 
 
-def _table(blocks: Mapping[Which, Sequence[Block]], same: bool) -> Table:
+def _table(halves: Mapping[Which, Sequence[Half]], same: bool) -> Table:
     off, on = (_name(side, same) for side in SIDES)
-    columns = ("pair", f"likes/s, {off}", on, "change", f"p99 ms, {off}", on, "change")
+    columns = ("round", f"likes/s, {off}", on, "change", f"p99 ms, {off}", on, "change")
     table = Table(*columns, title="metrics off and on, in turn", title_justify="left")
-    for number, (base, other) in enumerate(zip(blocks["base"], blocks["candidate"], strict=True), 1):
+    for number, (base, other) in enumerate(zip(halves["base"], halves["candidate"], strict=True), 1):
         table.add_row(
             f"{number}",
             f"{base.likes_per_s:.0f}", f"{other.likes_per_s:.0f}", f"{other.likes_per_s / base.likes_per_s - 1:+.1%}",
-            f"{base.p99_ms:.1f}", f"{other.p99_ms:.1f}", f"{other.p99_ms / base.p99_ms - 1:+.1%}",
+            f"{base.p99_ms:.2f}", f"{other.p99_ms:.2f}", f"{other.p99_ms / base.p99_ms - 1:+.1%}",
         )  # fmt: skip
     return table
+
+
+def _slices(text: str) -> tuple[int, int]:
+    """An even number of slices, and the seconds of each."""
+    number, _, seconds = text.partition("x")
+    slices = count(number), count(seconds)
+    if slices[0] % 2:
+        raise argparse.ArgumentTypeError(f"{text!r} has an odd number of slices: the sides take turns")
+    return slices
 
 
 def main(arguments: list[str]) -> int:
@@ -243,9 +362,12 @@ def main(arguments: list[str]) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--pairs", type=count, default=PAIRS, help="of blocks (%(default)s)")
-    parser.add_argument("--seconds", type=count, default=SECONDS, help="of either half of a block (%(default)s)")
-    parser.add_argument("--rate", type=positive, default=RATE, help="likes a second of the first half (%(default)g)")
+    parser.add_argument("--rounds", type=count, default=ROUNDS, help="of both sides in turn (%(default)s)")
+    for name, default in (("--paced", PACED), ("--saturated", SATURATED)):
+        parser.add_argument(
+            name, type=_slices, default=default, metavar="NxS", help=f"slices of S seconds ({default[0]}x{default[1]})"
+        )
+    parser.add_argument("--rate", type=positive, default=RATE, help="likes a second of the paced slices (%(default)g)")
     parser.add_argument("--same", action="store_true", help="metrics on both sides: what the noise alone gives")
     parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first of the ports (%(default)s)")
     parser.add_argument("--state", type=Path, default=STATE, help="where the stack keeps its files")

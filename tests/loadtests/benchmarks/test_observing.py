@@ -1,8 +1,9 @@
-"""What observing costs: how pairs of blocks are judged, and that "off" is off on a living stack."""
+"""What observing costs: how rounds are judged, and that "off" is off on a living stack."""
 
 import contextlib
 import math
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,23 +13,23 @@ import urllib3
 from compose import local
 from compose.errors import StackError
 from compose.topology import named
-from dashboards.prometheus import Prometheus
 from loadtests.benchmarks import observing
-from loadtests.benchmarks.app_instances import Instances
-from loadtests.benchmarks.observing import Block, judge, main, say_cpu
+from loadtests.benchmarks.app_instances import Instances, doubled
+from loadtests.benchmarks.observing import Half, Turns, judge, main, say_cpu
+from loadtests.plan import Progress
 from tests.compose.stacks import await_true, check_free
 from tests.ports import base_ports
 
 REQUESTS = 20
 
 
-def blocks(likes_per_s: float, p99_ms: float, noise: float, pairs: int = 24, seed: int = 1) -> list[Block]:
+def halves(likes_per_s: float, p99_ms: float, noise: float, rounds: int = 24, seed: int = 1) -> list[Half]:
     chance = random.Random(seed)
 
     def around(value: float) -> float:
         return value * math.exp(chance.gauss(0, noise))
 
-    return [Block(around(likes_per_s), around(p99_ms), 1000.0, 100.0) for _ in range(pairs)]
+    return [Half(around(likes_per_s), around(p99_ms), 1000.0, 100.0) for _ in range(rounds)]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def blocks(likes_per_s: float, p99_ms: float, noise: float, pairs: int = 24, see
 def test_a_change_is_judged_by_its_interval(
     likes_per_s: float, p99_ms: float, noise: float, findings: list[str]
 ) -> None:
-    off, on = blocks(600, 20, noise), blocks(likes_per_s, p99_ms, noise, seed=2)
+    off, on = halves(600, 20, noise), halves(likes_per_s, p99_ms, noise, seed=2)
     throughput, p99 = judge(off, on)
     assert [throughput.finding, p99.finding] == findings
     assert (throughput.what, p99.what) == ("throughput", "p99")
@@ -54,34 +55,37 @@ def test_a_change_is_judged_by_its_interval(
     assert p99.estimate == pytest.approx(p99_ms / 20 - 1, abs=2 * noise)
 
 
-def test_a_few_pairs_bear_no_interval() -> None:
-    throughput, p99 = judge(blocks(600, 20, 0.01, pairs=3), blocks(400, 40, 0.01, pairs=3, seed=2))
+def test_a_few_rounds_bear_no_interval() -> None:
+    throughput, p99 = judge(halves(600, 20, 0.01, rounds=3), halves(400, 40, 0.01, rounds=3, seed=2))
     assert {throughput.finding, p99.finding} == {"unclear"}
-    assert "(no interval of so few pairs): cannot tell" in throughput.line
+    assert "(no interval of so few rounds): cannot tell" in throughput.line
 
 
-def test_what_more_pairs_would_show_is_told() -> None:
+def test_what_more_rounds_would_show_is_told() -> None:
     swings = [sign * size / 100 for size in range(3, 9) for sign in (-1, 1)]
-    on = [Block(600 * math.exp(swing), 20 * math.exp(swing), 1000.0, 100.0) for swing in swings]
-    for change in judge([Block(600, 20, 1000.0, 100.0)] * len(on), on):
+    on = [Half(600 * math.exp(swing), 20 * math.exp(swing), 1000.0, 100.0) for swing in swings]
+    for change in judge([Half(600, 20, 1000.0, 100.0)] * len(on), on):
         assert change.finding == "unclear"
-        assert change.pairs_needed is not None
-        assert 12 < change.pairs_needed <= 64
-        assert f"{change.pairs_needed} pairs would show that it is none" in change.line
+        assert change.rounds_needed is not None
+        assert 12 < change.rounds_needed <= 64
+        assert f"{change.rounds_needed} rounds would show that it is none" in change.line
 
 
 def test_cpu_time_is_told_as_a_share_of_the_whole() -> None:
-    on = [Block(600, 20, 1030.0, 130.0)] * 6
-    said = say_cpu([Block(600, 20, 1000.0, 100.0)] * 6, on, cores=2)
+    on = [Half(600, 20, 1030.0, 130.0)] * 6
+    said = say_cpu([Half(600, 20, 1000.0, 100.0)] * 6, on, cores=2)
     assert "app +30 µs (+30 to +30), collectors and Prometheus +30 µs (+30 to +30)" in said
     assert said.endswith("+1.8% of the 3333 µs that one takes of 2 cores")
 
 
-def test_wrong_numbers_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("option", "value"), [("--rounds", "0"), ("--paced", "3x5"), ("--paced", "4"), ("--saturated", "4x0")]
+)
+def test_wrong_numbers_are_wrong_usage(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["--pairs", "0"])
+        main([option, value])
     assert ended.value.code == 2
-    assert "--pairs" in capsys.readouterr().err
+    assert option in capsys.readouterr().err
 
 
 def test_without_wrk_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,29 +102,45 @@ def free_port() -> int:
     raise AssertionError("no free range of ports")
 
 
+def test_a_second_belongs_to_the_side_that_serves_all_of_it() -> None:
+    now = [100.0]
+    served = []
+
+    def serve(side: str) -> None:
+        served.append(side)
+        now[0] += 0.25
+
+    turns = Turns(("base", "candidate", "candidate", "base"), 4, serve, lambda: now[0])
+    for moment, phase in ((101, "warm-up"), *((second, "measure") for second in range(102, 120)), (121, "drain")):
+        now[0] = float(moment)
+        turns.follow(Progress(phase, 0, 0, {}))
+    assert served == ["base", "candidate", "candidate", "base"]
+    assert [turns.side(second, second + 1) for second in range(102, 108)] == ["base"] * 4 + [None, None]
+    assert [turns.side(second, second + 1) for second in range(108, 116)] == ["candidate"] * 2 + [None] * 2 + [
+        "candidate"
+    ] * 2 + [None] * 2
+    assert turns.side(116, 117) == turns.side(130, 131) == "base"
+    assert turns.side(100, 101) is None
+    assert turns.side(105.5, 106.5) is None
+
+
 @pytest.mark.e2e
 @pytest.mark.long
 @pytest.mark.alone
-def test_off_keeps_nothing_and_is_not_scraped(tmp_path: Path) -> None:
-    with local.up(named("small", free_port()), state=tmp_path) as target:
+def test_off_keeps_nothing_and_the_sides_take_turns(tmp_path: Path) -> None:
+    with local.up(doubled(named("small", free_port())), state=tmp_path) as target:
         instances = Instances(target)
-        settings = {"LIKESTORM_SERVER_TIMING": "0"}
-        with instances.serving(settings, observed=True):
-            assert scraped_jobs(target) >= {"app", "worker", "redis"}
-            before = counted(target)
-            ask(target)
-            await_true(lambda: counted(target) >= before + REQUESTS)
-            used, _ = instances.cpu_s()
-            assert used > 0
-        with instances.serving(settings, observed=False):
-            assert scraped_jobs(target) >= {"worker", "redis"}
-            assert "app" not in scraped_jobs(target)
-            before = counted(target)
-            ask(target)
-            assert counted(target) == before
-        with instances.serving(settings, observed=True):
-            await_true(lambda: "app" in scraped_jobs(target))
-            assert Prometheus(target.prometheus_url).recent("up", 1)
+        off, on = instances.sets
+        with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}, on):
+            for side, counts in ((on, True), (off, False), (on, True)):
+                instances.serve(side)
+                before, used = scraped(target), instances.cpu_s(side)[0]
+                ask(target)
+                assert instances.cpu_s(side)[0] > used
+                if counts:
+                    await_true(partial(has_scraped, target, before + REQUESTS))
+                else:
+                    assert before == scraped(target) == 0
 
 
 def ask(target: local.Target) -> None:
@@ -129,8 +149,8 @@ def ask(target: local.Target) -> None:
     assert all("Server-Timing" not in answer.headers for answer in answers)
 
 
-def counted(target: local.Target) -> float:
-    """Requests to /feed, as the instances' own files have them."""
+def scraped(target: local.Target) -> float:
+    """Requests to /feed, as Prometheus finds them at the instances' endpoints now."""
     total = 0.0
     for name in target.topology.app_instances:
         page = requests.get(f"http://127.0.0.1:{target.topology.ports['collectors']}/service/{name}", timeout=5).text
@@ -139,28 +159,16 @@ def counted(target: local.Target) -> float:
     return total
 
 
-def scraped_jobs(target: local.Target) -> set[str]:
-    found = requests.get(f"{target.prometheus_url}/api/v1/targets?state=active", timeout=5).json()["data"]
-    return {each["labels"]["job"] for each in found["activeTargets"]}
+def has_scraped(target: local.Target, requests_: float) -> bool:
+    return scraped(target) >= requests_
 
 
 @pytest.mark.e2e
 @pytest.mark.long
 @pytest.mark.alone
-def test_a_pair_of_blocks_is_measured_and_cannot_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    brief = [
-        "--pairs",
-        "1",
-        "--seconds",
-        "2",
-        "--rate",
-        "40",
-        "--base-port",
-        str(free_port()),
-        "--state",
-        str(tmp_path),
-    ]
-    assert main(brief) == observing.STATUS["unclear"]
+def test_rounds_are_measured_and_cannot_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    brief = ["--rounds", "1", "--paced", "2x4", "--saturated", "2x2", "--rate", "40"]
+    assert main([*brief, "--base-port", str(free_port()), "--state", str(tmp_path)]) == observing.STATUS["unclear"]
     said = capsys.readouterr().out
     assert all(f"metrics {side}: " in said for side in ("on", "off"))
     assert "throughput: " in said
