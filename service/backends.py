@@ -67,13 +67,13 @@ def bucket(config: Config, endpoint: str) -> Bucket:
 def connect(config: Config, metrics: Metrics) -> Backends:
     """Stores that connect when they are first used; to be called after the last fork."""
     timeout = config.backend_timeout_s
-    wait = metrics.histogram(catalog.DB_POOL_WAIT)
+    observe_wait = metrics.histogram(catalog.DB_POOL_WAIT).observe
 
     def note_wait(seconds: float) -> None:
-        wait.observe(seconds)
+        observe_wait(seconds)
         note_pool_wait(seconds)
 
-    shards = Shards(config.shards, config.db_pool_size, timeout, note_wait)
+    shards = Shards(config.shards, config.db_pool_size, timeout, note_wait if config.server_timing else observe_wait)
     client = connect_redis(config.redis_url, timeout)
     sessions = Sessions(client, config.session_ttl_s)
     cache = PhotoCache(config.memcached, timeout)
@@ -81,20 +81,23 @@ def connect(config: Config, metrics: Metrics) -> Backends:
     redis, store = Breaker(timeout), Breaker(timeout)
     watched = _observers(metrics)
 
+    def timed(adapter: Store, name: str = "postgres") -> Store:
+        return measured(adapter, name, metrics, watched, placing=config.server_timing)
+
     def in_redis(adapter: Store, name: str = "redis") -> Store:
-        return measured(guarded(adapter, "redis", redis), name, metrics, watched)
+        return timed(guarded(adapter, "redis", redis), name)
 
     jobs = JobQueue(client, EnqueueTimer(metrics).record)
     # Within notify, which the breaker guards already.
-    schedule = measured(jobs, "queue", metrics, watched).enqueue_push
+    schedule = timed(jobs, "queue").enqueue_push
     return Backends(
-        accounts=measured(Accounts(shards), "postgres", metrics, watched),
-        photos=measured(Photos(shards), "postgres", metrics, watched),
-        likes=measured(Likes(shards), "postgres", metrics, watched),
-        follows=measured(Follows(shards), "postgres", metrics, watched),
-        comments=measured(Comments(shards), "postgres", metrics, watched),
-        tags=measured(Tags(shards), "postgres", metrics, watched),
-        devices=measured(Devices(shards), "postgres", metrics, watched),
+        accounts=timed(Accounts(shards)),
+        photos=timed(Photos(shards)),
+        likes=timed(Likes(shards)),
+        follows=timed(Follows(shards)),
+        comments=timed(Comments(shards)),
+        tags=timed(Tags(shards)),
+        devices=timed(Devices(shards)),
         sessions=in_redis(sessions),
         limits=in_redis(Limits(client, _rules(config))),
         feeds=in_redis(Feeds(client)),
@@ -102,8 +105,8 @@ def connect(config: Config, metrics: Metrics) -> Backends:
         media_map=in_redis(MediaMap(client, config.media_map_buckets)),
         notifications=in_redis(Notifications(client, schedule)),
         queue=in_redis(jobs, "queue"),
-        cache=measured(cache, "memcached", metrics, watched),
-        objects=measured(guarded(objects, "objects", store), "objects", metrics, watched),
+        cache=timed(cache, "memcached"),
+        objects=timed(guarded(objects, "objects", store), "objects"),
         links=Links(bucket(config, config.s3_public_endpoint), config.upload_ttl_s, config.cdn_url),
         pings={"postgres": shards.ping, "redis": sessions.ping, "memcached": cache.ping, "objects": objects.ping},
         closers=(shards.close, client.close, cache.close, objects.close),

@@ -1,5 +1,7 @@
 """The timer around every HTTP request."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -28,74 +30,83 @@ class HttpTimer:
     Labels are bounded: methods to METHODS or "other", routes to the app's rules or UNMATCHED.
     """
 
-    def __init__(self, app: "WSGIApplication", metrics: Metrics) -> None:
+    def __init__(self, app: WSGIApplication, metrics: Metrics) -> None:
         self._app = app
-        self._in_flight = metrics.gauge(catalog.HTTP_IN_FLIGHT)
+        in_flight = metrics.gauge(catalog.HTTP_IN_FLIGHT)
+        self._begin, self._end = in_flight.inc, in_flight.dec
         self._metrics = metrics
-        self._bound: dict[tuple[str, str, str], Callable[[float], None]] = {}
+        self._recorders: dict[tuple[str, str, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on and watch it end."""
-        started = perf_counter()
-        status, route = "500", UNMATCHED
-        self._in_flight.inc()
-
-        def note_status(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-            nonlocal status, route
-            status, route = line[:3], _route(environ)
-            return start_response(line, headers, exc_info)
-
-        def finish() -> None:
-            self._in_flight.dec()
-            method = environ["REQUEST_METHOD"]
-            known = method if method in METHODS else "other"
-            self._observer(known, route, status)(perf_counter() - started)
-
+        request = _Request(self, environ, start_response)
+        self._begin()
         try:
-            body = self._app(environ, note_status)
+            request.body = self._app(environ, request.note_status)
         except BaseException:
-            finish()
+            request.finish()
             raise
-        return _Watched(body, finish)
+        return request
 
-    def _observer(self, method: str, route: str, status: str) -> Callable[[float], None]:
-        """What records one request; bound once for each combination, since looking children up is the dear part."""
-        key = (method, route, status)
-        if key not in self._bound:
-            count = self._metrics.counter(catalog.HTTP_REQUESTS, *key).inc
-            observe = self._metrics.histogram(catalog.HTTP_DURATION, method, route).observe
+    def finish(self, method: str, route: str, status: str, seconds: float) -> None:
+        """Count a request that has ended."""
+        self._end()
+        # Bound once for each combination, since looking children up is the dear part.
+        recorders = self._recorders.get((method, route, status)) or self._bind(method, route, status)
+        count, observe = recorders
+        count()
+        observe(seconds)
 
-            def record(seconds: float) -> None:
-                count()
-                observe(seconds)
+    def _bind(self, method: str, route: str, status: str) -> tuple[Callable[[], None], Callable[[float], None]]:
+        known = method if method in METHODS else "other"
+        recorders = (
+            self._metrics.counter(catalog.HTTP_REQUESTS, known, route, status).inc,
+            self._metrics.histogram(catalog.HTTP_DURATION, known, route).observe,
+        )
+        if known == method:
+            self._recorders[method, route, status] = recorders
+        return recorders
 
-            self._bound[key] = record
-        return self._bound[key]
 
+class _Request:
+    """One request: as a body it passes on what the application gave, and tells the timer when it is closed."""
 
-class _Watched:
-    """A body that tells when it is closed."""
+    __slots__ = ("_environ", "_start_response", "_started", "_timer", "body", "route", "status")
 
-    __slots__ = ("_body", "_finish")
+    def __init__(self, timer: HttpTimer, environ: WSGIEnvironment, start_response: StartResponse) -> None:
+        self._started = perf_counter()
+        self._timer = timer
+        self._environ = environ
+        self._start_response = start_response
+        self.status, self.route = "500", UNMATCHED
+        self.body: Iterable[bytes] = ()
 
-    def __init__(self, body: Iterable[bytes], finish: Callable[[], None]) -> None:
-        self._body = body
-        self._finish = finish
+    def note_status(
+        self, line: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], object]:  # fmt: skip
+        """The start_response that the application calls."""
+        self.status, self.route = line[:3], _route(self._environ)
+        return self._start_response(line, headers, exc_info)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
+        return iter(self.body)
 
     def close(self) -> None:
         """Close the body, and say so whatever comes of it."""
         try:
-            close = getattr(self._body, "close", None)
+            close = getattr(self.body, "close", None)
             if close is not None:
                 close()
         finally:
-            self._finish()
+            self.finish()
+
+    def finish(self) -> None:
+        """It has ended."""
+        method = self._environ["REQUEST_METHOD"]
+        self._timer.finish(method, self.route, self.status, perf_counter() - self._started)
 
 
-def _route(environ: "WSGIEnvironment") -> str:
+def _route(environ: WSGIEnvironment) -> str:
     """The rule of the request that Flask keeps in the environment while it is being answered."""
     # A function before each request would tell the same and cost more than all that is measured here.
     request = environ.get("werkzeug.request")

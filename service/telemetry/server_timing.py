@@ -3,6 +3,8 @@
 The stores' own timers add to a slot of the thread that answers the request, so domain and routes know nothing of it.
 """
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -61,12 +63,22 @@ def note_pool_wait(seconds: float) -> None:
     SPENT.deeper += seconds
 
 
-def place(store: str) -> int | None:
-    """Where in NAMES the tier of a measured store is; None where it has none."""
-    return NAMES.index(TIERS[store]) if store in TIERS else None
+def placed(operation: Callable[..., Any], store: str) -> Callable[..., Any]:
+    """The operation, of which each call is noted as what the store's tier took."""
+    tier = NAMES.index(TIERS[store]) if store in TIERS else None
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        outer = SPENT.enter()
+        started = perf_counter()
+        try:
+            return operation(*args, **kwargs)
+        finally:
+            SPENT.leave(tier, perf_counter() - started, outer)
+
+    return call
 
 
-def tell_timing(app: "Flask") -> None:
+def tell_timing(app: Flask) -> None:
     """Have every answer of `app` say what took how long."""
     app.wsgi_app = ServerTiming(app.wsgi_app)  # type: ignore[method-assign]
 
@@ -78,10 +90,10 @@ class ServerTiming:
     stamp. What a streamed body takes comes after its headers, and is in none of them.
     """
 
-    def __init__(self, app: "WSGIApplication") -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on, and add the header to its answer."""
         wait = _wait(environ.get("HTTP_X_REQUEST_START"))
         SPENT.begin()

@@ -8,32 +8,38 @@ from service import catalog
 from service.catalog import Metric
 from service.telemetry import server_timing
 from service.telemetry.metrics import Metrics
-from service.telemetry.server_timing import SPENT
 
 Store = TypeVar("Store")
 Observer = Callable[[Any], None]
 """Gets what an operation returned, or the exception that it raised."""
 
 
-def measured(store: Store, name: str, metrics: Metrics, observers: Mapping[str, Observer]) -> Store:
+def measured(
+    store: Store, name: str, metrics: Metrics, observers: Mapping[str, Observer], *, placing: bool = False
+) -> Store:
     """A stand-in for `store` with the same methods; `observers` by the name of the method.
 
-    The store itself where no metrics are kept.
+    placing: what operations take is told to Server-Timing, too. The store itself where no metrics are kept.
     """
-    return cast(Store, _Measured(store, name, metrics, observers)) if metrics.is_kept else store
+    return cast(Store, _Measured(store, name, metrics, observers, placing)) if metrics.is_kept else store
 
 
 class _Measured:
     """Wraps each method when it is first asked for and keeps the wrapper, so that children are bound once."""
 
-    def __init__(self, store: object, name: str, metrics: Metrics, observers: Mapping[str, Observer]) -> None:
+    def __init__(
+        self, store: object, name: str, metrics: Metrics, observers: Mapping[str, Observer], placing: bool
+    ) -> None:
         self._store = store
         self._name = name
         self._metrics = metrics
         self._observers = observers
+        self._placing = placing
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         method = getattr(self._store, operation)
+        if self._placing:
+            method = server_timing.placed(method, self._name)
         timed = _timed(method, self._name, operation, self._metrics, self._observers.get(operation))
         setattr(self, operation, timed)
         return timed
@@ -70,10 +76,8 @@ def _timed(
 ) -> Callable[..., Any]:
     observe_duration = metrics.histogram(catalog.STORE_DURATION, store, operation).observe
     count_error = metrics.counter(catalog.STORE_ERRORS, store, operation).inc
-    tier = server_timing.place(store)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        outer = SPENT.enter()
         started = perf_counter()
         try:
             result = method(*args, **kwargs)
@@ -83,9 +87,7 @@ def _timed(
                 observer(error)
             raise
         finally:
-            took = perf_counter() - started
-            observe_duration(took)
-            SPENT.leave(tier, took, outer)
+            observe_duration(perf_counter() - started)
         if observer:
             observer(result)
         return result

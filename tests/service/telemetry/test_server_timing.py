@@ -49,8 +49,12 @@ def answering(app: Flask, **headers: str) -> dict[str, float]:
 def small() -> Flask:
     """Asks the database through Redis, and then a store that has no tier."""
     metrics = Metrics()
-    redis = measured(Outer(measured(Database(), "postgres", metrics, {})), "redis", metrics, {})
-    unknown = measured(Outer(measured(Database(), "queue", metrics, {})), "elsewhere", metrics, {})
+    redis = measured(
+        Outer(measured(Database(), "postgres", metrics, {}, placing=True)), "redis", metrics, {}, placing=True
+    )
+    unknown = measured(
+        Outer(measured(Database(), "queue", metrics, {}, placing=True)), "elsewhere", metrics, {}, placing=True
+    )
     app = Flask("tests", static_folder=None)
 
     @app.get("/")
