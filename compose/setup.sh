@@ -98,6 +98,23 @@ fail_pip() {
     fail "pip failed: $(last_line "$logs/pip.log")"
 }
 
+# install_locked FILE - pip works on one core and waits for the index in between, so some of them share the list.
+install_locked() {
+    rm -f "$logs"/share-*
+    for share in 0 1 2; do : >"$logs/share-$share"; done
+    awk -v to="$logs/share-" '/^[^ #]/ { share = (share + 1) % 3 } { print > (to (share + 0)) }' "$1"
+    installing=
+    for share in "$logs"/share-?; do
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
+            --no-compile --requirement "$share" >"$share.log" 2>&1 &
+        installing="$installing $!"
+    done
+    failed=
+    for pid in $installing; do wait "$pid" || failed=yes; done
+    cat "$logs"/share-?.log >"$logs/pip.log"
+    [ -z "$failed" ] || fail_pip
+}
+
 make_venv() (
     mkdir -p "$logs"
     if ! "$venv/bin/python" -c 'import pip' 2>/dev/null || ! grep -qF "$venv/bin/" "$venv/bin/pip"; then
@@ -105,8 +122,7 @@ make_venv() (
         "$1" -m venv "$venv" >"$logs/pip.log" 2>&1 || fail_pip
     fi
     rm -f "$venv"/stamp-*
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
-        --no-compile --requirement "requirements/$kind.txt" >"$logs/pip.log" 2>&1 || fail_pip
+    install_locked "requirements/$kind.txt"
     # pip would compile on one core. Some packages come with templates that are no Python: they stay as they are.
     "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >"$logs/compile.log" 2>&1 || :
     stamp_of "$kind" >"$venv/stamp-$kind"
