@@ -198,6 +198,16 @@ class Turns:
         return None
 
 
+@dataclass
+class _Effort:
+    """Likes, the seconds in which they were done, and those of CPU time of the instances and of the watchers."""
+
+    likes: float = 0.0
+    seconds: float = 0.0
+    app_s: float = 0.0
+    watchers_s: float = 0.0
+
+
 @dataclass(frozen=True)
 class Bench:
     """How each round is made. slices: of its paced half and of the other. rate: likes a second of the first.
@@ -220,10 +230,12 @@ class Bench:
         watched = (*first, *second) if self.same else second
         with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}, watched):
             p99 = self._paced(lambda side: instances.serve(names[side]), number)
-            used = self._saturated(instances, names, number)
+            efforts = self._saturated(instances, names, number)
         return {
-            side: Half(likes / spent_s, p99[side], 1e6 * app_s / likes, 1e6 * watchers_s / likes)
-            for side, (likes, spent_s, app_s, watchers_s) in used.items()
+            side: Half(
+                done.likes / done.seconds, p99[side], 1e6 * done.app_s / done.likes, 1e6 * done.watchers_s / done.likes
+            )
+            for side, done in efforts.items()
         }
 
     def _paced(self, serve: Callable[[Which], None], number: int) -> dict[Which, float]:
@@ -249,25 +261,23 @@ class Bench:
 
     def _saturated(
         self, instances: Instances, names: Mapping[Which, Sequence[str]], number: int
-    ) -> dict[Which, tuple[float, float, float, float]]:
-        """By side: likes, the seconds that they took, and those of CPU time of the instances and of the watchers."""
+    ) -> dict[Which, _Effort]:
+        """What each side does when it is asked for as much as it can do."""
         slices, slice_s = self.saturated
-        sums: dict[Which, tuple[float, float, float, float]] = dict.fromkeys(SIDES, (0.0, 0.0, 0.0, 0.0))
+        efforts: dict[Which, _Effort] = {side: _Effort() for side in SIDES}
         script = self.folder / "like.lua"
         manifest = json.loads(self.manifest.read_text())
         for turn, side in enumerate(order(slices // 2, SEED - number)):
             instances.serve(names[side])
             self._await_quiet()
             script.write_text(overhead.like_script(manifest, 1000 * number + turn))
-            before = instances.cpu_s(names[side])
-            likes = slice_s * overhead.drive(self.target.url, script, slice_s)
-            app_s, watchers_s = (
-                later - earlier for earlier, later in zip(before, instances.cpu_s(names[side]), strict=True)
-            )
-            done = (likes, float(slice_s), app_s, watchers_s)
-            likes_, spent_s, app, watchers = (a + b for a, b in zip(sums[side], done, strict=True))
-            sums[side] = (likes_, spent_s, app, watchers)
-        return sums
+            effort, before = efforts[side], instances.cpu_s(names[side])
+            effort.likes += slice_s * overhead.drive(self.target.url, script, slice_s)
+            effort.seconds += slice_s
+            after = instances.cpu_s(names[side])
+            effort.app_s += after[0] - before[0]
+            effort.watchers_s += after[1] - before[1]
+        return efforts
 
     def _await_quiet(self) -> None:
         """Until no job of the slice before is left, which would be done at the expense of the next."""
