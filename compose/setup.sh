@@ -104,14 +104,20 @@ install_locked() {
     for share in 0 1 2; do : >"$logs/share-$share"; done
     awk -v to="$logs/share-" '/^[^ #]/ { share = (share + 1) % 3 } { print > (to (share + 0)) }' "$1"
     installing=
-    for share in "$logs"/share-?; do
+    # Nobody interrupts what is in the background but us.
+    trap 'kill $installing; exit 130' INT TERM
+    for share in 0 1 2; do
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
-            --no-compile --requirement "$share" >"$share.log" 2>&1 &
+            --no-compile --requirement "$logs/share-$share" >"$logs/share-$share.log" 2>&1 &
         installing="$installing $!"
     done
-    failed=
-    for pid in $installing; do wait "$pid" || failed=yes; done
-    cat "$logs"/share-?.log >"$logs/pip.log"
+    failed= share=0
+    : >"$logs/pip.log"
+    for pid in $installing; do
+        wait "$pid" || { failed=yes && cat "$logs/share-$share.log" >>"$logs/pip.log"; }
+        share=$((share + 1))
+    done
+    trap - INT TERM
     [ -z "$failed" ] || fail_pip
 }
 
