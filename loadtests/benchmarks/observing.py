@@ -66,7 +66,7 @@ POWER = 0.9
 Finding = Literal["held", "worse", "unclear"]
 STATUS: Mapping[Finding, int] = {"held": 0, "worse": 99, "unclear": 97}
 FAILED_MAX = 0.001
-"""Of the likes at the fixed rate: a p99 of what was answered says little where more was not."""
+"""Of the likes at the fixed rate: a p99 of what was done says little where more was not, failed or never answered."""
 UNDER_WAY = frozenset({"queued", "started"})
 
 
@@ -251,9 +251,10 @@ class Bench:
             str(logs),
         )  # fmt: skip
         log = self.folder / f"{name}.log"
-        like = swarm.run(plan, self.target.url, log, lambda _pid: None, turns.follow).requests["like"]
-        if like.failures > FAILED_MAX * like.count:
-            raise ObservingError(f"round {number}: {like.failures} of {like.count} likes failed at {self.rate:g}/s")
+        load = swarm.run(plan, self.target.url, log, lambda _pid: None, turns.follow).arrivals["like"].load
+        missing = load.offered - load.completed
+        if missing > FAILED_MAX * load.offered:
+            raise ObservingError(f"round {number}: {missing} of {load.offered} likes were not done at {self.rate:g}/s")
         p99 = _p99(logs / "like.hlog", turns)
         if p99.keys() != SIDES.keys():
             raise ObservingError(f"round {number}: no slice of {slice_s} s is long enough to be measured")
