@@ -136,7 +136,8 @@ def test_off_keeps_nothing_and_the_sides_take_turns(tmp_path: Path) -> None:
                 instances.serve(side)
                 before, used = scraped(target), instances.cpu_s(side)[0]
                 ask(target)
-                assert instances.cpu_s(side)[0] > used
+                # Told in hundredths of a second, which these requests need not take.
+                assert instances.cpu_s(side)[0] >= used > 0
                 if counts:
                     await_true(partial(has_scraped, target, before + REQUESTS))
                 else:
