@@ -123,7 +123,7 @@ test: export PYTHONDONTWRITEBYTECODE =
 # Most tests wait for servers half of the time, and lint runs in that time.
 test: setup-dev ## lint, and all tests but those of `make verify` and `make test-containers`
 	@$(MAKE) --jobs=2 test-crowd lint-style lint-rules lint-types
-	@$(PYTHON) -m pytest -q -n 2 -m 'timed and not long'
+	@$(PYTHON) -m pytest -q -n $(TEST_PROCESSES) -m 'timed and not long'
 	@$(PYTHON) -m pytest -q -m 'alone and not long'
 
 test-crowd:

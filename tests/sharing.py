@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 TOGETHER: Mapping[str, str] = {
     "compose/test_local.py": "stack",
@@ -17,7 +18,8 @@ TOGETHER: Mapping[str, str] = {
 }
 """Ends of files that need the same servers of a whole session, which are dear: one process starts them."""
 LONGEST: Sequence[str] = (
-    "loadtests/test_bench.py", "alerts/test_live_drill.py", "service/admin/test_seeding.py", "compose/test_local.py",
+    "loadtests/test_bench.py", "alerts/test_live_drill.py", "loadtests/test_swarm_hosts.py",
+    "service/admin/test_seeding.py", "compose/test_local.py",
     "compose/test_alerts.py", "compose/exporters/test_collectors.py", "service/test_security_backends.py",
     "loadtests/comparison/test_growth.py", "service/test_worker_processes.py", "loadtests/test_compare.py",
     "compose/front/test_balancing.py", "compose/front/test_rolling.py", "compose/front/test_fleet.py",
@@ -35,6 +37,15 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        # A process begins a file's last test only once it knows what comes next. At the start that test may be all of
+        # its file, and long: what comes next waits for it, so it is not one of those that take longest.
+        given = self.assigned_work[node]
+        begun = any(done for tests in given.values() for done in tests.values())
+        if not begun and self.workqueue and self._pending_of(given) <= 2:
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._reschedule(node)
 
 
 def group_of(nodeid: str) -> str:

@@ -201,7 +201,7 @@ def _checks(folder: Path) -> dict[str, dict[str, Any]]:
     return {check["check"]: check for check in verdict["validity"]}
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_three_hosts_make_the_whole_schedule(deployed: Place, tmp_path: Path) -> None:
     chosen, out = _scenario(tmp_path), tmp_path / "run"
     names = ("root@host-1", "host-2:22", "host-3")
@@ -224,7 +224,7 @@ def test_three_hosts_make_the_whole_schedule(deployed: Place, tmp_path: Path) ->
     wait_until(lambda: not any(map(deployed.working, HOSTS)), what="the end of all workers")
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_host_that_is_cut_off_makes_the_run_invalid_and_its_part_is_named(deployed: Place, tmp_path: Path) -> None:
     chosen, out = _scenario(tmp_path, duration_s=8), tmp_path / "run"
     running = deployed.start(str(chosen), "--hosts", ",".join(HOSTS), "--out", str(out))

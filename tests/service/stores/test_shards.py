@@ -98,7 +98,8 @@ def test_who_finds_all_connections_busy_waits_no_longer_than_the_deadline(config
         done = list(threads.map(sleep, range(3)))
     # The second gets its turn after 0.4 s, the third would after 0.8 s.
     assert sorted(done) == [False, True, True]
-    assert [round(wait, 1) for wait in sorted(waits)] == [0.0, 0.4, 0.5]
+    first, second, third = sorted(waits)
+    assert first < 0.2 < second < 0.5 <= third < 0.7
 
 
 def test_no_server_is_unavailable(tmp_path: Path, make: Make) -> None:
