@@ -1,14 +1,35 @@
 """Connections to hosts whose keys are known."""
 
+import contextlib
 import socket
 from pathlib import Path
 
 from fabric import Config, Connection
+from fabric.runners import Remote
 from invoke.exceptions import CommandTimedOut, UnexpectedExit
 from paramiko import AuthenticationException, RejectPolicy, SSHException
 from paramiko.ssh_exception import NoValidConnectionsError
 
 CONNECT_TIMEOUT_S = 10
+
+
+class _Remote(Remote):  # type: ignore[misc]  # fabric has no types
+    """A command that knows whether it was given up.
+
+    Fabric takes it for given up once the thread that ends it is done. That thread says good-bye to a host, who may be
+    heard from first: the command then seems to have ended by itself, with status -1.
+    """
+
+    _given_up = False
+
+    def kill(self) -> None:
+        self._given_up = not self.process_is_finished
+        with contextlib.suppress(EOFError, OSError):  # the connection may be closed by then
+            super().kill()
+
+    @property
+    def timed_out(self) -> bool:
+        return self._given_up
 
 
 def connect(host: str, config: Config, timeout_s: float) -> Connection:
@@ -17,6 +38,7 @@ def connect(host: str, config: Config, timeout_s: float) -> Connection:
     connection.config.run.hide = True
     connection.config.run.in_stream = False
     connection.config.timeouts.command = timeout_s
+    connection.config.runners.remote = _Remote
     # Fabric's own policy would believe anybody who answers.
     connection.client.set_missing_host_key_policy(RejectPolicy())
     for file in connection.ssh_config.get("userknownhostsfile", "~/.ssh/known_hosts").split():

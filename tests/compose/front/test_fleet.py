@@ -6,11 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from time import sleep
 
 import pytest
+from fabric import Config
+from invoke.exceptions import CommandTimedOut
+from paramiko import Channel
 
 from compose.errors import UsageError
 from compose.fleet.inventory import load
+from compose.fleet.ssh import connect, explain
 from compose.layout import CLONE
 from tests.compose.front.hosts import Hosts, hosts
 from tests.servers import free_port
@@ -137,6 +142,21 @@ def test_a_command_that_does_not_end_is_given_up(machines: Hosts, disks: dict[st
         file.write("\ntimeout_s = 1")
     done = fab(machines, "run", "--fleet", path, "--command", "sleep 5")
     assert (done.returncode, outcomes(done)) == (1, {"host-1": ("failed", "not done within 1 s")})
+
+
+def test_a_command_that_is_given_up_did_not_end_by_itself(
+    machines: Hosts, disks: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lingering(Channel):  # type: ignore[misc]  # paramiko has no types
+        def close(self) -> None:
+            super().close()
+            sleep(0.3)  # which a busy machine does by itself
+
+    monkeypatch.setattr("paramiko.transport.Channel", Lingering)
+    settings = Config(runtime_ssh_path=str(machines.ssh_config))
+    with connect("host-1", settings, 0.2) as connection, pytest.raises(CommandTimedOut) as given_up:
+        connection.run("sleep 5")
+    assert explain(given_up.value) == "not done within 0.2 s"
 
 
 def test_a_version_is_deployed_and_the_one_before_is_kept(
