@@ -67,6 +67,8 @@ def statements(credentials: Credentials) -> tuple[str, ...]:
         # A database of its own would be one more in each copy.
         f"ALTER DATABASE postgres RENAME TO {DATABASE}",
         f"ALTER DATABASE {DATABASE} OWNER TO {ROLE}",
+        # Or autovacuum would, on all servers at the same moment: a minute after they started, where load is measured.
+        "VACUUM (ANALYZE)",
     )
 
 

@@ -52,6 +52,7 @@ _KEEPERS: Mapping[str, str] = MappingProxyType(
     {"balancer-status": "front", "origin": "cdn", "cdn-status": "cdn", "standin-push": "standins", "swarm": "locust"}
 )
 APP = "app"
+WARM_UP_EACH_S = 1.0
 _NOT_COUNTS = frozenset({"name", "workers", "base_port", "errors", "in_containers"})
 
 
@@ -81,6 +82,11 @@ class Topology:
         if self.base_port < LOWEST_BASE_PORT or self.base_port + self.ports_span > HIGHEST_PORT + 1:
             highest = HIGHEST_PORT + 1 - self.ports_span
             raise UsageError(f"base port {self.base_port} is not between {LOWEST_BASE_PORT} and {highest} (BASE_PORT=)")
+
+    @property
+    def warm_up_s(self) -> float:
+        """How long a load has to last until all app instances have met it often enough to have pools and caches."""
+        return WARM_UP_EACH_S * self.app
 
     @property
     def ports(self) -> Mapping[str, int]:

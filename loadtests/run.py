@@ -101,6 +101,8 @@ def measure(options: Options) -> tuple[Record, Verdict, Path]:
             record = visit.drive(scenario, scenario.target, options.crew, out, screen, realtime=options.realtime)
         else:
             with _stack(options, screen, out) as target:
+                scenario = scenario.warmed(target.topology.warm_up_s)
+                options = replace(options, scenario=scenario)
                 manifest = _data(target, options, screen)
                 record = _drive(options, target, manifest, out, screen)
                 if not target.topology.in_containers:  # its Prometheus keeps its data to itself

@@ -187,6 +187,10 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
             rate_factor=self.rate_factor * factor,
         )
 
+    def warmed(self, at_least_s: float) -> Scenario:
+        """The same scenario with a warm-up that is no shorter."""
+        return msgspec.structs.replace(self, warm_up_s=max(self.warm_up_s, at_least_s))
+
     def courses(self) -> dict[str, Course]:
         """How the rate of each schedule goes, from the start of the warm-up to the end of the window."""
         return {name: plan.course(self.warm_up_s, self.duration_s) for name, plan in self.arrivals.items()}

@@ -123,8 +123,10 @@ def _reset_rows(
                 with connection.transaction():
                     take_time(connection)
                     connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (SHARD_LOCK, shard))
-                    _empty(connection, shard)
+                    tables = _empty(connection, shard)
                     _fill(connection, shard, population, password_hash, keys, loaded, progress)
+                # Or autovacuum would come to all of them within the minute, and change plans while load is measured.
+                connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(tables))
 
     try:
         with ThreadPoolExecutor(len(known.servers)) as threads:
@@ -135,14 +137,17 @@ def _reset_rows(
     return loaded
 
 
-def _empty(connection: psycopg.Connection, shard: int) -> None:
+def _empty(connection: psycopg.Connection, shard: int) -> sql.Composed:
+    """Leave no row in the shard's tables; returns their names."""
     found = connection.execute(
         "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'schema_migrations'", (schema(shard),)
     )
     tables = [sql.Identifier(schema(shard), name) for (name,) in found]
     if not tables:
         raise PopulationError(f"shard {shard} has no tables: python -m service migrate")
-    connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(tables)))
+    names = sql.SQL(", ").join(tables)
+    connection.execute(sql.SQL("TRUNCATE {}").format(names))
+    return names
 
 
 def _fill(

@@ -12,7 +12,7 @@ import psutil
 import psycopg
 import pytest
 
-from compose.credentials import ROLE, postgres_url
+from compose.credentials import DATABASE, ROLE, postgres_url
 from compose.exporters.postgres import Postgres
 from compose.topology import named
 from tests.compose.stacks import Databases, await_true, databases
@@ -31,6 +31,19 @@ def test_where_nobody_is_to_wait_for_the_disk_nobody_does(running: Databases) ->
     assert running.layout.run.parent == running.layout.state
     for server in running.shards.servers.values():
         assert [running.ask(url or "", "SHOW fsync") for url in (server.primary, server.replica)] == ["off"] * 2
+
+
+def test_nothing_is_left_to_autovacuum_when_a_server_starts(running: Databases) -> None:
+    pending = (
+        "SELECT array_agg(relname::text) FROM pg_stat_all_tables JOIN pg_class ON oid = relid"
+        " WHERE schemaname <> 'pg_toast' AND last_autoanalyze IS NULL AND n_mod_since_analyze > 50 + reltuples / 10"
+    )
+    for server in ("postgres-1", "postgres-2"):
+        url = running.url(server)
+        template = url.replace(f"/{DATABASE}", "/template1")
+        assert template != url
+        # What it writes itself does not count as analysed; each is of one page.
+        assert set(running.ask(template, pending) or ()) <= {"pg_statistic", "pg_shdepend"}  # type: ignore[call-overload]
 
 
 def test_what_a_primary_stores_its_own_replica_shows(running: Databases) -> None:

@@ -47,6 +47,7 @@ def test_2011_has_the_counts_of_2011() -> None:
     counts = (topology.nginx, topology.app, topology.primaries, topology.memcached, sum(topology.workers.values()))
     assert counts == (3, 25, 12, 6, 200)
     assert len(topology.replica_instances) == 12
+    assert topology.warm_up_s == 25
 
 
 def test_two_clones_side_by_side_share_no_port() -> None:

@@ -270,6 +270,13 @@ request = "/whatever the file asks for"
 """
 
 
+def test_a_warm_up_becomes_longer_but_never_shorter() -> None:
+    likes = reading.load("likes")
+    assert likes.warmed(25).warm_up_s == 25
+    assert likes.warmed(25).duration_s == 60
+    assert likes.warmed(2) == likes
+
+
 def test_a_target_of_ones_own_needs_neither_users_nor_data_nor_steps(tmp_path: Path) -> None:
     (tmp_path / "mine.py").touch()
     own = _load(tmp_path, OWN_TARGET)

@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from PIL import Image
 
@@ -221,6 +222,18 @@ def test_jpegs_are_the_same_for_the_same_number_and_differ_otherwise(tmp_path: P
     assert max(sizes) > 3 * min(sizes)
     times = [file.stat().st_mtime_ns for file in files]
     assert [file.stat().st_mtime_ns for file in load_jpegs(5, tmp_path)] == times
+
+
+def test_nothing_is_left_to_autovacuum(command: Any, directory: Path, servers: Servers) -> None:
+    seed(command, directory)
+    for url in servers.postgres_urls:
+        with psycopg.connect(url) as connection:
+            pending = connection.execute(
+                "SELECT schemaname, relname, last_vacuum, last_analyze, n_mod_since_analyze, n_ins_since_vacuum"
+                " FROM pg_stat_user_tables WHERE relname <> 'schema_migrations' AND schemaname LIKE 'shard%'"
+                " AND (last_vacuum IS NULL OR last_analyze IS NULL OR n_mod_since_analyze + n_ins_since_vacuum > 0)"
+            ).fetchall()
+            assert pending == []
 
 
 def test_a_population_that_cannot_be_made_changes_nothing(command: Any, config: Config, directory: Path) -> None:
