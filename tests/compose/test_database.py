@@ -35,7 +35,7 @@ def test_where_nobody_is_to_wait_for_the_disk_nobody_does(running: Databases) ->
 
 def test_nothing_is_left_to_autovacuum_when_a_server_starts(running: Databases) -> None:
     pending = (
-        "SELECT array_agg(relname::text) FROM pg_stat_all_tables JOIN pg_class ON oid = relid"
+        "SELECT array_agg(seen.relname::text) FROM pg_stat_all_tables seen JOIN pg_class ON oid = relid"
         " WHERE schemaname <> 'pg_toast' AND last_autoanalyze IS NULL AND n_mod_since_analyze > 50 + reltuples / 10"
     )
     for server in ("postgres-1", "postgres-2"):
