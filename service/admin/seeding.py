@@ -125,8 +125,7 @@ def _reset_rows(
                     connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (SHARD_LOCK, shard))
                     tables = _empty(connection, shard)
                     _fill(connection, shard, population, password_hash, keys, loaded, progress)
-                # Or autovacuum would come to all of them within the minute, and change plans while load is measured.
-                connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(tables))
+                _settle(connection, tables)
 
     try:
         with ThreadPoolExecutor(len(known.servers)) as threads:
@@ -148,6 +147,15 @@ def _empty(connection: psycopg.Connection, shard: int) -> sql.Composed:
     names = sql.SQL(", ").join(tables)
     connection.execute(sql.SQL("TRUNCATE {}").format(names))
     return names
+
+
+def _settle(connection: psycopg.Connection, tables: sql.Composed) -> None:
+    """Do what autovacuum would do within the minute, and change plans with, while load is measured."""
+    with connection.transaction():
+        take_time(connection)
+        connection.execute(sql.SQL("ANALYZE {}").format(tables))
+    # Not in a transaction, so with the limit that requests have; but all rows are frozen, which makes it quick.
+    connection.execute(sql.SQL("VACUUM {}").format(tables))
 
 
 def _fill(
