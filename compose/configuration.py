@@ -21,6 +21,7 @@ from compose.templates import fill
 from compose.topology import Topology
 
 RULES = CLONE / "alerts" / "generated" / "rules.yaml"
+NAPTIME_S, NAPTIME_STEP_S = 60, 5
 
 
 def write(topology: Topology, layout: Layout, credentials: Credentials, parts: tuple[Part, ...]) -> None:
@@ -96,13 +97,17 @@ def _postgres(topology: Topology, credentials: Credentials) -> dict[str, dict[st
     clients = {"replicator": names.REPLICATOR, "clients": "samenet" if topology.in_containers else f"{names.HOST}/32"}
     access = fill("postgres/pg_hba.conf", clients)
     files = {}
-    for primary, replica in zip(topology.primary_instances, topology.replica_instances, strict=True):
+    for number, (primary, replica) in enumerate(
+        zip(topology.primary_instances, topology.replica_instances, strict=True)
+    ):
         follow = (
             f"host={topology.host(primary)} port={topology.ports[primary]} user={names.REPLICATOR} "
             f"password={credentials.replicator} application_name={replica} sslmode=disable"
         )
         for server, conninfo in ((primary, ""), (replica, follow)):
-            own = {"port": topology.ports[server], "primary": conninfo}
+            # Servers that were started together would send autovacuum's workers at the same moment, to the same cores.
+            naptime_s = NAPTIME_S + NAPTIME_STEP_S * number
+            own = {"port": topology.ports[server], "primary": conninfo, "naptime_s": naptime_s}
             files[server] = {
                 "postgresql.conf": fill("postgres/postgresql.conf", values | own),
                 "pg_hba.conf": access,

@@ -1,4 +1,5 @@
 import configparser
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from compose.credentials import Credentials
 from compose.layout import CLONE, Layout
 from compose.listing import list_parts
 from compose.parts import Part, launcher
-from compose.topology import Topology
+from compose.topology import Topology, named
 
 
 def write(topology: Topology, state: Path) -> tuple[Layout, tuple[Part, ...], Credentials]:
@@ -59,6 +60,15 @@ def test_each_replica_follows_its_own_primary_and_no_primary_follows(topology: T
         f"primary_conninfo = 'host=127.0.0.1 port={topology.ports['postgres-2']} user=replicator "
         f"password={credentials.replicator} application_name=postgres-2-replica sslmode=disable'"
     ) in settings["postgres-2-replica"]
+
+
+def test_autovacuum_of_one_primary_and_of_another_do_not_coincide(tmp_path: Path) -> None:
+    topology = named("2011")
+    layout, _, _ = write(topology, tmp_path)
+    texts = [(layout.folder(server) / "postgresql.conf").read_text() for server in topology.primary_instances]
+    assert [re.findall(r"(?m)^autovacuum_naptime = (\d+)s$", text) for text in texts] == [
+        [str(seconds)] for seconds in range(60, 120, 5)
+    ]
 
 
 def test_no_secret_is_on_a_command_line(topology: Topology, tmp_path: Path) -> None:
