@@ -164,10 +164,10 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 figures: setup ## measure what the README quotes: start-up, bench, memory (half an hour, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.figures --base-port $(BASE_PORT)
 
-observing: setup ## what keeping metrics costs: throughput and p99 with and without, in turn (40 minutes, nothing else running; wants wrk)
+observing: setup-dev ## what keeping metrics costs: throughput and p99 with and without, in turn (40 minutes, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.observing --base-port $(BASE_PORT)
 
-overhead: setup ## what a like costs beside a bare Flask route with one INSERT (two minutes, nothing else running; wants wrk)
+overhead: setup-dev ## what a like costs beside a bare Flask route with one INSERT (ten minutes, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.overhead --base-port $(BASE_PORT)
 
 clean: down ## remove caches and logs; results in runs/ stay
