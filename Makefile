@@ -167,7 +167,7 @@ figures: setup ## measure what the README quotes: start-up, bench, memory (half 
 observing: setup-dev ## what keeping metrics costs: throughput and p99 with and without, in turn (40 minutes, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.observing --base-port $(BASE_PORT)
 
-overhead: setup-dev ## what a like costs beside a bare Flask route with one INSERT (ten minutes, nothing else running)
+overhead: setup-dev ## what a like costs beside a bare Flask route with one INSERT (six minutes, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.overhead --base-port $(BASE_PORT)
 
 clean: down ## remove caches and logs; results in runs/ stay

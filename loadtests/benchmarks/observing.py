@@ -38,7 +38,6 @@ from rich.table import Table
 
 from compose import local
 from compose.errors import StackError
-from compose.exporters.rq import Queues
 from compose.layout import STATE
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
 from loadtests import swarm
@@ -61,13 +60,11 @@ SETTLED_S = 1.0
 """So long after the sets changed places, connections are made anew and caches are cold."""
 SEED, WARM_UP_S = 2011, 3.0
 SIDES: Mapping[Which, str] = {"base": "off", "candidate": "on"}
-QUIET_S = 60.0
 POWER = 0.9
 Finding = Literal["held", "worse", "unclear"]
 STATUS: Mapping[Finding, int] = {"held": 0, "worse": 99, "unclear": 97}
 FAILED_MAX = 0.001
 """Of the likes at the fixed rate: a p99 of what was done says little where more was not, failed or never answered."""
-UNDER_WAY = frozenset({"queued", "started"})
 
 
 class ObservingError(Exception):
@@ -242,7 +239,7 @@ class Bench:
         """p99 in ms of likes at the fixed rate, by side."""
         slices, slice_s = self.paced
         turns = Turns(order(slices // 2, SEED + number), slice_s, serve)
-        self._await_quiet()
+        overhead.await_quiet(self.target)
         name = f"o{number:03d}"
         logs = self.folder / name
         scenario = _likes(self.rate, slices * slice_s)
@@ -270,7 +267,7 @@ class Bench:
         manifest = json.loads(self.manifest.read_text())
         for turn, side in enumerate(order(slices // 2, SEED - number)):
             instances.serve(names[side])
-            self._await_quiet()
+            overhead.await_quiet(self.target)
             script.write_text(overhead.like_script(manifest, 1000 * number + turn))
             effort, before = efforts[side], instances.cpu_s(names[side])
             effort.likes += slice_s * overhead.drive(self.target.url, script, slice_s)
@@ -279,20 +276,6 @@ class Bench:
             effort.app_s += after[0] - before[0]
             effort.watchers_s += after[1] - before[1]
         return efforts
-
-    def _await_quiet(self) -> None:
-        """Until no job of the slice before is left, which would be done at the expense of the next."""
-        queues = Queues(self.target.environment["LIKESTORM_REDIS_URL"], self.target.topology.workers)
-        deadline = time.monotonic() + QUIET_S
-        try:
-            while any(
-                each.value and each.labels.get("status") in UNDER_WAY for family in queues() for each in family.samples
-            ):
-                if time.monotonic() > deadline:
-                    raise ObservingError(f"jobs are left of the slice before after {QUIET_S:g} s")
-                time.sleep(0.2)
-        finally:
-            queues.close()
 
 
 def _p99(log: Path, turns: Turns) -> dict[Which, float]:

@@ -1,9 +1,11 @@
 """What a like costs beside a bare Flask route with one INSERT.
 
 `python -m loadtests.benchmarks.overhead` (or `make overhead`) measures it. Both are driven to saturation by wrk with
-the same number of connections, in turn, on one stack in one run; what is printed is the ratio of each pair. The like
-goes the whole way: balancer, nginx, session, cache, INSERT and count, invalidation, notification and push, with all
-metrics on; the bare route is served by gunicorn directly.
+the same number of connections, in turn, on one stack in one run; what is printed is the ratio of each pair, and their
+Hodges-Lehmann estimate with its 95 % interval. The like goes the whole way: balancer, nginx, session, cache, INSERT and
+count, invalidation, notification and push, with all metrics on; the bare route is served by gunicorn directly. Pushes
+that are left when the likes end are sent before anything else is driven: nobody's rate pays for them, and the log says
+how long that took.
 """
 
 from __future__ import annotations
@@ -11,17 +13,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,19 @@ from rich.console import Console
 from rich.table import Table
 
 from compose import local
+from compose.errors import StackError
+from compose.exporters.rq import Queues
+from compose.layout import STATE
 from compose.local import Target
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
+from loadtests.arguments import count
 from loadtests.benchmarks import bare
+from loadtests.comparison import paired
 
-ROUNDS, SECONDS, CONNECTIONS = 8, 6, 16
+ROUNDS, SECONDS, CONNECTIONS = 16, 8, 16
 USERS = 4000
+QUIET_S = 60.0
+UNDER_WAY = frozenset({"queued", "started"})
 BARE_OFFSET = 95
 LIKE_SCRIPT = """
 local tokens, photos = {%s}, {%s}
@@ -57,31 +66,65 @@ class OverheadError(Exception):
     """The comparison cannot be made; the message says why."""
 
 
-def measure(base_port: int, console: Console) -> Table:
-    """Requests a second of both, in pairs, and their ratios."""
+def measure(options: argparse.Namespace, console: Console) -> Table:
+    """Requests a second of both, in pairs, and what their ratios say."""
     find_wrk()
-    title = f"{ROUNDS} pairs in turn, {SECONDS} s each at {CONNECTIONS} connections"
+    title = f"{options.rounds} pairs in turn, {options.seconds} s each at {CONNECTIONS} connections"
     table = Table("pair", "likes/s", "bare INSERTs/s", "ratio", title=title, title_justify="left")
     ratios = []
-    with local.up(named(DEFAULT, base_port)) as target, tempfile.TemporaryDirectory() as folder:
+    with (
+        local.up(named(DEFAULT, options.base_port), state=options.state.resolve()) as target,
+        tempfile.TemporaryDirectory(prefix="likestorm-overhead-") as folder,
+    ):
         manifest = json.loads(
             local.seed(target, users=USERS, photos_per_user=3, follows_per_user=20, seed=1).read_text()
         )
-        with _bare(target, base_port + BARE_OFFSET) as bare_url:
-            for number in range(ROUNDS + 1):
-                like = Path(folder) / "like.lua"
+        like, plain = Path(folder) / "like.lua", Path(folder) / "bare.lua"
+        with _bare(target, options.base_port + BARE_OFFSET) as bare_url:
+            for number in range(options.rounds + 1):
                 like.write_text(like_script(manifest, number))
-                plain = Path(folder) / "bare.lua"
                 plain.write_text(BARE_SCRIPT % number)
-                pair = [(target.url, like), (bare_url, plain)]
-                rates = {script: drive(url, script) for url, script in (pair if number % 2 else pair[::-1])}
+                rates, left_s = {}, {}
+                for url, script in ((target.url, like), (bare_url, plain))[:: 1 if number % 2 else -1]:
+                    rates[script] = drive(url, script, options.seconds)
+                    left_s[script] = await_quiet(target)
                 if number == 0:
                     continue  # warms both up
                 ratios.append(rates[like] / rates[plain])
                 table.add_row(f"{number}", f"{rates[like]:.0f}", f"{rates[plain]:.0f}", f"{ratios[-1]:.3f}")
-                console.print(f"pair {number}: {rates[like]:.0f} likes/s, {rates[plain]:.0f} bare, {ratios[-1]:.3f}")
-    table.add_row("median", "", "", f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+                console.print(
+                    f"pair {number}: {rates[like]:.0f} likes/s, pushes done {left_s[like]:.1f} s later, "
+                    f"{rates[plain]:.0f} bare, {ratios[-1]:.3f}"
+                )
+    table.add_row("estimate", "", "", estimate(ratios))
     return table
+
+
+def estimate(ratios: Sequence[float]) -> str:
+    """The ratio that pairs point to, with its 95 % interval, for a person."""
+    shift = paired.of_pairs([math.log(ratio) for ratio in ratios])
+    interval = (
+        f"{math.exp(shift.low):.3f} to {math.exp(shift.high):.3f}"
+        if math.isfinite(shift.high)
+        else "no interval of so few pairs"
+    )
+    return f"{math.exp(shift.estimate):.3f} ({interval})"
+
+
+def await_quiet(target: Target) -> float:
+    """Wait until no job is left, which would be done at the expense of what comes next; how many s it took."""
+    queues = Queues(target.environment["LIKESTORM_REDIS_URL"], target.topology.workers)
+    began = time.monotonic()
+    try:
+        while any(
+            each.value and each.labels.get("status") in UNDER_WAY for family in queues() for each in family.samples
+        ):
+            if time.monotonic() > began + QUIET_S:
+                raise OverheadError(f"jobs are left of the load before after {QUIET_S:g} s")
+            time.sleep(0.1)
+    finally:
+        queues.close()
+    return time.monotonic() - began
 
 
 @contextlib.contextmanager
@@ -145,13 +188,19 @@ def drive(url: str, script: Path, seconds: int = SECONDS) -> float:
 def main(arguments: list[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.benchmarks.overhead", description=__doc__)
-    parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT)
+    parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first of the ports (%(default)s)")
+    parser.add_argument("--state", type=Path, default=STATE, help="where the stack keeps its files")
+    parser.add_argument("--rounds", type=count, default=ROUNDS, help="how many pairs (%(default)s)")
+    parser.add_argument("--seconds", type=count, default=SECONDS, help="how long each side is driven (%(default)s)")
+    options = parser.parse_args(arguments)
     console = Console()
     try:
-        console.print(measure(parser.parse_args(arguments).base_port, console))
-    except OverheadError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        console.print(measure(options, console))
+    except (OverheadError, StackError) as error:
+        print(f"overhead: {error}", file=sys.stderr)  # noqa: T201
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -1,6 +1,5 @@
 """A few drills for real: a fault done to a living stack reaches a person, and so does its end."""
 
-import contextlib
 import json
 import tempfile
 from pathlib import Path
@@ -11,22 +10,12 @@ import requests
 from alerts.drills import drill
 from alerts.drills.faults import BY_NAME, SHORT
 from compose.credentials import HOST
-from compose.errors import StackError
 from compose.topology import Topology, named
-from tests.compose.stacks import check_free
-from tests.ports import base_ports
+from tests.compose.stacks import free_range
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timed]
 USERS, LOAD = 200, 0.1
 """A little traffic is enough to be kept waiting, and leaves a busy machine time for the rest."""
-
-
-def free_port() -> int:
-    for candidate in base_ports():
-        with contextlib.suppress(StackError):
-            check_free(candidate)
-            return candidate
-    raise AssertionError("no free range of ports")
 
 
 def ask(topology: Topology, promql: str) -> list[object]:
@@ -45,7 +34,7 @@ def test_the_short_set_of_drills_is_good(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="likestorm-tests-") as name:
         Path(name).chmod(0o755)
         faults = tuple(BY_NAME[each] for each in SHORT)
-        topology = named("small", free_port())
+        topology = named("small", free_range())
         options = drill.Options(faults, 3.0, 0.0, tmp_path, topology, Path(name), USERS, LOAD)
         result = drill.run(options, look)
     # What nobody has looked at yet is not away. An alert that has just ended would swallow the drill's own.

@@ -1,6 +1,5 @@
 """One whole stack for all tests of this folder, and what is needed to start smaller ones."""
 
-import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,21 +7,15 @@ from pathlib import Path
 import pytest
 
 from compose import local
-from compose.errors import StackError
 from compose.local import Target
 from compose.topology import Topology, named
-from tests.compose.stacks import check_free, is_listening, list_processes
-from tests.ports import base_ports
+from tests.compose.stacks import free_range, is_listening, list_processes
 
 
 @pytest.fixture(scope="session")
 def base_port() -> int:
     """A base port with nobody on any of its ports."""
-    for candidate in base_ports():
-        with contextlib.suppress(StackError):
-            check_free(candidate)
-            return candidate
-    raise AssertionError("no free range of ports")
+    return free_range()
 
 
 @pytest.fixture

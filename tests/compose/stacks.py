@@ -12,17 +12,28 @@ import psycopg
 
 from compose import binaries, boot, configuration, database, layout, processes, shard_map, supervision
 from compose.credentials import DATABASE, MONITOR, Credentials, postgres_url
+from compose.errors import StackError
 from compose.layout import Layout, Storage
 from compose.listing import list_parts, list_probes
 from compose.shard_map import ShardMap
 from compose.supervision import MARK, Supervisor
 from compose.topology import Topology, named
+from tests.ports import base_ports
 
 
 def check_free(base_port: int) -> None:
     """StackError when one of the ports of two stacks from here on is taken."""
     boot.check_ports(named("small", base_port))
     boot.check_ports(named("small", base_port + 50))
+
+
+def free_range() -> int:
+    """A base port with nobody on any port of two stacks from here on."""
+    for candidate in base_ports():
+        with contextlib.suppress(StackError):
+            check_free(candidate)
+            return candidate
+    raise AssertionError("no free range of ports")
 
 
 def await_true(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:

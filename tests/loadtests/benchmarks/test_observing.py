@@ -1,6 +1,5 @@
 """What observing costs: how rounds are judged, and that "off" is off on a living stack."""
 
-import contextlib
 import math
 import random
 from functools import partial
@@ -11,14 +10,12 @@ import requests
 import urllib3
 
 from compose import local
-from compose.errors import StackError
 from compose.topology import named
 from loadtests.benchmarks import observing
 from loadtests.benchmarks.app_instances import Instances, doubled
 from loadtests.benchmarks.observing import Half, Turns, judge, main, say_cpu
 from loadtests.plan import Progress
-from tests.compose.stacks import await_true, check_free
-from tests.ports import base_ports
+from tests.compose.stacks import await_true, free_range
 
 REQUESTS = 20
 
@@ -94,14 +91,6 @@ def test_without_wrk_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert capsys.readouterr().err == "observing: wrk is not installed: apt-get install wrk\n"
 
 
-def free_port() -> int:
-    for candidate in base_ports():
-        with contextlib.suppress(StackError):
-            check_free(candidate)
-            return candidate
-    raise AssertionError("no free range of ports")
-
-
 def test_a_second_belongs_to_the_side_that_serves_all_of_it() -> None:
     now = [100.0]
     served = []
@@ -128,7 +117,7 @@ def test_a_second_belongs_to_the_side_that_serves_all_of_it() -> None:
 @pytest.mark.long
 @pytest.mark.alone
 def test_off_keeps_nothing_and_the_sides_take_turns(tmp_path: Path) -> None:
-    with local.up(doubled(named("small", free_port())), state=tmp_path) as target:
+    with local.up(doubled(named("small", free_range())), state=tmp_path) as target:
         instances = Instances(target)
         off, on = instances.sets
         with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}, on):
@@ -169,7 +158,7 @@ def has_scraped(target: local.Target, requests_: float) -> bool:
 @pytest.mark.alone
 def test_rounds_are_measured_and_cannot_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     brief = ["--rounds", "1", "--paced", "2x4", "--saturated", "2x2", "--rate", "40"]
-    assert main([*brief, "--base-port", str(free_port()), "--state", str(tmp_path)]) == observing.STATUS["unclear"]
+    assert main([*brief, "--base-port", str(free_range()), "--state", str(tmp_path)]) == observing.STATUS["unclear"]
     said = capsys.readouterr().out
     assert all(f"metrics {side}: " in said for side in ("on", "off"))
     assert "throughput: " in said
