@@ -81,7 +81,7 @@ def window(
         aborted=outcome.aborted,
         drifts=drifts(prometheus, scenario.budgets.slopes, start, end),
         timing=timing.summarize(outcome.timing),
-        pooler=pooler(prometheus, start, end),
+        pooler=seen.pooler,
     )
 
 
@@ -137,6 +137,7 @@ class Observed:
     panels: list[PanelData]
     chains: list[ChainEffects]
     promql: list[PromqlValue]
+    pooler: Pooler | None
 
 
 def observe(
@@ -151,10 +152,11 @@ def observe(
             [panel(prometheus, each.id, each.promql(rates_over), start, end) for each in REPORTED],
             chains(prometheus, start, end),
             [server_values.evaluate(prometheus, budget, start, end) for budget in budgets],
+            pooler(prometheus, start, end),
         )
     except DashboardsError as error:
         unseen = [_scrape(target, [], start, end) for target in expected]
-        return Observed(unseen, [], [], [PromqlValue(b.name, b.promql, [], str(error)) for b in budgets])
+        return Observed(unseen, [], [], [PromqlValue(b.name, b.promql, [], str(error)) for b in budgets], None)
 
 
 def drifts(prometheus: Prometheus, budgets: Iterable[SlopeBudget], start: float, end: float) -> list[PanelData]:

@@ -112,7 +112,7 @@ def test_without_prometheus_every_target_has_a_gap_and_no_value_is_there() -> No
     budget = PromqlBudget("load", "node_load1", at_most=2)
     seen = collect.observe(Away(""), [_job("app", is_instrument=False)], [budget], 100.0, 160.0)
     assert [(s.job, s.samples, s.longest_gap_s) for s in seen.scrapes] == [("app", 0, 60.0)]
-    assert (seen.panels, seen.chains) == ([], [])
+    assert (seen.panels, seen.chains, seen.pooler) == ([], [], None)
     [value] = seen.promql
     assert (value.values, value.budget) == ([], "load")
     assert "no answer from Prometheus" in value.problem
