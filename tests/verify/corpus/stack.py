@@ -23,6 +23,8 @@ from loadtests.record.verdict import Verdict
 ROOT = Path(__file__).parents[3]
 BRIEF = ROOT / "tests/loadtests/scenarios/brief.toml"
 LONGEST_S = 180
+JUDGED = frozenset({0, 97, 98, 99})
+"""Exit statuses of runs that came to a verdict."""
 FORGET = """
 CREATE FUNCTION {schema}.corpus_forget() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN DELETE FROM {schema}.likes WHERE photo_id = NEW.photo_id AND user_id = NEW.user_id; RETURN NULL; END $$;
@@ -92,10 +94,7 @@ def carry_out(case: StackCase, state: Path, folder: Path) -> tuple[Record, Verdi
     target = local.running(state)
     assert target is not None
     folder.mkdir(parents=True)
-    scenario = folder / "brief.toml"
-    # Lags are the other corpus's business: a small machine that carries the whole stack is near its limit.
-    limits = "\nscrape_gap_s = 2.5\nloop_lag_p99_s = 1.0\nsteal_percent = 50"
-    scenario.write_text(BRIEF.read_text().rstrip() + limits + "\n")
+    scenario = write_scenario(folder)
     if case.before:
         case.before(target)
     try:
@@ -106,6 +105,13 @@ def carry_out(case: StackCase, state: Path, folder: Path) -> tuple[Record, Verdi
     saved = document.load(folder / "run" / "record.json")
     assert saved.verdict is not None
     return saved, saved.verdict
+
+
+def write_scenario(folder: Path) -> Path:
+    """The brief scenario, which leaves lags to the other corpus, with limits that tell the stack's faults."""
+    scenario = folder / "brief.toml"
+    scenario.write_text(f"{BRIEF.read_text().rstrip()}\nscrape_gap_s = 2.5\nsteal_percent = 50\n")
+    return scenario
 
 
 def _bench(scenario: Path, state: Path, folder: Path, target: Target, meddle: Callable[[Target], None] | None) -> None:
@@ -123,3 +129,5 @@ def _bench(scenario: Path, state: Path, folder: Path, target: Target, meddle: Ca
     process.wait(LONGEST_S)
     for thread in meddling:
         thread.join()
+    if process.returncode not in JUDGED:
+        raise RuntimeError(f"the bench ended with {process.returncode}: {(folder / 'bench.log').read_text()[-1000:]}")
