@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.request import urlopen
@@ -16,6 +16,7 @@ import msgspec
 import yaml
 
 from compose.scraping import ScrapeJob
+from dashboards import DashboardsError
 from dashboards.prometheus import Prometheus
 from loadtests import collect, swarm
 from loadtests.collection import hops
@@ -160,33 +161,34 @@ def _service(behaviour: Behaviour) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def _prometheus(folder: Path, status_port: int) -> Iterator[tuple[Prometheus, int]]:
-    """A Prometheus that scrapes the status page every second, and its pid."""
+    """A Prometheus that scrapes the status page every second, and has begun to, and its pid."""
     static = [{"targets": [f"127.0.0.1:{status_port}"], "labels": {"instance": "target"}}]
     jobs = [{"job_name": "corpus", "scrape_interval": "1s", "scrape_timeout": "1s", "static_configs": static}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": jobs}))
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb"]
+    # It would look for what to scrape every five seconds, and a window that began before that would begin with a gap.
+    command += ["--scrape.discovery-reload-interval=100ms"]
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
     try:
-        _await_ready(f"{url}/-/ready", process)
-        yield Prometheus(url), process.pid
+        prometheus = Prometheus(url)
+        _await_scrape(prometheus, process)
+        yield prometheus, process.pid
     finally:
         process.kill()
         process.wait()
 
 
-def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+def _await_scrape(prometheus: Prometheus, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urlopen(url) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"{url}: Prometheus did not start")
+        with suppress(DashboardsError):
+            if prometheus.recent("up", READY_S):
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"{prometheus.url}: Prometheus did not start, or scrapes nothing")
 
 
 def cores() -> list[int]:
