@@ -227,6 +227,7 @@ def _work(queue: str, config: Config, create_handlers: Create, slot: int) -> Non
         create_worker(queue, config, metrics, create_handlers(stores, metrics)).work(logging_level="WARNING")
     finally:
         stores.close()
+        metrics.close()
         end_tracking()
 
 

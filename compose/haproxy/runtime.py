@@ -14,9 +14,13 @@ _TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Server:
-    """One nginx as haproxy sees it: requests in hand, what its health check says, whether it is to get more."""
+    """One nginx as haproxy sees it: requests in hand, what its health check says, whether it is to get more.
+
+    answered: how many requests it has answered with 2xx since haproxy began.
+    """
 
     in_hand: int
+    answered: int
     is_healthy: bool
     is_drained: bool
 
@@ -39,7 +43,9 @@ class Balancer:
         """Every nginx by name."""
         rows = csv.DictReader(self._ask("show stat").removeprefix("# ").splitlines())
         return {
-            row["svname"]: Server(int(row["scur"]), row["status"].startswith(("UP", "DRAIN")), row["weight"] == "0")
+            row["svname"]: Server(
+                int(row["scur"]), int(row["hrsp_2xx"]), row["status"].startswith(("UP", "DRAIN")), row["weight"] == "0"
+            )
             for row in rows
             if row["pxname"] == BACKEND and row["svname"] != "BACKEND"
         }

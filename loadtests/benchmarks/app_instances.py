@@ -1,6 +1,8 @@
 """App instances in the place of a stack's own, in two sets side by side of which one serves.
 
-It takes a fraction of a second to let the other one serve, so that both can be measured again and again in turn.
+Half of the nginx instances know the one set, the others the other, and the balancer is told to whom it gives requests.
+So it takes some milliseconds to let the other set serve, and nobody connects anew: both can be measured in turn, often
+enough that whatever else the machine is doing meets them alike.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import psutil
 
 from compose import layout
 from compose.errors import StackError
+from compose.haproxy.runtime import Balancer
 from compose.local import Target
 from compose.parts import Part, launcher, metrics_folder
 from compose.parts.service import list_service
@@ -24,7 +27,7 @@ from compose.rolling import Gateways
 from compose.topology import Topology
 
 READY_S, STOP_S = 60.0, 30.0
-POLL_S = 0.05
+POLL_S = 0.005
 WATCHERS = ("prometheus", "collectors")
 """The parts that have work with what the instances keep."""
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -48,8 +51,13 @@ class Instances:
         self._parts = {part.name: part for part in list_service(topology, place, {})}
         half = topology.app // 2
         self.sets = (topology.app_instances[:half], topology.app_instances[half:])
+        gates = topology.nginx_instances
+        self._gates = dict(zip(self.sets, (gates[: len(gates) // 2], gates[len(gates) // 2 :]), strict=True))
+        if not all(self._gates.values()):
+            raise StackError("two sets side by side need two nginx instances at least")
         self._gateways = Gateways(topology, target.run_dir)
-        self._running: dict[str, int] = {}
+        self._balancer = Balancer(target.run_dir / "front")
+        self._processes: dict[str, list[psutil.Process]] = {}
         self._watched: frozenset[str] = frozenset()
         names = set(topology.app_instances)
         target.supervisor.stop(names)
@@ -70,27 +78,50 @@ class Instances:
         """
         self._watched = frozenset(watched)
         with contextlib.ExitStack() as running:
-            self._running = {
-                name: running.enter_context(self._process(self._parts[name], settings)) for name in self._links
-            }
-            for name in self._running:
+            pids = {name: running.enter_context(self._process(self._parts[name], settings)) for name in self._links}
+            for name in pids:
                 probe = http_probe(self._target.topology.ports[name], "/readyz")
                 _await(lambda probe=probe: _answers(probe), f"{name} is ready")  # type: ignore[misc]
+            for names, gates in self._gates.items():
+                for gate in gates:
+                    self._gateways.leave_out_of(gate, frozenset(self._links).difference(names))
+            pids.update(self._target.pids())
+            self._processes = {name: _family(pids[name]) for name in (*self._links, *WATCHERS)}
             yield
 
     def serve(self, names: Sequence[str]) -> None:
-        """Send all requests to these, and scrape of the app instances only those of them that are watched."""
+        """Send all requests to this set, and scrape of the app instances only those of it that are watched.
+
+        When it returns, the other set has none in hand.
+        """
         for name, link in self._links.items():
             shown = _kept(link) if name in self._watched.intersection(names) else self._nothing
             new = link.with_suffix(".new")
             new.symlink_to(shown)
             new.replace(link)
-        self._gateways.leave_out(frozenset(self._links).difference(names))
+        others = [gate for other, gates in self._gates.items() if other != tuple(names) for gate in gates]
+        for gate in self._gates[tuple(names)]:
+            self._balancer.admit(gate)
+        for gate in others:
+            self._balancer.drain(gate)
+        _await(lambda: self._in_hand(others) == 0, "the other set has answered all")
 
-    def cpu_s(self, names: Sequence[str]) -> tuple[float, float]:
-        """CPU time in seconds that these instances, and who watches the stack, have used so far."""
-        pids = self._target.pids()
-        return _cpu_s([self._running[name] for name in names]), _cpu_s([pids[name] for name in WATCHERS])
+    def answered(self, names: Sequence[str]) -> int:
+        """How many requests this set has answered with 2xx so far."""
+        servers = self._balancer.servers()
+        return sum(servers[gate].answered for gate in self._gates[tuple(names)])
+
+    def cpu_s(self, names: Sequence[str]) -> float:
+        """CPU time in seconds that these instances, or WATCHERS, have used so far; StackError where one has ended."""
+        try:
+            used = [process.cpu_times() for name in names for process in self._processes[name]]
+        except psutil.NoSuchProcess as error:
+            raise StackError(f"{' or '.join(names)} has lost a process: {error}") from error
+        return sum(times.user + times.system for times in used)
+
+    def _in_hand(self, gates: Sequence[str]) -> int:
+        servers = self._balancer.servers()
+        return sum(servers[gate].in_hand for gate in gates)
 
     @contextlib.contextmanager
     def _process(self, part: Part, settings: Mapping[str, str]) -> Iterator[int]:
@@ -123,11 +154,9 @@ def _kept(link: Path) -> Path:
     return link.with_name("kept")
 
 
-def _cpu_s(pids: Sequence[int]) -> float:
-    """Of these processes and those that they started."""
-    roots = [psutil.Process(pid) for pid in pids]
-    used = [each.cpu_times() for root in roots for each in (root, *root.children(recursive=True))]
-    return sum(times.user + times.system for times in used)
+def _family(pid: int) -> list[psutil.Process]:
+    root = psutil.Process(pid)
+    return [root, *root.children(recursive=True)]
 
 
 def _answers(probe: Callable[[], None]) -> bool:

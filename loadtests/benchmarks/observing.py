@@ -1,16 +1,16 @@
 """What observing costs: throughput and p99 of likes with the app's metrics on, against the same without them.
 
 `python -m loadtests.benchmarks.observing` (or `make observing`). On one stack two sets of app instances stand side by
-side, one with metrics on, one with them off; in slices of a few seconds the one serves, then the other (ABBA, BAAB by
-lot), so that what drifts meets both alike. With metrics on, instances keep them and Prometheus scrapes them once a
-second; off leaves out the metrics, the timers around requests and stores, and what there would be to scrape.
-Server-Timing, which is for load tests, is off on both sides.
+side, one with metrics on, one with them off; in short slices the one serves, then the other (ABBA, BAAB by lot), so
+that what drifts meets both alike. With metrics on, instances keep them and Prometheus scrapes them once a second; off
+leaves out the metrics, the timers around requests and stores, and what there would be to scrape. Server-Timing, which
+is for load tests, is off on both sides.
 
 A round has fresh instances, and the sets change sides from round to round: the luck of one process is not taken for a
-difference. In it likes first come at a fixed rate (open model, p99 from the intended start of all slices of a side, but
-for a second or two after each change), then from 16 connections of wrk to saturation. What is printed is the
-Hodges-Lehmann estimate of the change from the pairs that the rounds make, with its 95 % interval, and what it comes to
-in CPU time.
+difference. In it 16 connections of wrk ask for likes to saturation, in slices of half a second; then likes come at a
+fixed rate (open model, p99 from the intended start of all slices of a side, but for the second of each change). What
+is printed is the Hodges-Lehmann estimate of the change from the pairs that the rounds make, with its 95 % interval, and
+what it comes to in CPU time.
 
 exit status: 0 both are shown to be at most 3 % worse, 99 one is shown to be worse by more, 97 cannot tell, 1 failed
 """
@@ -21,6 +21,7 @@ import argparse
 import json
 import math
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -43,7 +44,7 @@ from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
 from loadtests import swarm
 from loadtests.arguments import count, positive
 from loadtests.benchmarks import overhead
-from loadtests.benchmarks.app_instances import Instances, doubled
+from loadtests.benchmarks.app_instances import WATCHERS, Instances, doubled
 from loadtests.benchmarks.overhead import OverheadError
 from loadtests.comparison import paired
 from loadtests.comparison.interleaved import Which, order
@@ -54,11 +55,11 @@ from loadtests.swarm import SwarmError
 
 ALLOWED = 0.03
 ROUNDS, RATE = 12, 150.0
-PACED, SATURATED = (16, 8), (8, 4)
+PACED, SATURATED = (32, 4.0), (80, 0.5)
 """How many slices of how many seconds."""
-SETTLED_S = 1.0
-"""So long after the sets changed places, connections are made anew and caches are cold."""
-SEED, WARM_UP_S = 2011, 3.0
+SETTLED_S = 0.1
+"""So long after the sets changed places, caches are cold."""
+SEED, WARM_UP_S, READY_S = 2011, 3.0, 2.0
 SIDES: Mapping[Which, str] = {"base": "off", "candidate": "on"}
 POWER = 0.9
 Finding = Literal["held", "worse", "unclear"]
@@ -197,12 +198,20 @@ class Turns:
 
 @dataclass
 class _Effort:
-    """Likes, the seconds in which they were done, and those of CPU time of the instances and of the watchers."""
+    """Likes, the seconds in which they were done, and those of CPU time of the watchers; the app's a like."""
 
-    likes: float = 0.0
+    likes: int = 0
     seconds: float = 0.0
-    app_s: float = 0.0
     watchers_s: float = 0.0
+    app_us: float = 0.0
+
+    def note(self, instances: Instances, names: Sequence[str], slice_s: float) -> None:
+        """Add a slice in which these instances serve."""
+        began, likes, used = time.monotonic(), instances.answered(names), instances.cpu_s(WATCHERS)
+        time.sleep(slice_s)
+        self.likes += instances.answered(names) - likes
+        self.seconds += time.monotonic() - began
+        self.watchers_s += instances.cpu_s(WATCHERS) - used
 
 
 @dataclass(frozen=True)
@@ -215,8 +224,8 @@ class Bench:
     target: local.Target
     manifest: Path
     folder: Path
-    paced: tuple[int, int]
-    saturated: tuple[int, int]
+    paced: tuple[int, float]
+    saturated: tuple[int, float]
     rate: float
     same: bool
 
@@ -226,12 +235,10 @@ class Bench:
         names: Mapping[Which, Sequence[str]] = {"base": first, "candidate": second}
         watched = (*first, *second) if self.same else second
         with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}, watched):
-            p99 = self._paced(lambda side: instances.serve(names[side]), number)
             efforts = self._saturated(instances, names, number)
+            p99 = self._paced(lambda side: instances.serve(names[side]), number)
         return {
-            side: Half(
-                done.likes / done.seconds, p99[side], 1e6 * done.app_s / done.likes, 1e6 * done.watchers_s / done.likes
-            )
+            side: Half(done.likes / done.seconds, p99[side], done.app_us, 1e6 * done.watchers_s / done.likes)
             for side, done in efforts.items()
         }
 
@@ -254,27 +261,37 @@ class Bench:
             raise ObservingError(f"round {number}: {missing} of {load.offered} likes were not done at {self.rate:g}/s")
         p99 = _p99(logs / "like.hlog", turns)
         if p99.keys() != SIDES.keys():
-            raise ObservingError(f"round {number}: no slice of {slice_s} s is long enough to be measured")
+            raise ObservingError(f"round {number}: no slice of {slice_s:g} s is long enough to be measured")
         return p99
 
     def _saturated(
         self, instances: Instances, names: Mapping[Which, Sequence[str]], number: int
     ) -> dict[Which, _Effort]:
-        """What each side does when it is asked for as much as it can do."""
+        """What each side does when it is asked for as much as it can do; both have worked for READY_S before."""
         slices, slice_s = self.saturated
+        sides = order(slices // 2, SEED - number)
         efforts: dict[Which, _Effort] = {side: _Effort() for side in SIDES}
         script = self.folder / "like.lua"
-        manifest = json.loads(self.manifest.read_text())
-        for turn, side in enumerate(order(slices // 2, SEED - number)):
-            instances.serve(names[side])
-            overhead.await_quiet(self.target)
-            script.write_text(overhead.like_script(manifest, 1000 * number + turn))
-            effort, before = efforts[side], instances.cpu_s(names[side])
-            effort.likes += slice_s * overhead.drive(self.target.url, script, slice_s)
-            effort.seconds += slice_s
-            after = instances.cpu_s(names[side])
-            effort.app_s += after[0] - before[0]
-            effort.watchers_s += after[1] - before[1]
+        script.write_text(overhead.like_script(json.loads(self.manifest.read_text()), number))
+        overhead.await_quiet(self.target)
+        wrk = overhead.start(self.target.url, script, math.ceil(2 * (2 * READY_S + slices * slice_s)))
+        try:
+            for side in SIDES:
+                instances.serve(names[side])
+                time.sleep(READY_S)
+            used = {side: instances.cpu_s(names[side]) for side in SIDES}
+            done = {side: instances.answered(names[side]) for side in SIDES}
+            for side in sides:
+                instances.serve(names[side])
+                efforts[side].note(instances, names[side], slice_s)
+            if wrk.poll() is not None:
+                raise ObservingError(f"round {number}: wrk ended before it was told to")
+            for side, effort in efforts.items():
+                effort.app_us = 1e6 * (instances.cpu_s(names[side]) - used[side])
+                effort.app_us /= instances.answered(names[side]) - done[side]
+        finally:
+            wrk.send_signal(signal.SIGINT)
+            overhead.rate(wrk)
         return efforts
 
 
@@ -340,10 +357,10 @@ def _table(halves: Mapping[Which, Sequence[Half]], same: bool) -> Table:
     return table
 
 
-def _slices(text: str) -> tuple[int, int]:
+def _slices(text: str) -> tuple[int, float]:
     """An even number of slices, and the seconds of each."""
     number, _, seconds = text.partition("x")
-    slices = count(number), count(seconds)
+    slices = count(number), positive(seconds)
     if slices[0] % 2:
         raise argparse.ArgumentTypeError(f"{text!r} has an odd number of slices: the sides take turns")
     return slices
@@ -359,7 +376,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=count, default=ROUNDS, help="of both sides in turn (%(default)s)")
     for name, default in (("--paced", PACED), ("--saturated", SATURATED)):
         parser.add_argument(
-            name, type=_slices, default=default, metavar="NxS", help=f"slices of S seconds ({default[0]}x{default[1]})"
+            name,
+            type=_slices,
+            default=default,
+            metavar="NxS",
+            help=f"slices of S s ({default[0]}x{default[1]:g})",
         )
     parser.add_argument("--rate", type=positive, default=RATE, help="likes a second of the paced slices (%(default)g)")
     parser.add_argument("--same", action="store_true", help="metrics on both sides: what the noise alone gives")

@@ -177,12 +177,22 @@ def like_script(manifest: Mapping[str, Any], seed: int) -> str:
 
 def drive(url: str, script: Path, seconds: int = SECONDS) -> float:
     """Requests a second that were answered with 2xx or 3xx; OverheadError where others were."""
+    return rate(start(url, script, seconds))
+
+
+def start(url: str, script: Path, seconds: int) -> subprocess.Popen[str]:
+    """wrk, which asks until that time is over or it is interrupted."""
     command = ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(script), url]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rate, refused = re.search(r"Requests/sec:\s+([\d.]+)", said), re.search(r"Non-2xx or 3xx responses: (\d+)", said)
-    if not rate or refused or "Socket errors" in said:
-        raise OverheadError(f"wrk against {url}: {' '.join(said.split())}")
-    return float(rate[1])
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def rate(wrk: subprocess.Popen[str]) -> float:
+    """What it came to, once it has ended; OverheadError where not everything was answered with 2xx or 3xx."""
+    said = " ".join(part for text in wrk.communicate() for part in text.split())
+    reached, refused = re.search(r"Requests/sec: ([\d.]+)", said), re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    if wrk.returncode or not reached or refused or "Socket errors" in said:
+        raise OverheadError(f"wrk: {said}")
+    return float(reached[1])
 
 
 def main(arguments: list[str]) -> int:

@@ -32,15 +32,15 @@ class HttpTimer:
 
     def __init__(self, app: WSGIApplication, metrics: Metrics) -> None:
         self._app = app
-        in_flight = metrics.gauge(catalog.HTTP_IN_FLIGHT)
-        self._begin, self._end = in_flight.inc, in_flight.dec
+        self._in_flight: set[_Request] = set()
+        metrics.watch(catalog.HTTP_IN_FLIGHT, self._in_flight.__len__)
         self._metrics = metrics
         self._recorders: dict[tuple[str, str, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on and watch it end."""
         request = _Request(self, environ, start_response)
-        self._begin()
+        self._in_flight.add(request)
         try:
             request.body = self._app(environ, request.note_status)
         except BaseException:
@@ -48,9 +48,9 @@ class HttpTimer:
             raise
         return request
 
-    def finish(self, method: str, route: str, status: str, seconds: float) -> None:
+    def finish(self, request: _Request, method: str, route: str, status: str, seconds: float) -> None:
         """Count a request that has ended."""
-        self._end()
+        self._in_flight.discard(request)
         # Bound once for each combination, since looking children up is the dear part.
         recorders = self._recorders.get((method, route, status)) or self._bind(method, route, status)
         count, observe = recorders
@@ -103,7 +103,7 @@ class _Request:
     def finish(self) -> None:
         """It has ended."""
         method = self._environ["REQUEST_METHOD"]
-        self._timer.finish(method, self.route, self.status, perf_counter() - self._started)
+        self._timer.finish(self, method, self.route, self.status, perf_counter() - self._started)
 
 
 def _route(environ: WSGIEnvironment) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
+from collections import Counter as Tally
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -14,6 +16,7 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from service import catalog
 from service.catalog import Metric
 from service.telemetry import slots
+from service.telemetry.buffer import Buffer
 
 
 class _Counter(Counter):
@@ -26,65 +29,51 @@ class _Counter(Counter):
         self._value.inc(amount)
 
 
-class _Gauge(Gauge):
-    """A gauge that does not ask whether it has labels; only children may be counted where there are any."""
+def _buffered(buffer: Buffer) -> type[Histogram]:
+    """Histograms without exemplars that note what they observe, and count it later."""
 
-    def inc(self, amount: float = 1) -> None:
-        """Count up."""
-        self._value.inc(amount)
+    class Buffered(Histogram):
+        def _metric_init(self) -> None:
+            super()._metric_init()
+            total, buckets, find = self._sum, self._buckets, partial(bisect_left, self._upper_bounds)
 
-    def dec(self, amount: float = 1) -> None:
-        """Count down."""
-        self._value.inc(-amount)
+            def count(amounts: list[float]) -> None:
+                total.inc(sum(amounts))
+                for index, number in Tally(map(find, amounts)).items():
+                    buckets[index].inc(number)
 
+            # Whoever observes often keeps this, and with it all that it needs.
+            self.observe = buffer.hold(count)  # type: ignore[assignment, method-assign]
 
-class _Histogram(Histogram):
-    """A histogram without exemplars; it finds an observation's bucket without looking at those before."""
-
-    def _metric_init(self) -> None:
-        super()._metric_init()
-        total, buckets, bounds = self._sum, self._buckets, self._upper_bounds
-        both = getattr(total, "inc_both", None) or _one_after_the_other(total)
-
-        def observe(amount: float, exemplar: dict[str, str] | None = None) -> None:  # noqa: ARG001
-            """Note an amount."""
-            both(amount, buckets[bisect_left(bounds, amount)])
-
-        # Whoever observes often keeps this, and with it all that it needs.
-        self.observe = observe  # type: ignore[method-assign]
-
-
-def _one_after_the_other(total: Any) -> Callable[[float, Any], None]:
-    """inc_both for values in memory."""
-
-    def inc_both(amount: float, bucket: Any) -> None:
-        total.inc(amount)
-        bucket.inc(1)
-
-    return inc_both
+    return Buffered
 
 
 class Metrics:
     """Every metric of the catalog in one registry.
 
-    With PROMETHEUS_MULTIPROC_DIR set, values live in files of this process's slot, and there may be one Metrics a
-    process; without it they live in memory.
+    With PROMETHEUS_MULTIPROC_DIR set, values live in files of this process's slot, where counters are at once, gauges
+    and histograms a little later (see buffer.py); there may be one Metrics a process, and no fork after it. Without it
+    they live in memory.
     """
 
     is_kept = True
 
     def __init__(self) -> None:
+        self._buffer: Buffer | None = None
+        histogram = Histogram
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             values.ValueClass = _value_class()
+            self._buffer = Buffer()
+            histogram = _buffered(self._buffer)
         self.registry = CollectorRegistry()
         kinds = {kind: [metric for metric in catalog.METRICS if metric.kind == kind] for kind in _KINDS}
         self._counters = {m: _Counter(m.name, m.help, m.labels, registry=self.registry) for m in kinds["counter"]}
         self._gauges = {
-            m: _Gauge(m.name, m.help, m.labels, registry=self.registry, multiprocess_mode="livesum")
+            m: Gauge(m.name, m.help, m.labels, registry=self.registry, multiprocess_mode="livesum")
             for m in kinds["gauge"]
         }
         self._histograms = {
-            m: _Histogram(m.name, m.help, m.labels, registry=self.registry, buckets=m.buckets)
+            m: histogram(m.name, m.help, m.labels, registry=self.registry, buckets=m.buckets)
             for m in kinds["histogram"]
         }
 
@@ -93,15 +82,23 @@ class Metrics:
         counter = self._counters[metric]
         return counter.labels(*labels) if labels else counter
 
-    def gauge(self, metric: Metric, *labels: str) -> Gauge:
-        """The gauge, or its child with these label values."""
+    def watch(self, metric: Metric, read: Callable[[], float]) -> None:
+        """Have the gauge tell what `read` returns."""
         gauge = self._gauges[metric]
-        return gauge.labels(*labels) if labels else gauge
+        if self._buffer is None:
+            gauge.set_function(read)
+        else:
+            self._buffer.watch(lambda: gauge.set(read()))
 
     def histogram(self, metric: Metric, *labels: str) -> Histogram:
         """The histogram, or its child with these label values."""
         histogram = self._histograms[metric]
         return histogram.labels(*labels) if labels else histogram
+
+    def close(self) -> None:
+        """Have all that was observed in the files."""
+        if self._buffer is not None:
+            self._buffer.close()
 
 
 _KINDS = ("counter", "gauge", "histogram")
@@ -110,8 +107,8 @@ _KINDS = ("counter", "gauge", "histogram")
 def _value_class() -> Any:
     """What prometheus-client calls a value, in a file of this process's slot, made cheap to count up.
 
-    A like does so 16 times, each time with nothing of it left in the processor's caches. So all values share a lock,
-    which no thread keeps for longer than two assignments, and those of a file its view; the slot never changes.
+    All values share a lock, which no thread keeps for longer than two assignments, and those of a file its view; the
+    slot never changes.
     """
     lock = Lock()
     files: dict[str, MmapedDict] = {}
@@ -145,12 +142,6 @@ def _value_class() -> Any:
             """Count up."""
             with lock:
                 self._value = self._cells[self._cell] = self._value + amount
-
-        def inc_both(self, amount: float, other: Value) -> None:
-            """Count up, and another one by 1."""
-            with lock:
-                self._value = self._cells[self._cell] = self._value + amount
-                other._value = other._cells[other._cell] = other._value + 1
 
         def set(self, value: float) -> None:
             """Count no more, but from here."""

@@ -1,5 +1,6 @@
 """Metrics that are not kept: what observing costs is found by leaving it out (LIKESTORM_METRICS=0)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from service.catalog import Metric
@@ -18,13 +19,15 @@ class Silence(Metrics):
         """What may be counted up."""
         return _NOTHING
 
-    def gauge(self, metric: Metric, *labels: str) -> Any:  # noqa: ARG002
-        """What may be set up and down."""
-        return _NOTHING
+    def watch(self, metric: Metric, read: Callable[[], float]) -> None:
+        """Never looked at."""
 
     def histogram(self, metric: Metric, *labels: str) -> Any:  # noqa: ARG002
         """What may be observed."""
         return _NOTHING
+
+    def close(self) -> None:
+        """With nothing to be kept."""
 
 
 class _Nothing:
@@ -34,9 +37,6 @@ class _Nothing:
 
     def inc(self, amount: float = 1) -> None:
         """Not counted."""
-
-    def dec(self, amount: float = 1) -> None:
-        """Not counted down."""
 
     def observe(self, amount: float) -> None:
         """Not observed."""
