@@ -3,17 +3,9 @@
 from pathlib import Path
 
 import psutil
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
 
+from compose.exporters.exposition import Exposition
 from compose.supervision import MARK
-
-
-def expose(folder: Path) -> bytes:
-    """What the processes of one instance wrote into its metrics directory, in Prometheus' text format."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
 
 
 class Instance:
@@ -22,7 +14,7 @@ class Instance:
     def __init__(self, stack: str, name: str, folder: Path) -> None:
         self._stack = stack
         self._name = name
-        self._folder = folder
+        self._exposition = Exposition(folder)
         self._main: psutil.Process | None = None
 
     def is_alive(self) -> bool:
@@ -33,7 +25,7 @@ class Instance:
 
     def expose(self) -> bytes:
         """What its processes wrote, in Prometheus' text format."""
-        return expose(self._folder)
+        return self._exposition.text()
 
     def _find(self) -> psutil.Process | None:
         """The oldest of its processes: gunicorn's master is older than its workers."""

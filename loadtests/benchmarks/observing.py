@@ -55,7 +55,7 @@ from loadtests.swarm import SwarmError
 
 ALLOWED = 0.03
 ROUNDS, RATE = 12, 150.0
-PACED, SATURATED = (32, 4.0), (80, 0.5)
+PACED, SATURATED = (24, 4.0), (60, 0.5)
 """How many slices of how many seconds."""
 SETTLED_S = 0.1
 """So long after the sets changed places, caches are cold."""
