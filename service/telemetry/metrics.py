@@ -20,13 +20,12 @@ from service.telemetry.buffer import Buffer
 
 
 class _Counter(Counter):
-    """A counter without exemplars; only children may be counted where there are labels."""
+    """A counter in a file, without exemplars; only children may be counted where there are labels."""
 
-    def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:  # noqa: ARG002
-        """Count up; ValueError when that would be down."""
-        if amount < 0:
-            raise ValueError("a counter never goes back")
-        self._value.inc(amount)
+    def _metric_init(self) -> None:
+        super()._metric_init()
+        # Whoever counts often keeps this, and with it all that it needs.
+        self.inc = self._value.inc  # type: ignore[method-assign]
 
 
 def _buffered(buffer: Buffer) -> type[Histogram]:
@@ -60,14 +59,14 @@ class Metrics:
 
     def __init__(self) -> None:
         self._buffer: Buffer | None = None
-        histogram = Histogram
+        counter, histogram = Counter, Histogram
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             values.ValueClass = _value_class()
             self._buffer = Buffer()
-            histogram = _buffered(self._buffer)
+            counter, histogram = _Counter, _buffered(self._buffer)
         self.registry = CollectorRegistry()
         kinds = {kind: [metric for metric in catalog.METRICS if metric.kind == kind] for kind in _KINDS}
-        self._counters = {m: _Counter(m.name, m.help, m.labels, registry=self.registry) for m in kinds["counter"]}
+        self._counters = {m: counter(m.name, m.help, m.labels, registry=self.registry) for m in kinds["counter"]}
         self._gauges = {
             m: Gauge(m.name, m.help, m.labels, registry=self.registry, multiprocess_mode="livesum")
             for m in kinds["gauge"]
@@ -138,8 +137,10 @@ def _value_class() -> Any:
                 self._cells = views[kind]
                 self._cell = file._positions[key] // self._cells.itemsize
 
-        def inc(self, amount: float) -> None:
-            """Count up."""
+        def inc(self, amount: float = 1.0) -> None:
+            """Count up; ValueError when that would be down."""
+            if amount < 0:
+                raise ValueError("a counter never goes back")
             with lock:
                 self._value = self._cells[self._cell] = self._value + amount
 
