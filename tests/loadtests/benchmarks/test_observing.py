@@ -13,7 +13,8 @@ from compose import local
 from compose.topology import named
 from loadtests.benchmarks import observing
 from loadtests.benchmarks.app_instances import Instances, doubled
-from loadtests.benchmarks.observing import Half, Turns, judge, main, say_cpu
+from loadtests.benchmarks.observed import Half, judge, say_cpu
+from loadtests.benchmarks.observing import Turns, main
 from loadtests.plan import Progress
 from tests.compose.stacks import await_true, free_range
 
