@@ -62,14 +62,10 @@ class Gateways:
         The others get requests again. StackError names the nginx that does not do so, those after it are as they were.
         """
         for name in self._topology.nginx_instances:
-            self.leave_out_of(name, down)
-
-    def leave_out_of(self, name: str, down: frozenset[str]) -> None:
-        """The same of this nginx alone."""
-        # Drained first: a worker that is replaced closes connections on which a request may just be arriving.
-        with self.out(name):
-            _write(self._run / name / "apps.conf", app_servers(self._topology, down))
-            _reload(name, self._run / name / "nginx.pid")
+            # Drained first: a worker that is replaced closes connections on which a request may just be arriving.
+            with self.out(name):
+                _write(self._run / name / "apps.conf", app_servers(self._topology, down))
+                _reload(name, self._run / name / "nginx.pid")
 
     @contextlib.contextmanager
     def out(self, name: str) -> Iterator[None]:

@@ -1,16 +1,15 @@
 """What observing costs: throughput and p99 of likes with the app's metrics on, against the same without them.
 
-`python -m loadtests.benchmarks.observing` (or `make observing`). On one stack two sets of app instances stand side by
-side, one with metrics on, one with them off; in short slices the one serves, then the other (ABBA, BAAB by lot), so
-that what drifts meets both alike. With metrics on, instances keep them and Prometheus scrapes them once a second; off
-leaves out the metrics, the timers around requests and stores, and what there would be to scrape. Server-Timing, which
-is for load tests, is off on both sides.
+`python -m loadtests.benchmarks.observing` (or `make observing`). Every app instance of a stack holds the service twice,
+with metrics and without, and changes sides at a switch, in short slices (ABBA, BAAB by lot): what drifts, what bursts
+and what one process happens to be meets both alike. With metrics on, instances keep them and Prometheus scrapes them
+once a second; off leaves out the metrics, the timers around requests and stores, and what there would be to scrape.
+Server-Timing, which is for load tests, is off on both sides.
 
-A round has fresh instances, and the sets change sides from round to round: the luck of one process is not taken for a
-difference. In it 16 connections of wrk ask for likes to saturation, in slices of half a second; then likes come at a
-fixed rate (open model, p99 from the intended start of all slices of a side, but for the second of each change). What
-is printed is the Hodges-Lehmann estimate of the change from the pairs that the rounds make, with its 95 % interval, and
-what it comes to in CPU time.
+A round has fresh instances. In it 16 connections of wrk ask for likes to saturation, in slices of a tenth of a second;
+then likes come at a fixed rate (open model, p99 from the intended start), and each second has one side. What is printed
+is the Hodges-Lehmann estimate of the change from the pairs that the rounds make, with its 95 % interval, and what it
+comes to in CPU time.
 
 exit status: 0 both are shown to be at most 3 % worse, 99 one is shown to be worse by more, 97 cannot tell, 1 failed
 """
@@ -42,7 +41,7 @@ from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
 from loadtests import swarm
 from loadtests.arguments import count, positive
 from loadtests.benchmarks import overhead
-from loadtests.benchmarks.app_instances import WATCHERS, Instances, doubled
+from loadtests.benchmarks.app_instances import WATCHERS, Instances
 from loadtests.benchmarks.observed import Change, Finding, Half, judge, say_cpu
 from loadtests.benchmarks.overhead import OverheadError
 from loadtests.comparison.interleaved import Which, order
@@ -52,10 +51,11 @@ from loadtests.scenario import Scenario, reading
 from loadtests.swarm import SwarmError
 
 ROUNDS, RATE = 12, 150.0
-PACED, SATURATED = (24, 4.0), (60, 0.5)
-"""How many slices of how many seconds."""
-SETTLED_S = 0.1
-"""So long after the sets changed places, caches are cold."""
+PACED_S, SATURATED_S = 240, 50
+SLICE_S, SETTLE_S = 0.1, 0.02
+"""How long a side is measured at saturation, and how long not before that, while the other answers its last likes."""
+LATE_S = 0.02
+"""So late after a second's beginning the side may change that is to have it."""
 SEED, WARM_UP_S, READY_S = 2011, 3.0, 2.0
 SIDES: Mapping[Which, str] = {"base": "off", "candidate": "on"}
 STATUS: Mapping[Finding, int] = {"held": 0, "worse": 99, "unclear": 97}
@@ -68,106 +68,90 @@ class ObservingError(Exception):
 
 
 class Turns:
-    """Which side serves when; `serve` sends all requests to one.
+    """Which side answers when, second by second; `serve` lets one answer.
 
-    As what is told of a swarm's progress, it changes sides once the window has begun.
+    What a swarm tells of its progress comes at the beginning of each of its seconds, and then the side changes.
     """
 
     def __init__(
-        self,
-        sides: Sequence[Which],
-        slice_s: float,
-        serve: Callable[[Which], None],
-        clock: Callable[[], float] = time.time,
+        self, sides: Sequence[Which], serve: Callable[[Which], None], clock: Callable[[], float] = time.time
     ) -> None:
         self._sides = sides
-        self._slice_s = slice_s
         self._serve = serve
         self._clock = clock
         self._window_start = math.inf
-        self._turn = 0
-        self._changes: list[tuple[float, float, Which]] = []
-        self._change()
+        self._changes: list[tuple[float, Which]] = []
 
     def follow(self, progress: Progress) -> None:
-        """Once a second: change sides when it is time."""
-        now = self._clock()
+        """A second begins."""
         if progress.phase != "measure":
             return
+        now = self._clock()
         self._window_start = min(self._window_start, now)
-        turn = int((now - self._window_start) / self._slice_s)
-        if self._turn < turn < len(self._sides):
-            self._turn = turn
-            self._change()
-
-    def _change(self) -> None:
-        began, side = self._clock(), self._sides[self._turn]
-        self._serve(side)
-        self._changes.append((began, self._clock(), side))
+        second = round(now - self._window_start)
+        if second < len(self._sides):
+            self._serve(self._sides[second])
+            self._changes.append((self._clock(), self._sides[second]))
 
     def side(self, start: float, end: float) -> Which | None:
-        """Who served all of the time between two moments, in seconds since 1970, and had settled; None for nobody."""
-        ends = [began for began, _, _ in self._changes[1:]] + [math.inf]
-        for (_, done, side), over in zip(self._changes, ends, strict=True):
-            if done + SETTLED_S <= start and end <= over:
+        """Who answered between two moments, in seconds since 1970 and but for LATE_S; None for both or nobody."""
+        ends = [began for began, _ in self._changes[1:]] + [math.inf]
+        for (began, side), over in zip(self._changes, ends, strict=True):
+            if began <= start + LATE_S and end <= over + LATE_S:
                 return side
         return None
 
 
 @dataclass
 class _Effort:
-    """Likes, the seconds in which they were done, and those of CPU time of the watchers; the app's a like."""
+    """Likes, the seconds in which they were done, and those of CPU time of the app and of the watchers."""
 
     likes: int = 0
     seconds: float = 0.0
+    app_s: float = 0.0
     watchers_s: float = 0.0
-    app_us: float = 0.0
 
-    def note(self, instances: Instances, names: Sequence[str], slice_s: float) -> None:
-        """Add a slice in which these instances serve."""
-        began, likes, used = time.monotonic(), instances.answered(names), instances.cpu_s(WATCHERS)
-        time.sleep(slice_s)
-        self.likes += instances.answered(names) - likes
+    def note(self, instances: Instances) -> None:
+        """Add a slice."""
+        began, likes = time.monotonic(), instances.answered()
+        app_s, watchers_s = instances.cpu_s(instances.names), instances.cpu_s(WATCHERS)
+        time.sleep(SLICE_S)
+        self.likes += instances.answered() - likes
         self.seconds += time.monotonic() - began
-        self.watchers_s += instances.cpu_s(WATCHERS) - used
+        self.app_s += instances.cpu_s(instances.names) - app_s
+        self.watchers_s += instances.cpu_s(WATCHERS) - watchers_s
 
 
 @dataclass(frozen=True)
 class Bench:
-    """How each round is made. slices: of its paced half and of the other. rate: likes a second of the first.
-
-    same: metrics on both sides, to see what the noise alone gives.
-    """
+    """How each round is made. paced_s, saturated_s: of both sides together. rate: likes a second while paced."""
 
     target: local.Target
     manifest: Path
     folder: Path
-    paced: tuple[int, float]
-    saturated: tuple[int, float]
+    paced_s: int
+    saturated_s: int
     rate: float
-    same: bool
 
     def round(self, instances: Instances, number: int) -> dict[Which, Half]:
         """Both sides in turn, on fresh app instances."""
-        first, second = instances.sets if number % 2 else instances.sets[::-1]
-        names: Mapping[Which, Sequence[str]] = {"base": first, "candidate": second}
-        watched = (*first, *second) if self.same else second
-        with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}, watched):
-            efforts = self._saturated(instances, names, number)
-            p99 = self._paced(lambda side: instances.serve(names[side]), number)
+        with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}):
+            efforts = self._saturated(instances, number)
+            p99 = self._paced(instances.serve, number)
         return {
-            side: Half(done.likes / done.seconds, p99[side], done.app_us, 1e6 * done.watchers_s / done.likes)
+            side: Half(
+                done.likes / done.seconds, p99[side], 1e6 * done.app_s / done.likes, 1e6 * done.watchers_s / done.likes
+            )
             for side, done in efforts.items()
         }
 
     def _paced(self, serve: Callable[[Which], None], number: int) -> dict[Which, float]:
         """p99 in ms of likes at the fixed rate, by side."""
-        slices, slice_s = self.paced
-        turns = Turns(order(slices // 2, SEED + number), slice_s, serve)
+        turns = Turns(order(math.ceil(self.paced_s / 2), SEED + number), serve)
         overhead.await_quiet(self.target)
         name = f"o{number:03d}"
         logs = self.folder / name
-        scenario = _likes(self.rate, slices * slice_s)
+        scenario = _likes(self.rate, self.paced_s)
         plan = Plan(
             scenario, name, f"{name}-{time.time()}", True, str(self.manifest), str(self.folder / f"{name}.json"),
             str(logs),
@@ -179,34 +163,27 @@ class Bench:
             raise ObservingError(f"round {number}: {missing} of {load.offered} likes were not done at {self.rate:g}/s")
         p99 = _p99(logs / "like.hlog", turns)
         if p99.keys() != SIDES.keys():
-            raise ObservingError(f"round {number}: no slice of {slice_s:g} s is long enough to be measured")
+            raise ObservingError(f"round {number}: of the {self.paced_s} paced seconds one side has none to itself")
         return p99
 
-    def _saturated(
-        self, instances: Instances, names: Mapping[Which, Sequence[str]], number: int
-    ) -> dict[Which, _Effort]:
+    def _saturated(self, instances: Instances, number: int) -> dict[Which, _Effort]:
         """What each side does when it is asked for as much as it can do; both have worked for READY_S before."""
-        slices, slice_s = self.saturated
-        sides = order(slices // 2, SEED - number)
+        pairs = math.ceil(self.saturated_s / (SETTLE_S + SLICE_S) / 2)
         efforts: dict[Which, _Effort] = {side: _Effort() for side in SIDES}
         script = self.folder / "like.lua"
         script.write_text(overhead.like_script(json.loads(self.manifest.read_text()), number))
         overhead.await_quiet(self.target)
-        wrk = overhead.start(self.target.url, script, math.ceil(2 * (2 * READY_S + slices * slice_s)))
+        wrk = overhead.start(self.target.url, script, math.ceil(2 * (2 * READY_S + self.saturated_s)))
         try:
             for side in SIDES:
-                instances.serve(names[side])
+                instances.serve(side)
                 time.sleep(READY_S)
-            used = {side: instances.cpu_s(names[side]) for side in SIDES}
-            done = {side: instances.answered(names[side]) for side in SIDES}
-            for side in sides:
-                instances.serve(names[side])
-                efforts[side].note(instances, names[side], slice_s)
+            for side in order(pairs, SEED - number):
+                instances.serve(side)
+                time.sleep(SETTLE_S)
+                efforts[side].note(instances)
             if wrk.poll() is not None:
                 raise ObservingError(f"round {number}: wrk ended before it was told to")
-            for side, effort in efforts.items():
-                effort.app_us = 1e6 * (instances.cpu_s(names[side]) - used[side])
-                effort.app_us /= instances.answered(names[side]) - done[side]
         finally:
             wrk.send_signal(signal.SIGINT)
             overhead.rate(wrk)
@@ -240,14 +217,12 @@ def measure(options: argparse.Namespace, console: Console) -> list[Change]:
     overhead.find_wrk()
     halves: dict[Which, list[Half]] = {"base": [], "candidate": []}
     with (
-        local.up(doubled(named(DEFAULT, options.base_port)), state=options.state.resolve()) as target,
+        local.up(named(DEFAULT, options.base_port), state=options.state.resolve()) as target,
         tempfile.TemporaryDirectory(prefix="likestorm-observing-") as folder,
     ):
         manifest = local.seed(target, users=overhead.USERS, photos_per_user=3, follows_per_user=20, seed=1)
-        bench = Bench(
-            target, manifest, Path(folder), options.paced, options.saturated, options.rate, options.same
-        )  # fmt: skip
-        instances = Instances(target)
+        bench = Bench(target, manifest, Path(folder), options.paced, options.saturated, options.rate)
+        instances = Instances(target, same=options.same)
         for number in range(1, options.rounds + 1):
             for side, made in bench.round(instances, number).items():
                 halves[side].append(made)
@@ -275,15 +250,6 @@ def _table(halves: Mapping[Which, Sequence[Half]], same: bool) -> Table:
     return table
 
 
-def _slices(text: str) -> tuple[int, float]:
-    """An even number of slices, and the seconds of each."""
-    number, _, seconds = text.partition("x")
-    slices = count(number), positive(seconds)
-    if slices[0] % 2:
-        raise argparse.ArgumentTypeError(f"{text!r} has an odd number of slices: the sides take turns")
-    return slices
-
-
 def main(arguments: list[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -292,15 +258,9 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--rounds", type=count, default=ROUNDS, help="of both sides in turn (%(default)s)")
-    for name, default in (("--paced", PACED), ("--saturated", SATURATED)):
-        parser.add_argument(
-            name,
-            type=_slices,
-            default=default,
-            metavar="NxS",
-            help=f"slices of S s ({default[0]}x{default[1]:g})",
-        )
-    parser.add_argument("--rate", type=positive, default=RATE, help="likes a second of the paced slices (%(default)g)")
+    for name, default in (("--paced", PACED_S), ("--saturated", SATURATED_S)):
+        parser.add_argument(name, type=count, default=default, metavar="S", help="seconds of each round (%(default)s)")
+    parser.add_argument("--rate", type=positive, default=RATE, help="likes a second while paced (%(default)g)")
     parser.add_argument("--same", action="store_true", help="metrics on both sides: what the noise alone gives")
     parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first of the ports (%(default)s)")
     parser.add_argument("--state", type=Path, default=STATE, help="where the stack keeps its files")

@@ -57,12 +57,12 @@ class Metrics:
 
     is_kept = True
 
-    def __init__(self) -> None:
+    def __init__(self, make_buffer: Callable[[], Buffer] = Buffer) -> None:
         self._buffer: Buffer | None = None
         counter, histogram = Counter, Histogram
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             values.ValueClass = _value_class()
-            self._buffer = Buffer()
+            self._buffer = make_buffer()
             counter, histogram = _Counter, _buffered(self._buffer)
         self.registry = CollectorRegistry()
         kinds = {kind: [metric for metric in catalog.METRICS if metric.kind == kind] for kind in _KINDS}

@@ -12,9 +12,11 @@ import urllib3
 from compose import local
 from compose.topology import named
 from loadtests.benchmarks import observing
-from loadtests.benchmarks.app_instances import Instances, doubled
+from loadtests.benchmarks.app_instances import Instances
 from loadtests.benchmarks.observed import Half, judge, say_cpu
 from loadtests.benchmarks.observing import Turns, main
+from loadtests.benchmarks.switch import Switch
+from loadtests.comparison.interleaved import Which
 from loadtests.plan import Progress
 from tests.compose.stacks import await_true, free_range
 
@@ -77,7 +79,7 @@ def test_cpu_time_is_told_as_a_share_of_the_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--rounds", "0"), ("--paced", "3x5"), ("--paced", "4"), ("--saturated", "4x0")]
+    ("option", "value"), [("--rounds", "0"), ("--paced", "0"), ("--paced", "4x5"), ("--saturated", "-1")]
 )
 def test_wrong_numbers_are_wrong_usage(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -92,50 +94,75 @@ def test_without_wrk_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert capsys.readouterr().err == "observing: wrk is not installed: apt-get install wrk\n"
 
 
-def test_a_second_belongs_to_the_side_that_serves_all_of_it() -> None:
+def test_a_second_belongs_to_the_side_that_answers_in_it() -> None:
     now = [100.0]
-    served = []
-
-    def serve(side: str) -> None:
-        served.append(side)
-        now[0] += 0.25
-
-    turns = Turns(("base", "candidate", "candidate", "base"), 4, serve, lambda: now[0])
-    for moment, phase in ((101, "warm-up"), *((second, "measure") for second in range(102, 120)), (121, "drain")):
-        now[0] = float(moment)
+    answering: list[str] = []
+    turns = Turns(("base", "candidate", "candidate", "base", "candidate"), answering.append, lambda: now[0])
+    # Once a second, a little late, and for once so late that the second is nobody's.
+    for moment, phase in (
+        (99.0, "warm-up"), (100.001, "measure"), (101.004, "measure"), (102.002, "measure"), (103.2, "measure"),
+        (104.001, "measure"), (105.001, "measure"), (106.0, "drain"),
+    ):  # fmt: skip
+        now[0] = moment
         turns.follow(Progress(phase, 0, 0, {}))
-    assert served == ["base", "candidate", "candidate", "base"]
-    assert [turns.side(second, second + 1) for second in range(102, 110)] == ["base"] * 4 + [None] + ["candidate"] * 3
-    assert [turns.side(second, second + 1) for second in range(110, 116)] == [None, *["candidate"] * 3, None, "base"]
-    assert turns.side(116, 117) == turns.side(130, 131) == "base"
-    assert turns.side(100, 101) is None
-    assert turns.side(105.5, 106.5) is None
+    assert answering == ["base", "candidate", "candidate", "base", "candidate"]
+    assert [turns.side(second, second + 1) for second in range(99, 106)] == [
+        None, "base", "candidate", "candidate", None, "candidate", "candidate",
+    ]  # fmt: skip
+
+
+def test_a_switch_is_seen_by_all_who_have_it(tmp_path: Path) -> None:
+    told = Switch.create(tmp_path / "switch")
+    seen = Switch(tmp_path / "switch")
+    for side in (0, 1, 0):
+        told.turn(side)
+        assert (told.turned(0), seen.turned(0)) == (side, side)
 
 
 @pytest.mark.e2e
 @pytest.mark.long
 @pytest.mark.alone
 def test_off_keeps_nothing_and_the_sides_take_turns(tmp_path: Path) -> None:
-    with local.up(doubled(named("small", free_range())), state=tmp_path) as target:
-        instances = Instances(target)
-        off, on = instances.sets
-        with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}, on):
-            for side, counts in ((on, True), (off, False), (on, True)):
+    with local.up(named("small", free_range()), state=tmp_path) as target:
+        instances = Instances(target, same=False)
+        with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}):
+            sides: tuple[Which, ...] = ("candidate", "base", "candidate")
+            for side in sides:
                 instances.serve(side)
-                before, used = scraped(target), instances.cpu_s(side)
+                before, answered = scraped(target), instances.answered()
+                used = instances.cpu_s(instances.names)
                 ask(target)
                 # Told in hundredths of a second, which these requests need not take.
-                assert instances.cpu_s(side) >= used > 0
-                if counts:
+                assert instances.cpu_s(instances.names) >= used > 0
+                # None of them was answered with 2xx.
+                assert instances.answered() == answered
+                if side == "candidate":
                     await_true(partial(has_scraped, target, before + REQUESTS))
                 else:
                     assert before == scraped(target) == 0
+            # What was asked in between was counted by nobody.
+            assert scraped(target) == 2 * REQUESTS
 
 
-def ask(target: local.Target) -> None:
+@pytest.mark.e2e
+@pytest.mark.long
+@pytest.mark.alone
+def test_both_sides_can_be_alike(tmp_path: Path) -> None:
+    with local.up(named("small", free_range()), state=tmp_path) as target:
+        instances = Instances(target, same=True)
+        with instances.fresh({}):
+            instances.serve("candidate")
+            ask(target, timed=True)
+            await_true(partial(has_scraped, target, REQUESTS))
+            instances.serve("base")
+            ask(target, timed=True)
+            await_true(partial(has_scraped, target, 2 * REQUESTS))
+
+
+def ask(target: local.Target, *, timed: bool = False) -> None:
     answers = [urllib3.request("GET", f"{target.url}/feed", retries=False) for _ in range(REQUESTS)]
     assert {answer.status for answer in answers} == {401}
-    assert all("Server-Timing" not in answer.headers for answer in answers)
+    assert all(("Server-Timing" in answer.headers) == timed for answer in answers)
 
 
 def scraped(target: local.Target) -> float:
@@ -156,7 +183,7 @@ def has_scraped(target: local.Target, requests_: float) -> bool:
 @pytest.mark.long
 @pytest.mark.alone
 def test_rounds_are_measured_and_cannot_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    brief = ["--rounds", "1", "--paced", "2x4", "--saturated", "8x0.5", "--rate", "40"]
+    brief = ["--rounds", "1", "--paced", "4", "--saturated", "2", "--rate", "40"]
     assert main([*brief, "--base-port", str(free_range()), "--state", str(tmp_path)]) == observing.STATUS["unclear"]
     said = capsys.readouterr().out
     assert all(f"metrics {side}: " in said for side in ("on", "off"))

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask, Response
+from flask import Response
 
+from service.framework import Service
+from service.routes.answers import answer, answer_nothing
 from service.telemetry.http import time_requests
 from service.telemetry.metrics import Metrics
 
@@ -19,8 +21,8 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def app(metrics: Metrics) -> Flask:
-    app = Flask("tests", static_folder=None)
+def app(metrics: Metrics) -> Service:
+    app = Service("tests", static_folder=None)
 
     @app.get("/things/<id>")
     def show(id: str) -> str:
@@ -38,6 +40,14 @@ def app(metrics: Metrics) -> Flask:
 
         return Response(lines())
 
+    @app.get("/json")
+    def tell() -> Response:
+        return answer(200, {"told": True})
+
+    @app.delete("/json")
+    def drop() -> Response:
+        return answer_nothing()
+
     time_requests(app, metrics)
     return app
 
@@ -50,7 +60,7 @@ def series(metrics: Metrics) -> int:
     return sum(len(family.samples) for family in metrics.registry.collect())
 
 
-def test_requests_count_by_rule_and_status(app: Flask, metrics: Metrics) -> None:
+def test_requests_count_by_rule_and_status(app: Service, metrics: Metrics) -> None:
     client = app.test_client()
     for number in range(5):
         client.get(f"/things/{number}", buffered=True)
@@ -62,13 +72,25 @@ def test_requests_count_by_rule_and_status(app: Flask, metrics: Metrics) -> None
     assert metrics.registry.get_sample_value(IN_FLIGHT) == 0
 
 
-def test_a_stream_counts_when_it_has_been_handed_over(app: Flask, metrics: Metrics) -> None:
+def test_every_kind_of_answer_counts_when_it_has_been_handed_over(app: Service, metrics: Metrics) -> None:
+    for method, status in (("GET", 200), ("HEAD", 200), ("DELETE", 204), ("POST", 405)):
+        given = app.test_client().open("/json", method=method)
+        route = "unmatched" if status == 405 else "/json"
+        assert value(metrics, method, route, str(status)) == 0
+        assert metrics.registry.get_sample_value(IN_FLIGHT) == 1
+        given.close()
+        assert given.status_code == status
+        assert value(metrics, method, route, str(status)) == 1
+        assert metrics.registry.get_sample_value(IN_FLIGHT) == 0
+
+
+def test_a_stream_counts_when_it_has_been_handed_over(app: Service, metrics: Metrics) -> None:
     assert app.test_client().get("/stream", buffered=True).data == b"012"
     assert value(metrics, "GET", "/stream", "200") == 1
     assert metrics.registry.get_sample_value(IN_FLIGHT) == 0
 
 
-def test_an_exception_that_escapes_counts_as_500(app: Flask, metrics: Metrics) -> None:
+def test_an_exception_that_escapes_counts_as_500(app: Service, metrics: Metrics) -> None:
     app.config["PROPAGATE_EXCEPTIONS"] = True
     with pytest.raises(ZeroDivisionError):
         app.test_client().get("/things/broken")
@@ -77,7 +99,7 @@ def test_an_exception_that_escapes_counts_as_500(app: Flask, metrics: Metrics) -
     assert metrics.registry.get_sample_value(IN_FLIGHT) == 0
 
 
-def test_unknown_paths_and_methods_do_not_grow_the_series(app: Flask, metrics: Metrics) -> None:
+def test_unknown_paths_and_methods_do_not_grow_the_series(app: Service, metrics: Metrics) -> None:
     client = app.test_client()
     client.get("/unknown", buffered=True)
     client.open("/unknown", method="BREW", buffered=True)
