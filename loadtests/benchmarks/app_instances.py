@@ -71,7 +71,7 @@ class Instances:
             for name in self.names:
                 probe = http_probe(self._target.topology.ports[name], "/readyz")
                 _await(lambda probe=probe: _answers(probe), f"{name} is ready")  # type: ignore[misc]
-            # It has found out that they were away.
+            # nginx has noticed that they were away, and would leave them alone for a while.
             self._gateways.leave_out(frozenset())
             pids = self._target.pids() | pids
             self._processes = {name: _family(pids[name]) for name in (*self.names, *WATCHERS)}

@@ -19,7 +19,7 @@ from service.telemetry.metrics import Metrics
 from service.telemetry.silence import Silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 class _Paused(Buffer):
     """Counts only while metrics are on: who notes is to bear it, and not who answers a moment later."""
 
-    def __init__(self, turned: Callable[[int], int]) -> None:
-        self._turned = turned
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
         super().__init__()
 
     def count(self) -> None:
         """Count what waits, unless metrics are off."""
-        if self._turned(0):
+        if self._switch.side():
             super().count()
 
 
@@ -41,15 +41,15 @@ def from_env() -> WSGIApplication:
     """The application that the environment describes, twice; what gunicorn loads."""
     config = Config.from_env()
     logs.configure(config.instance)
-    turned = Switch(Path(os.environ[Switch.FILE])).turned
+    switch = Switch(Path(os.environ[Switch.FILE]))
     same = bool(os.environ.get(SAME))
-    kept = Metrics(Buffer if same else lambda: _Paused(turned))
+    kept = Metrics(Buffer if same else lambda: _Paused(switch))
     kinds = (kept if same else Silence(), kept)
     # In either order, lest one always has the better place in memory.
     made = {side: create_app(config, kinds[side]) for side in random.sample((0, 1), 2)}
     sides = (made[0], made[1])
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return sides[turned(0)](environ, start_response)
+        return sides[switch.side()](environ, start_response)
 
     return answer

@@ -19,14 +19,16 @@ class Switch:
     def __init__(self, path: Path) -> None:
         with path.open("r+b") as file:
             self._byte = mmap.mmap(file.fileno(), 1)
-        self.turned = self._byte.__getitem__
-        """Called with 0, it tells which side answers: there is nothing in between, since every request asks."""
 
     @classmethod
     def create(cls, path: Path) -> Self:
         """A new one; side 0 answers."""
         path.write_bytes(b"\0")
         return cls(path)
+
+    def side(self) -> int:
+        """Which side answers."""
+        return self._byte[0]
 
     def turn(self, side: int) -> None:
         """Let this side answer from now on."""

@@ -1,7 +1,9 @@
 """What observing costs: how rounds are judged, and that "off" is off on a living stack."""
 
+import contextlib
 import math
 import random
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -116,53 +118,56 @@ def test_a_switch_is_seen_by_all_who_have_it(tmp_path: Path) -> None:
     seen = Switch(tmp_path / "switch")
     for side in (0, 1, 0):
         told.turn(side)
-        assert (told.turned(0), seen.turned(0)) == (side, side)
+        assert (told.side(), seen.side()) == (side, side)
+
+
+@contextlib.contextmanager
+def running(folder: Path, *, same: bool) -> Iterator[tuple[local.Target, Instances]]:
+    with local.up(named("small", free_range()), state=folder) as target:
+        instances = Instances(target, same=same)
+        with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}):
+            yield target, instances
 
 
 @pytest.mark.e2e
 @pytest.mark.long
 @pytest.mark.alone
 def test_off_keeps_nothing_and_the_sides_take_turns(tmp_path: Path) -> None:
-    with local.up(named("small", free_range()), state=tmp_path) as target:
-        instances = Instances(target, same=False)
-        with instances.fresh({"LIKESTORM_SERVER_TIMING": "0"}):
-            sides: tuple[Which, ...] = ("candidate", "base", "candidate")
-            for side in sides:
-                instances.serve(side)
-                before, answered = scraped(target), instances.answered()
-                used = instances.cpu_s(instances.names)
-                ask(target)
-                # Told in hundredths of a second, which these requests need not take.
-                assert instances.cpu_s(instances.names) >= used > 0
-                # None of them was answered with 2xx.
-                assert instances.answered() == answered
-                if side == "candidate":
-                    await_true(partial(has_scraped, target, before + REQUESTS))
-                else:
-                    assert before == scraped(target) == 0
-            # What was asked in between was counted by nobody.
-            assert scraped(target) == 2 * REQUESTS
+    with running(tmp_path, same=False) as (target, instances):
+        sides: tuple[Which, ...] = ("candidate", "base", "candidate")
+        for side in sides:
+            instances.serve(side)
+            before, answered = scraped(target), instances.answered()
+            used = instances.cpu_s(instances.names)
+            ask(target)
+            # Told in hundredths of a second, which these requests need not take.
+            assert instances.cpu_s(instances.names) >= used > 0
+            # None of them was answered with 2xx; the stack's own probes come by once a second, and are.
+            assert 0 <= instances.answered() - answered < REQUESTS
+            if side == "candidate":
+                await_true(partial(has_scraped, target, before + REQUESTS))
+            else:
+                assert before == scraped(target) == 0
+        # What was asked in between was counted by nobody.
+        assert scraped(target) == 2 * REQUESTS
 
 
 @pytest.mark.e2e
 @pytest.mark.long
 @pytest.mark.alone
 def test_both_sides_can_be_alike(tmp_path: Path) -> None:
-    with local.up(named("small", free_range()), state=tmp_path) as target:
-        instances = Instances(target, same=True)
-        with instances.fresh({}):
-            instances.serve("candidate")
-            ask(target, timed=True)
-            await_true(partial(has_scraped, target, REQUESTS))
-            instances.serve("base")
-            ask(target, timed=True)
-            await_true(partial(has_scraped, target, 2 * REQUESTS))
+    with running(tmp_path, same=True) as (target, instances):
+        sides: tuple[Which, ...] = ("candidate", "base")
+        for number, side in enumerate(sides, 1):
+            instances.serve(side)
+            ask(target)
+            await_true(partial(has_scraped, target, number * REQUESTS))
 
 
-def ask(target: local.Target, *, timed: bool = False) -> None:
+def ask(target: local.Target) -> None:
     answers = [urllib3.request("GET", f"{target.url}/feed", retries=False) for _ in range(REQUESTS)]
     assert {answer.status for answer in answers} == {401}
-    assert all(("Server-Timing" in answer.headers) == timed for answer in answers)
+    assert all("Server-Timing" not in answer.headers for answer in answers)
 
 
 def scraped(target: local.Target) -> float:
