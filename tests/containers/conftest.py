@@ -15,10 +15,9 @@ from compose.containers import engine
 from compose.containers.engine import Engine
 from compose.errors import StackError
 from compose.layout import CLONE
-from tests.containers import images
+from tests.containers import images, remains
+from tests.containers.remains import PROJECT
 from tests.ports import free_port
-
-PROJECT = "likestorm-test"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -65,22 +64,13 @@ class Stack:
         return json.loads(self.inside("prometheus", "wget", "-q", "-O", "-", f"http://127.0.0.1:8403{path}"))["data"]
 
 
-def _remains(found: Engine) -> list[str]:
-    """Containers, volumes and networks of the project that are there."""
-    label = f"label=com.docker.compose.project={PROJECT}"
-    return [
-        *found.run(("ps", "-a", "--quiet", "--filter", label)).split(),
-        *found.run(("volume", "ls", "--quiet", "--filter", label)).split(),
-        *found.run(("network", "ls", "--quiet", "--filter", label)).split(),
-    ]
-
-
 @pytest.fixture(scope="session")
 def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole stack but Grafana, of which Debian has no package."""
     os.environ["LIKESTORM_ENGINE"] = "podman"
     try:
         found = engine.find()
+        remains.clear(found)
         images.build(found.environment)
     except StackError as error:
         # One line for all of them, where a skip is a line for each.
@@ -106,5 +96,5 @@ def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     finally:
         down = stack.command("down")
     assert down.returncode == 0, down.stdout + down.stderr
-    assert _remains(found) == []
+    assert remains.names(found) == []
     assert not folder.exists()

@@ -1,6 +1,7 @@
 """The stack in containers, really run: every tier answers, a run from within is valid, and it grows while it is up."""
 
 import http.client
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from loadtests.record import Record, document
-from tests.containers.conftest import PROJECT, Stack
+from tests.containers import remains
+from tests.containers.conftest import Stack
+from tests.containers.images import BASE
+from tests.containers.remains import PROJECT
 
 pytestmark = pytest.mark.containers
 
@@ -120,3 +124,21 @@ def test_more_instances_of_the_app_are_found(containers: Stack) -> None:
     _await(lambda: len(addresses()) == 5, "nginx does not find all instances")
     _await(lambda: scraped() == 5, "Prometheus does not find all instances")
     _await(lambda: _get(containers, "/readyz") == 200, "the app does not answer any more")
+
+
+def test_what_a_killed_run_left_is_cleared(containers: Stack) -> None:
+    engine, gone = containers.engine, subprocess.Popen(("true",))
+    gone.wait()
+    project = f"likestorm-test-{gone.pid}"
+    engine.run(("network", "create", f"{project}_front"))
+    engine.run(("volume", "create", f"{project}_data"))
+    engine.run(
+        ("create", "--name", f"{project}_app_1", "--network", f"{project}_front", "--volume", f"{project}_data:/data",
+         BASE, "true")
+    )  # fmt: skip
+    own = remains.names(engine)
+    remains.clear(engine)
+    everything = [engine.run(kind) for kind in (("ps", "-a"), ("volume", "ls"), ("network", "ls"))]
+    assert not any(project in listed for listed in everything)
+    assert remains.names(engine) == own
+    assert any("_app_" in name for name in own)
