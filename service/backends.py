@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TypeVar
 
 from service import catalog
 from service.config import Config
-from service.domain.records import LikeOutcome
 from service.stores.activity import Activity
 from service.stores.breaker import Breaker, guarded
 from service.stores.feeds import Feeds
@@ -125,22 +125,14 @@ def _rules(config: Config) -> Rules:
 def _observers(metrics: Metrics) -> dict[str, Observer]:
     """Who is told what an operation came to, by the operation's name."""
     return {
-        "create_user": counting(metrics, catalog.SIGNUPS, when=_made),
-        "insert_photo": counting(metrics, catalog.PHOTOS, when=_made),
-        "add_like": counting(metrics, catalog.LIKES, when=_changed),
-        "remove_like": counting(metrics, catalog.UNLIKES, when=_changed),
-        "add_comment": counting(metrics, catalog.COMMENTS, when=_made),
+        "create_user": counting(metrics, catalog.SIGNUPS),
+        "insert_photo": counting(metrics, catalog.PHOTOS),
+        "add_like": counting(metrics, catalog.LIKES, when=attrgetter("changed")),
+        "remove_like": counting(metrics, catalog.UNLIKES, when=attrgetter("changed")),
+        "add_comment": counting(metrics, catalog.COMMENTS),
         "add_follow": counting(metrics, catalog.FOLLOWS, when=bool),
         "count_log_in": counting(metrics, catalog.REFUSED_ATTEMPTS, "log-in", when=bool),
         "count_sign_up": counting(metrics, catalog.REFUSED_ATTEMPTS, "sign-up", when=bool),
         "get_photo": lookups(metrics, "photo"),
         "get_state": lookups(metrics, "state"),
     }
-
-
-def _made(result: object) -> bool:
-    return result is not None
-
-
-def _changed(outcome: LikeOutcome | None) -> bool:
-    return outcome is not None and outcome.changed

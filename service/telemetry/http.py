@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -25,37 +26,59 @@ def time_requests(app: Flask, metrics: Metrics) -> None:
 
 
 class HttpTimer:
-    """WSGI middleware that times a request until its body has been handed over, or given up.
+    """WSGI middleware that times a request until its answer is ready: one in a piece when it is made, which whoever
+    gets it finds counted; any other when it has been handed over, or given up.
 
     Labels are bounded: methods to METHODS or "other", routes to the app's rules or UNMATCHED.
     """
 
     def __init__(self, app: WSGIApplication, metrics: Metrics) -> None:
         self._app = app
-        self._in_flight: set[_Request] = set()
+        self._in_flight: set[object] = set()
         metrics.watch(catalog.HTTP_IN_FLIGHT, self._in_flight.__len__)
         self._metrics = metrics
         self._recorders: dict[tuple[str, str, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on and watch it end."""
-        request = _Request(self, environ, start_response)
-        self._in_flight.add(request)
-        try:
-            request.body = self._app(environ, request.note_status)
-        except BaseException:
-            request.finish()
-            raise
-        return request
+        # In few functions: by the time of the next request none is in the processor's caches any more.
+        status, route = "500", UNMATCHED
 
-    def finish(self, request: _Request, method: str, route: str, status: str, seconds: float) -> None:
-        """Count a request that has ended."""
-        self._in_flight.discard(request)
-        # Bound once for each combination, since looking children up is the dear part.
-        recorders = self._recorders.get((method, route, status)) or self._bind(method, route, status)
-        count, observe = recorders
+        def note(
+            line: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], object]:  # fmt: skip
+            nonlocal status, route
+            status = line[:3]
+            # Flask keeps it there while it answers. A function before each request would tell the same for more.
+            request = environ.get("werkzeug.request")
+            if request is not None and request.url_rule is not None:
+                route = request.url_rule.rule
+            return start_response(line, headers, exc_info)
+
+        body: Iterable[bytes] = ()
+        started = perf_counter()
+        self._in_flight.add(note)
+        try:
+            body = self._app(environ, note)
+        finally:
+            method = environ["REQUEST_METHOD"]
+            # Bound once for each combination, since looking children up is the dear part.
+            count, observe = self._recorders.get((method, route, status)) or self._bind(method, route, status)
+            is_whole = isinstance(body, (list, tuple))
+            if is_whole:
+                self._in_flight.discard(note)
+                count()
+                observe(perf_counter() - started)
+        if is_whole:
+            return body
+        return _Streamed(body, partial(self._finish, note, count, observe, started))
+
+    def _finish(
+        self, token: object, count: Callable[[], None], observe: Callable[[float], None], started: float
+    ) -> None:  # fmt: skip
+        self._in_flight.discard(token)
         count()
-        observe(seconds)
+        observe(perf_counter() - started)
 
     def _bind(self, method: str, route: str, status: str) -> tuple[Callable[[], None], Callable[[float], None]]:
         known = method if method in METHODS else "other"
@@ -68,47 +91,23 @@ class HttpTimer:
         return recorders
 
 
-class _Request:
-    """One request: as a body it passes on what the application gave, and tells the timer when it is closed."""
+class _Streamed:
+    """The body that the application gave; says when it is closed."""
 
-    __slots__ = ("_environ", "_start_response", "_started", "_timer", "body", "route", "status")
+    __slots__ = ("_body", "_finish")
 
-    def __init__(self, timer: HttpTimer, environ: WSGIEnvironment, start_response: StartResponse) -> None:
-        self._started = perf_counter()
-        self._timer = timer
-        self._environ = environ
-        self._start_response = start_response
-        self.status, self.route = "500", UNMATCHED
-        self.body: Iterable[bytes] = ()
-
-    def note_status(
-        self, line: str, headers: list[tuple[str, str]], exc_info: Any = None
-    ) -> Callable[[bytes], object]:  # fmt: skip
-        """The start_response that the application calls."""
-        self.status, self.route = line[:3], _route(self._environ)
-        return self._start_response(line, headers, exc_info)
+    def __init__(self, body: Iterable[bytes], finish: Callable[[], None]) -> None:
+        self._body = body
+        self._finish = finish
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self.body)
+        return iter(self._body)
 
     def close(self) -> None:
         """Close the body, and say so whatever comes of it."""
         try:
-            close = getattr(self.body, "close", None)
+            close = getattr(self._body, "close", None)
             if close is not None:
                 close()
         finally:
-            self.finish()
-
-    def finish(self) -> None:
-        """It has ended."""
-        method = self._environ["REQUEST_METHOD"]
-        self._timer.finish(self, method, self.route, self.status, perf_counter() - self._started)
-
-
-def _route(environ: WSGIEnvironment) -> str:
-    """The rule of the request that Flask keeps in the environment while it is being answered."""
-    # A function before each request would tell the same and cost more than all that is measured here.
-    request = environ.get("werkzeug.request")
-    rule = request.url_rule if request is not None else None
-    return UNMATCHED if rule is None else str(rule.rule)
+            self._finish()

@@ -45,13 +45,13 @@ class _Measured:
         return timed
 
 
-def counting(metrics: Metrics, metric: Metric, *labels: str, when: Callable[[Any], bool]) -> Observer:
-    """Counts the operations that returned something for which `when` holds."""
-    counter = metrics.counter(metric, *labels)
+def counting(metrics: Metrics, metric: Metric, *labels: str, when: Callable[[Any], object] | None = None) -> Observer:
+    """Counts the operations that returned something, and of that only what `when` holds for."""
+    count = metrics.counter(metric, *labels).inc
 
     def observe(outcome: object) -> None:
-        if not isinstance(outcome, Exception) and when(outcome):
-            counter.inc()
+        if outcome is not None and not isinstance(outcome, Exception) and (when is None or when(outcome)):
+            count()
 
     return observe
 

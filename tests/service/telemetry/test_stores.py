@@ -48,10 +48,13 @@ def test_look_ups_count_as_hit_miss_or_error() -> None:
 
 def test_only_what_came_about_is_counted() -> None:
     metrics = Metrics()
-    made = counting(metrics, catalog.LIKES, when=lambda outcome: outcome is not None)
-    shelf = measured(Shelf(), "tests", metrics, {"find": made})
-    shelf.find("a")
-    shelf.find("a", default="x")
-    with pytest.raises(LookupError):
-        shelf.find("broken")
-    assert metrics.registry.get_sample_value(catalog.LIKES.name) == 1
+    made = measured(Shelf(), "tests", metrics, {"find": counting(metrics, catalog.LIKES)})
+    new = measured(Shelf(), "tests", metrics, {"find": counting(metrics, catalog.SIGNUPS, when=str.isupper)})
+    for shelf in (made, new):
+        shelf.find("a")
+        shelf.find("a", default="x")
+        shelf.find("a", default="X")
+        with pytest.raises(LookupError):
+            shelf.find("broken")
+    assert metrics.registry.get_sample_value(catalog.LIKES.name) == 2
+    assert metrics.registry.get_sample_value(catalog.SIGNUPS.name) == 1
