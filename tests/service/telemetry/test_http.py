@@ -73,23 +73,24 @@ def test_requests_count_by_rule_and_status(app: Service, metrics: Metrics) -> No
 
 
 def test_an_answer_in_one_piece_counts_before_anybody_has_it(app: Service, metrics: Metrics) -> None:
-    for method, status in (("GET", 200), ("HEAD", 200), ("POST", 405)):
+    for method in ("GET", "HEAD"):
         given = app.test_client().open("/json", method=method)
-        route = "unmatched" if status == 405 else "/json"
-        assert given.status_code == status
-        assert value(metrics, method, route, str(status)) == 1
+        assert given.status_code == 200
+        assert value(metrics, method, "/json", "200") == 1
         given.close()
-        assert value(metrics, method, route, str(status)) == 1
+        assert value(metrics, method, "/json", "200") == 1
         assert metrics.registry.get_sample_value(IN_FLIGHT) == 0
 
 
 def test_any_other_answer_counts_when_it_has_been_handed_over(app: Service, metrics: Metrics) -> None:
-    given = app.test_client().delete("/json")
-    assert value(metrics, "DELETE", "/json", "204") == 0
-    assert metrics.registry.get_sample_value(IN_FLIGHT) == 1
-    given.close()
-    assert value(metrics, "DELETE", "/json", "204") == 1
-    assert metrics.registry.get_sample_value(IN_FLIGHT) == 0
+    for method, status, route in (("DELETE", 204, "/json"), ("POST", 405, "unmatched")):
+        given = app.test_client().open("/json", method=method)
+        assert given.status_code == status
+        assert value(metrics, method, route, str(status)) == 0
+        assert metrics.registry.get_sample_value(IN_FLIGHT) == 1
+        given.close()
+        assert value(metrics, method, route, str(status)) == 1
+        assert metrics.registry.get_sample_value(IN_FLIGHT) == 0
 
 
 def test_a_stream_counts_when_it_has_been_handed_over(app: Service, metrics: Metrics) -> None:
