@@ -81,3 +81,37 @@ def test_gauges_that_vanish_while_they_are_read_are_left_out(tmp_path: Path, mon
     monkeypatch.setattr(Path, "glob", lambda _folder, _pattern: iter(listed))
     (tmp_path / "gauge_livesum_0.db").unlink()
     assert sorted(Exposition(tmp_path).text().decode().splitlines()) == by_library(tmp_path)
+
+
+def test_a_folder_that_was_wiped_is_read_anew_though_its_files_are_as_long_as_before(tmp_path: Path) -> None:
+    page = Exposition(tmp_path)
+    write(tmp_path, 0, "/feed", "/tags")
+    page.text()
+    sizes: dict[str, set[int]] = {}
+    for routes in (("/tags", "/feed"), ("/tag2", "/feed")):
+        for file in tmp_path.glob("*.db"):
+            sizes.setdefault(file.name, set()).add(int.from_bytes(file.read_bytes()[:4], sys.byteorder))
+            file.unlink()
+        assert page.text() == b""
+        write(tmp_path, 0, *routes)
+        assert sorted(page.text().decode().splitlines()) == by_library(tmp_path)
+    assert all(len(lengths) == 1 for lengths in sizes.values())
+    assert 'took_seconds_count{route="/tag2",zone="a"} 5.0' in page.text().decode().splitlines()
+
+
+def test_a_file_that_is_just_being_made_says_nothing_yet(tmp_path: Path) -> None:
+    page = Exposition(tmp_path)
+    write(tmp_path, 0, "/feed")
+    told = page.text()
+    (tmp_path / "counter_1.db").touch()
+    (tmp_path / "histogram_1.db").write_bytes(bytes(1 << 16))
+    assert page.text() == told
+
+
+def test_values_are_read_as_they_change(tmp_path: Path) -> None:
+    page = Exposition(tmp_path)
+    for total in (5, 10, 15):
+        write(tmp_path, 0, "/feed")
+        lines = page.text().decode().splitlines()
+        assert f'took_seconds_count{{route="/feed",zone="a"}} {total}.0' in lines
+        assert f"hits_total {total // 5 * 3}.0" in lines
