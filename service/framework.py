@@ -16,6 +16,11 @@ MOST_HOSTS = 64
 """How many names of this service are remembered; whoever is called by another one is looked at every time."""
 
 
+Answered = tuple[str, str | None, int]
+ANSWERED = "likestorm.answered"
+"""In the environment of a request: its method, the rule of its URL, where one holds, and the status of its answer."""
+
+
 class _NoSessions(SessionInterface):
     """Flask's signed cookies, of which there are none."""
 
@@ -30,6 +35,8 @@ class Service(Flask):
     """An application whose views are plain functions, and whose rules hold on every host."""
 
     session_interface = _NoSessions()
+    notes_answers = False
+    """Whether environments get ANSWERED; here, for a start_response of one's own would cost more than to note it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -66,8 +73,12 @@ class Service(Flask):
 
     def process_response(self, response: Response) -> Response:
         """Call what is to be called after a view, if anything is."""
-        if self.after_request_funcs or _cv_request.get()._after_request_functions:
-            return super().process_response(response)
+        context = _cv_request.get()
+        if self.after_request_funcs or context._after_request_functions:
+            response = super().process_response(response)
+        if self.notes_answers:
+            environ, rule = context.request.environ, context.request.url_rule
+            environ[ANSWERED] = (environ["REQUEST_METHOD"], rule and rule.rule, response._status_code)
         return response
 
     def do_teardown_request(self, *error: Any) -> None:

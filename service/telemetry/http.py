@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
-
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from service import catalog
+from service.framework import ANSWERED, Answered, Service
 from service.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -19,9 +18,10 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 UNMATCHED = "unmatched"
 
 
-def time_requests(app: Flask, metrics: Metrics) -> None:
+def time_requests(app: Service, metrics: Metrics) -> None:
     """Observe every request of `app`, by the rule of its URL; none where no metrics are kept."""
     if metrics.is_kept:
+        app.notes_answers = True
         app.wsgi_app = HttpTimer(app.wsgi_app, metrics)  # type: ignore[method-assign]
 
 
@@ -34,60 +34,51 @@ class HttpTimer:
 
     def __init__(self, app: WSGIApplication, metrics: Metrics) -> None:
         self._app = app
-        self._in_flight: set[object] = set()
+        self._in_flight: set[int] = set()
         metrics.watch(catalog.HTTP_IN_FLIGHT, self._in_flight.__len__)
         self._metrics = metrics
-        self._recorders: dict[tuple[str, str, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._recorders: dict[Answered, tuple[Callable[[], None], Callable[[float], None]]] = {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Pass the request on and watch it end."""
-        # In few functions: by the time of the next request none is in the processor's caches any more.
-        status, route = "500", UNMATCHED
-
-        def note(
-            line: str, headers: list[tuple[str, str]], exc_info: Any = None
-        ) -> Callable[[bytes], object]:  # fmt: skip
-            nonlocal status, route
-            status = line[:3]
-            # Flask keeps it there while it answers. A function before each request would tell the same for more.
-            request = environ.get("werkzeug.request")
-            if request is not None and request.url_rule is not None:
-                route = request.url_rule.rule
-            return start_response(line, headers, exc_info)
-
+        # In one function: by the time of the next request no code is in the processor's caches any more.
+        token = id(environ)
         body: Iterable[bytes] = ()
         started = perf_counter()
-        self._in_flight.add(note)
+        self._in_flight.add(token)
         try:
-            body = self._app(environ, note)
+            body = self._app(environ, start_response)
         finally:
-            method = environ["REQUEST_METHOD"]
             # Bound once for each combination, since looking children up is the dear part.
-            count, observe = self._recorders.get((method, route, status)) or self._bind(method, route, status)
+            key = environ.get(ANSWERED) or (environ["REQUEST_METHOD"], None, 500)
+            count, observe = self._recorders.get(key) or self._bind(*key)
             is_whole = isinstance(body, (list, tuple))
             if is_whole:
-                self._in_flight.discard(note)
+                self._in_flight.discard(token)
                 count()
                 observe(perf_counter() - started)
         if is_whole:
             return body
-        return _Streamed(body, partial(self._finish, note, count, observe, started))
+        return _Streamed(body, partial(self._finish, token, count, observe, started))
 
     def _finish(
-        self, token: object, count: Callable[[], None], observe: Callable[[float], None], started: float
+        self, token: int, count: Callable[[], None], observe: Callable[[float], None], started: float
     ) -> None:  # fmt: skip
         self._in_flight.discard(token)
         count()
         observe(perf_counter() - started)
 
-    def _bind(self, method: str, route: str, status: str) -> tuple[Callable[[], None], Callable[[float], None]]:
+    def _bind(
+        self, method: str, rule: str | None, status: int
+    ) -> tuple[Callable[[], None], Callable[[float], None]]:  # fmt: skip
         known = method if method in METHODS else "other"
+        route = rule or UNMATCHED
         recorders = (
-            self._metrics.counter(catalog.HTTP_REQUESTS, known, route, status).inc,
+            self._metrics.counter(catalog.HTTP_REQUESTS, known, route, str(status)).inc,
             self._metrics.histogram(catalog.HTTP_DURATION, known, route).observe,
         )
         if known == method:
-            self._recorders[method, route, status] = recorders
+            self._recorders[method, rule, status] = recorders
         return recorders
 
 
