@@ -8,6 +8,9 @@ counts what has come together, a few times a second.
 import atexit
 from collections.abc import Callable
 from threading import Event, Lock, Thread
+from typing import Any, TypeVar
+
+Observation = TypeVar("Observation")
 
 INTERVAL_S = 0.25
 """For so long an observation may wait; a process that is killed takes those of this time with it."""
@@ -17,7 +20,7 @@ class Buffer:
     """What waits in this process; it is counted until `close`, or until the interpreter ends."""
 
     def __init__(self) -> None:
-        self._held: list[tuple[list[float], Callable[[list[float]], None]]] = []
+        self._held: list[tuple[list[Any], Callable[[list[Any]], None]]] = []
         self._watched: list[Callable[[], None]] = []
         self._counting = Lock()
         self._ended = Event()
@@ -25,9 +28,9 @@ class Buffer:
         self._thread.start()
         atexit.register(self.close)
 
-    def hold(self, count: Callable[[list[float]], None]) -> Callable[[float], None]:
+    def hold(self, count: Callable[[list[Observation]], None]) -> Callable[[Observation], None]:
         """What notes an observation; `count` gets all that have come together, at least one."""
-        held: list[float] = []
+        held: list[Observation] = []
         self._held.append((held, count))
         return held.append
 

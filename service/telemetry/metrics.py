@@ -50,9 +50,9 @@ def _buffered(buffer: Buffer) -> type[Histogram]:
 class Metrics:
     """Every metric of the catalog in one registry.
 
-    With PROMETHEUS_MULTIPROC_DIR set, values live in files of this process's slot, where counters are at once, gauges
-    and histograms a little later (see buffer.py); there may be one Metrics a process, and no fork after it. Without it
-    they live in memory.
+    With PROMETHEUS_MULTIPROC_DIR set, values live in files of this process's slot, where counters are at once, gauges,
+    histograms and tallies a little later (see buffer.py); there may be one Metrics a process, and no fork after it.
+    Without it they live in memory.
     """
 
     is_kept = True
@@ -80,6 +80,13 @@ class Metrics:
         """The counter, or its child with these label values."""
         counter = self._counters[metric]
         return counter.labels(*labels) if labels else counter
+
+    def tally(self, metric: Metric, *labels: str, when: Callable[[Any], bool]) -> Callable[[Any], object]:
+        """What takes anything, and counts that for which `when` holds; a little later where histograms do."""
+        count = self.counter(metric, *labels).inc
+        if self._buffer is None:
+            return lambda thing: count(when(thing))
+        return self._buffer.hold(lambda things: count(sum(map(when, things))))
 
     def watch(self, metric: Metric, read: Callable[[], float]) -> None:
         """Have the gauge tell what `read` returns."""

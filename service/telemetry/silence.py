@@ -19,6 +19,10 @@ class Silence(Metrics):
         """What may be counted up."""
         return _NOTHING
 
+    def tally(self, metric: Metric, *labels: str, when: Callable[[Any], bool]) -> Callable[[Any], object]:  # noqa: ARG002
+        """What may be told anything."""
+        return _NOTHING.observe
+
     def watch(self, metric: Metric, read: Callable[[], float]) -> None:
         """Never looked at."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from service import catalog
 from service.catalog import Metric
@@ -10,8 +10,13 @@ from service.telemetry import server_timing
 from service.telemetry.metrics import Metrics
 
 Store = TypeVar("Store")
-Observer = Callable[[Any], None]
-"""Gets what an operation returned, or the exception that it raised."""
+
+
+class Observer(NamedTuple):
+    """Whom an operation tells what it came to: `returned` gets its result, `failed` is called when it raised."""
+
+    returned: Callable[[Any], object]
+    failed: Callable[[], object] | None = None
 
 
 def measured(
@@ -47,28 +52,26 @@ class _Measured:
 
 def counting(metrics: Metrics, metric: Metric, *labels: str, when: Callable[[Any], object] | None = None) -> Observer:
     """Counts the operations that returned something, and of that only what `when` holds for."""
-    count = metrics.counter(metric, *labels).inc
 
-    def observe(outcome: object) -> None:
-        if outcome is not None and not isinstance(outcome, Exception) and (when is None or when(outcome)):
-            count()
+    def counts(result: object) -> bool:
+        return result is not None and (when is None or bool(when(result)))
 
-    return observe
+    return Observer(metrics.tally(metric, *labels, when=counts))
 
 
 def lookups(metrics: Metrics, cache: str) -> Observer:
     """Counts look-ups in a cache as hits, misses (None) and errors."""
-    hit, miss, error = (metrics.counter(catalog.CACHE_REQUESTS, cache, result) for result in ("hit", "miss", "error"))
+    hit, miss, error = (
+        metrics.counter(catalog.CACHE_REQUESTS, cache, result).inc for result in ("hit", "miss", "error")
+    )
 
-    def observe(outcome: object) -> None:
-        if isinstance(outcome, Exception):
-            error.inc()
-        elif outcome is None:
-            miss.inc()
+    def observe(result: object) -> None:
+        if result is None:
+            miss()
         else:
-            hit.inc()
+            hit()
 
-    return observe
+    return Observer(observe, error)
 
 
 def _timed(
@@ -76,20 +79,21 @@ def _timed(
 ) -> Callable[..., Any]:
     observe_duration = metrics.histogram(catalog.STORE_DURATION, store, operation).observe
     count_error = metrics.counter(catalog.STORE_ERRORS, store, operation).inc
+    returned, failed = observer or (None, None)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         started = perf_counter()
         try:
             result = method(*args, **kwargs)
-        except Exception as error:
+        except Exception:
             count_error()
-            if observer:
-                observer(error)
+            if failed:
+                failed()
             raise
         finally:
             observe_duration(perf_counter() - started)
-        if observer:
-            observer(result)
+        if returned:
+            returned(result)
         return result
 
     return call
