@@ -50,7 +50,7 @@ from loadtests.plan import Plan, Progress
 from loadtests.scenario import Scenario, reading
 from loadtests.swarm import SwarmError
 
-ROUNDS, RATE = 12, 150.0
+ROUNDS, RATE = 15, 150.0
 PACED_S, SATURATED_S = 240, 50
 SLICE_S, SETTLE_S = 0.1, 0.02
 """How long a side is measured at saturation, and how long not before that, while the other answers its last likes."""

@@ -26,8 +26,12 @@ from service.telemetry.metrics import Metrics
 metrics = Metrics()
 metrics.watch(catalog.HTTP_IN_FLIGHT, lambda: 7)
 observe = metrics.histogram(catalog.DB_POOL_WAIT).observe
+tell = metrics.tally(catalog.PHOTOS, when=lambda amount: amount > 1)
+none = metrics.tally(catalog.COMMENTS, when=bool)
+none(0)
 for amount in sys.argv[1:]:
     observe(float(amount))
+    tell(float(amount))
 """
 
 
@@ -90,6 +94,8 @@ def test_a_process_that_ends_has_counted_all_of_it_in_the_right_buckets(tmp_path
     assert set(lines) <= set(generate_latest(found).decode().splitlines())
     assert found.get_sample_value(f"{catalog.DB_POOL_WAIT.name}_sum") == sum(amounts)
     assert found.get_sample_value(catalog.HTTP_IN_FLIGHT.name) == 7
+    assert found.get_sample_value(catalog.PHOTOS.name) == sum(amount > 1 for amount in amounts) > 1
+    assert found.get_sample_value(catalog.COMMENTS.name) == 0
 
 
 def test_an_instance_that_is_told_to_end_leaves_every_duration(
