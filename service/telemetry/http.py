@@ -59,12 +59,13 @@ class HttpTimer:
                 observe(perf_counter() - started)
         if is_whole:
             return body
-        return _Streamed(body, partial(self._finish, token, count, observe, started))
+        return _Streamed(body, partial(self._finish, environ, count, observe, started))
 
     def _finish(
-        self, token: int, count: Callable[[], None], observe: Callable[[float], None], started: float
-    ) -> None:  # fmt: skip
-        self._in_flight.discard(token)
+        self, environ: WSGIEnvironment, count: Callable[[], None], observe: Callable[[float], None], started: float
+    ) -> None:
+        # While a body is being sent its environment is kept, or another one could get its id.
+        self._in_flight.discard(id(environ))
         count()
         observe(perf_counter() - started)
 
