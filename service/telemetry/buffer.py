@@ -6,6 +6,7 @@ counts what has come together, a few times a second.
 """
 
 import atexit
+import logging
 from collections.abc import Callable
 from threading import Event, Lock, Thread
 from typing import Any, TypeVar
@@ -49,7 +50,11 @@ class Buffer:
                 if number:
                     noted = held[:number]
                     del held[:number]
-                    count(noted)
+                    try:
+                        count(noted)
+                    except Exception:
+                        # Nobody waits for this thread: were it to end, all metrics would stand still and say nothing.
+                        logging.getLogger(__name__).exception("%d observations could not be counted", number)
 
     def close(self) -> None:
         """Count what waits, and no more from now on."""

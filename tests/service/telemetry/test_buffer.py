@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
+import pytest
 import urllib3
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -75,6 +76,22 @@ def test_it_counts_and_looks_by_itself() -> None:
     waiting.close()
     assert list(chain(*told)) == [1.0, 2.0]
     assert all(told), "who has nothing to count is left alone"
+
+
+def test_what_cannot_be_counted_is_told_and_keeps_nothing_else_from_being_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told: list[float] = []
+    waiting = Buffer()
+    broken = waiting.hold(lambda amounts: [][len(amounts)])
+    note = waiting.hold(told.extend)
+    for amount in (1.0, 2.0):
+        broken(amount)
+        note(amount)
+        wait_until(lambda amount=amount: amount in told, what="counted")  # type: ignore[misc]
+    waiting.close()
+    assert told == [1.0, 2.0]
+    assert [record.getMessage() for record in caplog.records] == ["1 observations could not be counted"] * 2
 
 
 def test_a_process_that_ends_has_counted_all_of_it_in_the_right_buckets(tmp_path: Path) -> None:
