@@ -164,7 +164,7 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 figures: setup ## measure what the README quotes: start-up, bench, memory (half an hour, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.figures --base-port $(BASE_PORT)
 
-observing: setup-dev ## what keeping metrics costs: throughput and p99 with and without, in turn (80 minutes, nothing else running)
+observing: setup-dev ## what keeping metrics costs: throughput and p99 with and without, in turn (90 minutes, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.observing --base-port $(BASE_PORT)
 
 overhead: setup-dev ## what a like costs beside a bare Flask route with one INSERT (six minutes, nothing else running)
