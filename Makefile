@@ -1,6 +1,6 @@
 # The front door: `make help`.
 
-SCENARIO ?= likes## what a bench runs: a name of loadtests/scenarios/, or a TOML file
+SCENARIO ?= likes## what a bench runs: a name of loadtests/photoapp/scenarios/, or a TOML file
 DURATION ?=## seconds that a bench measures, in place of the scenario's own
 RATE ?=## factor on the scenario's rates
 OUT ?=## folder for the bench's results, in place of runs/TIME-SCENARIO
@@ -43,7 +43,7 @@ help: ## this list
 	@awk -F ' *[?]= *|## ' '/^[A-Z_]+ [?]=/ { printf "  %-20s %s%s\n", $$1, $$3, $$2 == "" ? "" : " (" $$2 ")" }' Makefile
 	@echo
 	@echo '  make itself turns every failure into exit status 2. CI that must tell a broken budget (99) from an'
-	@echo '  invalid (98) or inconclusive (97) run calls: $(PYTHON) -m loadtests run SCENARIO'
+	@echo '  invalid (98) or inconclusive (97) run calls: $(PYTHON) -m likestorm run SCENARIO'
 
 setup: ## what a bench needs: virtual environment and server packages (does nothing when all is there)
 	@sh compose/setup.sh run
@@ -58,12 +58,12 @@ setup-containers: setup ## podman and podman-compose, unless Docker is there
 	@docker compose version >/dev/null 2>&1 || sh compose/setup.sh containers
 
 bench: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## boot the stack, run SCENARIO against it, judge it, write a report, take the stack down
-	@$(PYTHON) -m loadtests run $(SCENARIO) --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
+	@$(PYTHON) -m likestorm run $(SCENARIO) --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
 		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors) \
 		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
 
 swarm: setup ## bench a service of your own with load from HOSTS, led from here
-	@$(PYTHON) -m loadtests run $(SCENARIO) --hosts '$(HOSTS)' $(if $(CODE),--code '$(CODE)') $(if $(MASTER),--master-bind '$(MASTER)') \
+	@$(PYTHON) -m likestorm run $(SCENARIO) --hosts '$(HOSTS)' $(if $(CODE),--code '$(CODE)') $(if $(MASTER),--master-bind '$(MASTER)') \
 		$(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) \
 		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
 
@@ -94,7 +94,7 @@ rolling-restart: setup ## restart app servers and nginx of a stack that is up on
 	@$(PYTHON) -m compose rolling-restart
 
 compare: setup ## build BASE and CANDIDATE, run them in turn, and say whether CANDIDATE is slower
-	@$(PYTHON) -m loadtests compare-revisions $(BASE) $(CANDIDATE) --scenario $(SCENARIO) --base-port $(BASE_PORT) \
+	@$(PYTHON) -m likestorm compare-revisions $(BASE) $(CANDIDATE) --scenario $(SCENARIO) --base-port $(BASE_PORT) \
 		$(if $(BLOCKS),--blocks $(BLOCKS)) $(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) \
 		$(if $(STORAGE),--storage $(STORAGE)) $(if $(OUT),--out $(OUT))
 
@@ -108,15 +108,15 @@ drill: setup ## do faults to a stack and see whether the right alerts reach a pe
 	@$(PYTHON) -m alerts.drills $(DRILL) --base-port $(BASE_PORT) $(if $(OUT),--out $(OUT))
 
 truth: setup ## are the reported percentiles true? (four minutes, nothing else running)
-	@$(PYTHON) -m loadtests.truth
+	@$(PYTHON) -m loadtests.accuracy
 
 verify: setup-dev setup-errors ## the long batteries: mutants, truth, bad and clean runs, faults, comparison (nothing else running)
 	@$(PYTHON) -m alerts mutate
 	@$(PYTHON) -m pytest -q -m long
-	@$(PYTHON) -m loadtests.truth
+	@$(PYTHON) -m loadtests.accuracy
 	@$(PYTHON) -m tests.verify.corpus --clean 20 --stack --base-port $(BASE_PORT)
-	@$(PYTHON) -m loadtests.attribution.faultproof --base-port $(BASE_PORT)
-	@$(PYTHON) -m loadtests.comparison.benchmark
+	@$(PYTHON) -m loadtests.photoapp.faultproof --base-port $(BASE_PORT)
+	@$(PYTHON) -m loadtests.benchmarks.comparison
 
 # Tests start hundreds of Python processes: where bytecode is not kept, compiling takes a third of the time.
 test: export PYTHONDONTWRITEBYTECODE =

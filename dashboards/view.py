@@ -8,9 +8,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from likestorm.results.prometheus import Prometheus, Sampled
+
 from dashboards import DashboardsError, page
 from dashboards.panels import window_of
-from dashboards.prometheus import Prometheus, Sampled
 
 HOST = "127.0.0.1"
 POINTS = 240

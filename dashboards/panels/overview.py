@@ -1,6 +1,7 @@
 """The wall screen: what users do, whether they are served as promised, what is left to do."""
 
-from dashboards.panel import Dashboard, Panel, Row, Threshold, p99, share
+from likestorm.panels.model import Dashboard, Panel, Row, Threshold, p99, share
+
 from dashboards.panels import slo
 from service import objectives
 

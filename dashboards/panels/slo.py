@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from dashboards.panel import Dashboard, Panel, Row, Threshold
+from likestorm.panels.model import Dashboard, Panel, Row, Threshold
+
 from service import objectives
 from service.objectives import ChainObjective, Objective
 

@@ -1,6 +1,7 @@
 """Work: what the queues hold, what the workers do with it, and what comes of the pushes."""
 
-from dashboards.panel import Dashboard, Panel, Row, Threshold, named, p99
+from likestorm.panels.model import Dashboard, Panel, Row, Threshold, named, p99
+
 from dashboards.panels.overview import QUEUE_DEPTH
 from service import objectives
 

@@ -15,15 +15,15 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from likestorm import run
+from likestorm.results.record import document
+from likestorm.scenario.reading import load
 from rich.console import Console, RenderableType
 from rich.table import Table
 
 from compose import local
 from compose.layout import STORAGES, Storage
 from compose.topology import DEFAULT_BASE_PORT, named
-from loadtests import run
-from loadtests.record import document
-from loadtests.scenario.reading import load
 
 STARTS = 3
 BENCHES = 3
@@ -54,7 +54,7 @@ def _benches(base_port: int, folder: Path) -> Table:
     for number in range(BENCHES):
         out = folder / f"bench-{number}"
         began = time.monotonic()
-        status = _call("loadtests", "run", "likes", "--base-port", str(base_port), "--out", str(out), check=False)
+        status = _call("likestorm", "run", "likes", "--base-port", str(base_port), "--out", str(out), check=False)
         seconds = time.monotonic() - began
         saved = document.load(out / run.RECORD_FILE)
         table.add_row(

@@ -89,7 +89,7 @@ def test_an_unknown_kind_is_refused(clone: Path) -> None:
 
 
 def test_the_list_of_packages_names_every_program_that_the_stack_starts() -> None:
-    from compose.binaries import PROGRAMS
+    from compose.local.binaries import PROGRAMS
 
     listed = {
         tuple(line.split()[1].split("|"))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from likestorm.panels.model import COLUMNS, named, share
 
 from alerts import rules
-from dashboards.panel import COLUMNS, named, share
 from dashboards.panels import BY_ID, DASHBOARDS, PANELS, REPORTED, RUN_WINDOW, Panel, slo
 from service import catalog, objectives
 from tests.alerts.metric_names import known_metrics, metrics_in
