@@ -16,8 +16,9 @@ from typing import IO
 
 import msgspec
 
-from likestorm.generator.plan import PLAN_VARIABLE, PROGRESS_VARIABLE, Outcome, Plan, Progress
+from likestorm.generator.plan import PLAN_VARIABLE, PROGRESS_VARIABLE, Plan, Progress
 from likestorm.generator.remote import Hosts, Watch
+from likestorm.results.outcome import Outcome
 
 ROOT = Path(__file__).parents[3]
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")

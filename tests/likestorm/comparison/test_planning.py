@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from likestorm.cli import main
-from likestorm.comparison import paired, planning
+from likestorm.comparison import paired, pilot_data, planning
 from likestorm.comparison.decision import compare
+from likestorm.comparison.pilot_data import Blocks
 from likestorm.comparison.planning import Pilot
 from likestorm.comparison.saved import CompareError
 from likestorm.report import comparison as page
 
-from loadtests.benchmarks import comparison, pilot_data
-from loadtests.benchmarks.pilot_data import Blocks
+from loadtests.benchmarks import comparison
 from tests.likestorm import sides
 from tests.likestorm.sides import BUDGETED
 

@@ -12,8 +12,9 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 from likestorm.generator import launcher
 from likestorm.generator.launcher import Crew
-from likestorm.generator.plan import END_SIGNAL, Outcome, Plan, Progress
+from likestorm.generator.plan import END_SIGNAL, Plan, Progress
 from likestorm.results import histogram, server_timing
+from likestorm.results.outcome import Outcome
 from likestorm.scenario import Budgets, Data, ErrorBudget, Scenario
 from likestorm.scenario.schedule import arrivals
 from likestorm.scenario.workload import ArrivalPlan

@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from likestorm.generator.launcher import Crew, run
-from likestorm.generator.plan import Outcome, Plan, Progress
+from likestorm.generator.plan import Plan, Progress
 from likestorm.results import histogram
+from likestorm.results.outcome import Outcome
 from likestorm.scenario import Budgets, Data, Scenario
 from likestorm.scenario.schedule import Arrival, arrivals, part_of
 from likestorm.scenario.workload import ArrivalPlan, ClosedPlan

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from likestorm.generator.plan import Outcome, Traffic
 from likestorm.results import reconciliation
+from likestorm.results.outcome import Outcome, Traffic
 from likestorm.results.prometheus import Prometheus, PrometheusError, Sampled
 from likestorm.results.reconciliation import Counting, PromqlHop
 from likestorm.results.record.target import HopCount, Hops

@@ -16,8 +16,9 @@ import msgspec
 import yaml
 from likestorm.generator import launcher
 from likestorm.generator.launcher import Crew
-from likestorm.generator.plan import Outcome, Plan, Progress
+from likestorm.generator.plan import Plan, Progress
 from likestorm.results import collect, reconciliation
+from likestorm.results.outcome import Outcome
 from likestorm.results.prometheus import Prometheus, PrometheusError
 from likestorm.results.reconciliation import Counting, PromqlHop
 from likestorm.results.record import Record
