@@ -21,6 +21,7 @@ def clone(tmp_path: Path) -> Path:
     (tmp_path / "requirements").mkdir()
     for kind in ("run", "dev"):
         (tmp_path / "requirements" / f"{kind}.txt").write_text("# nothing\n")
+    (tmp_path / "pyproject.toml").write_text("")
     return tmp_path
 
 

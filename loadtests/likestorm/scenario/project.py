@@ -23,11 +23,11 @@ class Project(Struct, frozen=True, forbid_unknown_fields=True):
     target: str = ""
 
 
-class _Tool(Struct):
+class _Tool(Struct, frozen=True):
     likestorm: Project = Project()
 
 
-class _File(Struct):
+class _File(Struct, frozen=True):
     tool: _Tool = _Tool()
 
 

@@ -243,7 +243,7 @@ def test_where_the_time_went_is_shown_for_targets_that_tell(tmp_path: Path) -> N
     assert "waited in PgBouncer for 800 ms" in page.text
     html, _, _ = _write(replace(record, timing={}), tmp_path)
     assert "here the time went" not in html
-    html, _, _ = _write(replace(record, pooler=None), tmp_path)
+    html, _, _ = _write(replace(record, tier_waits=[]), tmp_path)
     assert "PgBouncer for" not in Page(html).text
 
 
