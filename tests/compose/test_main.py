@@ -37,6 +37,6 @@ def test_a_wrong_topology_file_is_refused_with_its_key_before_anything_starts(tm
     file = tmp_path / "mine.toml"
     file.write_text("nginx = 1\napp = 0\n")
     said = run("up", "--topology", str(file), "--state", str(tmp_path / "state"))
-    complaint = f"python -m compose: {file}: Expected `int` >= 1 - at `$.app`\n"
+    complaint = f"{file}: Expected `int` >= 1 - at `$.app`\n"
     assert (said.returncode, said.stderr) == (2, complaint)
     assert not (tmp_path / "state").exists()

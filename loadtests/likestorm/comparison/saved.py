@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from likestorm.errors import UsageError
 from likestorm.results.record import Record, document
 from likestorm.run import RECORD_FILE, SCENARIO_FILE
 from likestorm.scenario import Scenario
@@ -17,7 +18,7 @@ JUDGED = ("description", "budgets", "limits")
 REVISION = "likestorm"
 
 
-class CompareError(Exception):
+class CompareError(UsageError):
     """Runs that cannot be compared; the message is one line that names them and says why."""
 
 

@@ -104,7 +104,7 @@ def count_lines(sizes: Mapping[Path, int], probed: str = "") -> tuple[int, int]:
             log.seek(size)
             for text in log:
                 line = msgspec.json.decode(text, type=_Line)
-                if line.uri == probed:  # logged where it fails
+                if probed and line.uri == probed:  # logged where it fails
                     continue
                 lines += 1
                 repeated += line.upstream.count(",")

@@ -57,6 +57,7 @@ def repository(tmp_path: Path) -> Path:
     """A repository with two revisions: `fast`, and `slow`, whose likes take twice as long."""
     made = tmp_path / "repository"
     (made / "loadtests/likestorm").mkdir(parents=True)
+    (made / "loadtests/likestorm/__init__.py").touch()
     (made / "requirements").mkdir()
     (made / "requirements/run.txt").write_text("one==1\n")
     _git(made, "init", "--quiet")
