@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
         with local.up(named(DEFAULT, options.base_port)) as target:
             Console().print(describe(*measure(target, options.rate, options.seconds)))
     except (OverheadError, StackError) as error:
-        print(f"cost: {error}", file=sys.stderr)  # noqa: T201
+        print(f"cost: {error}", file=sys.stderr)
         return 1
     return 0
 
