@@ -44,9 +44,9 @@ UP = re.compile(r"^up in [\d.]+ s: (?P<url>\S+).*^its data is in \w+: (?P<folder
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """A stack that is up: its URL, and the manifest of its data."""
+    """A stack that is up: its address (a URL), and the manifest of its data."""
 
-    url: str = ""
+    address: str = ""
     manifest: str = ""
 
 
@@ -64,7 +64,7 @@ class BootedStack:
     def up(self, out: Path, on_phase: OnPhase) -> Iterator[Running]:
         """The stack as it is."""
         del out, on_phase
-        running = Running(self._settings.url)
+        running = Running(self._settings.address)
         running.data, running.is_reused = self._settings.manifest, True
         yield running
 
@@ -114,7 +114,7 @@ def booted(checkout: Checkout, base_port: int) -> Iterator[Stack]:
         if done.returncode or not told:
             raise BenchmarkError(f"the stack of {checkout.name} does not start: {done.stderr.strip()}")
         folder = Path(told["folder"])
-        settings = {"target.url": told["url"], "target.manifest": str(folder / "manifest.json")}
+        settings = {"target.address": told["url"], "target.manifest": str(folder / "manifest.json")}
         yield Stack(settings, int((folder / "supervisor" / "pid").read_text()))
     finally:
         act("down")
