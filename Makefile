@@ -160,6 +160,8 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 		requirements/errors.in --output-file requirements/errors.txt
 	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		requirements/containers.in --output-file requirements/containers.txt
+	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		requirements/fast.in --output-file requirements/fast.txt
 
 figures: setup ## measure what the README quotes: start-up, bench, memory (half an hour, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.figures --base-port $(BASE_PORT)

@@ -83,7 +83,7 @@ install() {
 
 # The lock and the clone's place: pip's scripts hold the path of their interpreter.
 stamp_of() {
-    { echo "$root"; cat "requirements/$1.txt"; } | cksum
+    { echo "$root"; cat "requirements/$1.txt" requirements/fast.txt; } | cksum
 }
 
 is_stamped() {
@@ -121,6 +121,13 @@ install_locked() {
     [ -z "$failed" ] || fail_pip
 }
 
+# gunicorn's C parser needs a wheel or a compiler; without it gunicorn parses requests in Python.
+install_fast() {
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
+        --no-compile --requirement requirements/fast.txt >"$logs/fast.log" 2>&1 ||
+        echo "setup: gunicorn-h1c cannot be installed, gunicorn parses in Python: $(last_line "$logs/fast.log")"
+}
+
 make_venv() (
     mkdir -p "$logs"
     if ! "$venv/bin/python" -c 'import pip' 2>/dev/null || ! grep -qF "$venv/bin/" "$venv/bin/pip"; then
@@ -129,6 +136,7 @@ make_venv() (
     fi
     rm -f "$venv"/stamp-*
     install_locked "requirements/$kind.txt"
+    case $kind in run | dev) install_fast ;; esac
     # pip would compile on one core. Some packages come with templates that are no Python: they stay as they are.
     "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >"$logs/compile.log" 2>&1 || :
     stamp_of "$kind" >"$venv/stamp-$kind"
