@@ -16,7 +16,7 @@ from service.config import Config
 from service.telemetry import logs
 from service.telemetry.buffer import Buffer
 from service.telemetry.metrics import Metrics
-from service.telemetry.silence import Silence
+from service.telemetry.null_metrics import NullMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ def from_env() -> WSGIApplication:
     switch = Switch(Path(os.environ[Switch.FILE]))
     same = bool(os.environ.get(SAME))
     kept = Metrics(Buffer if same else lambda: _Paused(switch))
-    kinds = (kept if same else Silence(), kept)
+    kinds = (kept if same else NullMetrics(), kept)
     # In either order, lest one always has the better place in memory.
     made = {side: create_app(config, kinds[side]) for side in random.sample((0, 1), 2)}
     sides = (made[0], made[1])

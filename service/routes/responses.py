@@ -1,24 +1,19 @@
-"""The messages that are sent back, and how what the domain knows becomes them."""
+"""The bodies of responses, how they are made of domain objects, and how they are sent."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
-from flask import Response
-from werkzeug.datastructures import Headers
+from flask import Response, jsonify
+from flask.json.provider import JSONProvider
 
 from service.domain.pages import Page
 from service.domain.photos import PhotoView, Upload
 from service.domain.records import Comment, Event, Kind, LikeOutcome, Profile
-from service.routes.messages import Id
+from service.routes.request_schemas import Id
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
-# Everything is for the one who asks and as of now: no cache may keep it, no page may show it in a frame.
-HEADERS = (
-    ("Content-Type", "application/json"),
+# Every response is for one user at one moment: no cache may keep it, no page may show it in a frame.
+PRIVATE_HEADERS = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -30,7 +25,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class SignedUp(msgspec.Struct):
-    """Who has signed up, with a token for his session."""
+    """The new user, with a token for the session."""
 
     id: Id
     username: str
@@ -38,14 +33,14 @@ class SignedUp(msgspec.Struct):
 
 
 class LoggedIn(msgspec.Struct):
-    """Who has logged in, with a token for his session."""
+    """The user who logged in, with a token for the session."""
 
     user_id: Id
     token: str
 
 
-class UploadAnswer(msgspec.Struct):
-    """How to put an object into the store: with this method, to this URL, with exactly these headers."""
+class UploadResponse(msgspec.Struct):
+    """The request that puts an object into the store: its method, its URL and exactly its headers."""
 
     upload_id: Id
     method: str
@@ -54,8 +49,8 @@ class UploadAnswer(msgspec.Struct):
     expires_at: Moment
 
 
-class PhotoAnswer(msgspec.Struct):
-    """A photo; its URLs are for good, `thumbnail_url` is null until the thumbnail is made."""
+class PhotoResponse(msgspec.Struct):
+    """A photo; its URLs never change, `thumbnail_url` is null until the thumbnail exists."""
 
     id: Id
     owner_id: Id
@@ -66,22 +61,22 @@ class PhotoAnswer(msgspec.Struct):
     created_at: Moment
 
 
-class PhotosAnswer(msgspec.Struct):
+class PhotosResponse(msgspec.Struct):
     """A page of photos, newest first; `next` is null on the last."""
 
-    photos: list[PhotoAnswer]
+    photos: list[PhotoResponse]
     next: Id | None
 
 
-class LikeAnswer(msgspec.Struct):
-    """A photo's likes after one was given or taken back."""
+class LikeResponse(msgspec.Struct):
+    """A photo's likes after a like was added or removed."""
 
     photo_id: Id
     likes: Count
 
 
-class CommentAnswer(msgspec.Struct):
-    """What somebody wrote under a photo."""
+class CommentResponse(msgspec.Struct):
+    """A comment on a photo."""
 
     id: Id
     photo_id: Id
@@ -90,15 +85,15 @@ class CommentAnswer(msgspec.Struct):
     created_at: Moment
 
 
-class CommentsAnswer(msgspec.Struct):
+class CommentsResponse(msgspec.Struct):
     """A page of comments, oldest first; `next` is null on the last."""
 
-    comments: list[CommentAnswer]
+    comments: list[CommentResponse]
     next: Id | None
 
 
-class ProfileAnswer(msgspec.Struct):
-    """A user as others see him."""
+class ProfileResponse(msgspec.Struct):
+    """A user's public profile."""
 
     id: Id
     username: str
@@ -108,22 +103,22 @@ class ProfileAnswer(msgspec.Struct):
     created_at: Moment
 
 
-class FollowAnswer(msgspec.Struct):
-    """Whether the user who asks now follows this one."""
+class FollowResponse(msgspec.Struct):
+    """Whether the current user follows `user_id` now."""
 
     user_id: Id
     following: bool
 
 
-class FollowersAnswer(msgspec.Struct):
+class FollowersResponse(msgspec.Struct):
     """A page of ids of followers; `next` is null on the last."""
 
     followers: list[Id]
     next: Id | None
 
 
-class EventAnswer(msgspec.Struct):
-    """Something that happened to a user: a like or a comment on a photo of his, or a new follower."""
+class EventResponse(msgspec.Struct):
+    """A like or a comment on a user's photo, or a new follower."""
 
     kind: Kind
     actor_id: Id
@@ -131,15 +126,22 @@ class EventAnswer(msgspec.Struct):
     at: Moment
 
 
-class ActivityAnswer(msgspec.Struct):
-    """A page of what happened, newest first; `next` is null on the last."""
+class ActivityResponse(msgspec.Struct):
+    """A page of events, newest first; `next` is null on the last."""
 
-    events: list[EventAnswer]
+    events: list[EventResponse]
     next: str | None
 
 
-class HealthAnswer(msgspec.Struct):
-    """That all is well."""
+class AliveResponse(msgspec.Struct):
+    """The process is alive; `http_parser` names the server's parser and its version."""
+
+    status: str
+    http_parser: str
+
+
+class ReadyResponse(msgspec.Struct):
+    """Every store was reached."""
 
     status: str
 
@@ -151,52 +153,53 @@ class ErrorDetail(msgspec.Struct):
     message: str
 
 
-class ErrorAnswer(msgspec.Struct):
+class ErrorResponse(msgspec.Struct):
     """Why a request was refused or failed."""
 
     error: ErrorDetail
 
 
-class UnreadyAnswer(msgspec.Struct):
-    """Which stores were not reached."""
+class UnreadyResponse(msgspec.Struct):
+    """Stores that did not answer."""
 
     error: ErrorDetail
     unreached: list[str]
 
 
-class _PreparedHeaders(Headers):
-    """HEADERS and the length of a body, which need no checks: werkzeug would copy and check them one by one, twice."""
+class MsgspecProvider(JSONProvider):
+    """Flask's JSON by msgspec, which encodes the structs above."""
 
-    def __init__(self, length: int) -> None:
-        self._list = [*HEADERS, ("Content-Length", str(length))]
+    def dumps(self, obj: Any, **_kwargs: Any) -> str:
+        """The object as JSON."""
+        return msgspec.json.encode(obj).decode()
 
-
-class _Json(Response):
-    """A body in one piece, with all of its headers."""
-
-    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002
-        """What is sent as it is: there is no URL in it that would have to be made absolute."""
-        return self.headers
-
-    def get_app_iter(self, environ: "WSGIEnvironment") -> Iterable[bytes]:
-        """The body, without what would tell that it has been sent: nobody asks for that."""
-        return () if environ["REQUEST_METHOD"] == "HEAD" else self.response  # type: ignore[return-value]  # never text
+    def loads(self, s: str | bytes, **_kwargs: Any) -> Any:
+        """The object that JSON describes; msgspec.DecodeError where it is malformed."""
+        return msgspec.json.decode(s)
 
 
-def answer(status: int, content: Any) -> Response:
+def respond(status: int, content: Any) -> Response:
     """A JSON response."""
-    body = msgspec.json.encode(content)
-    return _Json([body], status, _PreparedHeaders(len(body)))
+    response = jsonify(content)
+    response.status_code = status
+    return response
 
 
-def answer_nothing() -> Response:
+def respond_empty() -> Response:
     """A response without a body."""
-    return Response(status=204, headers=HEADERS[1:])
+    return Response(status=204)
 
 
-def photo(view: PhotoView) -> PhotoAnswer:
-    """A photo's message."""
-    return PhotoAnswer(
+def add_private_headers(response: Response) -> Response:
+    """Add PRIVATE_HEADERS, except for those that the view has set itself."""
+    for name, value in PRIVATE_HEADERS:
+        response.headers.setdefault(name, value)
+    return response
+
+
+def photo(view: PhotoView) -> PhotoResponse:
+    """The body for a photo."""
+    return PhotoResponse(
         id=str(view.photo.id),
         owner_id=str(view.photo.owner_id),
         caption=view.photo.caption,
@@ -207,46 +210,46 @@ def photo(view: PhotoView) -> PhotoAnswer:
     )
 
 
-def photos(page: Page[PhotoView, int]) -> PhotosAnswer:
-    """The message of a page of photos."""
-    return PhotosAnswer([photo(view) for view in page.items], _position(page.next))
+def photos(page: Page[PhotoView, int]) -> PhotosResponse:
+    """The body for a page of photos."""
+    return PhotosResponse([photo(view) for view in page.items], _position(page.next))
 
 
-def upload(asked: Upload) -> UploadAnswer:
-    """The message of a leave to upload."""
+def upload(asked: Upload) -> UploadResponse:
+    """The body for a permission to upload."""
     link = asked.link
-    return UploadAnswer(str(asked.id), "PUT", link.url, link.headers, written(link.expires_at))
+    return UploadResponse(str(asked.id), "PUT", link.url, link.headers, written(link.expires_at))
 
 
-def like(photo_id: int, outcome: LikeOutcome) -> LikeAnswer:
-    """The message of a like."""
-    return LikeAnswer(str(photo_id), outcome.likes)
+def like(photo_id: int, outcome: LikeOutcome) -> LikeResponse:
+    """The body for a like."""
+    return LikeResponse(str(photo_id), outcome.likes)
 
 
-def comment(one: Comment) -> CommentAnswer:
-    """A comment's message."""
-    return CommentAnswer(str(one.id), str(one.photo_id), str(one.author_id), one.text, written(one.created_at))
+def comment(one: Comment) -> CommentResponse:
+    """The body for a comment."""
+    return CommentResponse(str(one.id), str(one.photo_id), str(one.author_id), one.text, written(one.created_at))
 
 
-def comments(page: Page[Comment, int]) -> CommentsAnswer:
-    """The message of a page of comments."""
-    return CommentsAnswer([comment(one) for one in page.items], _position(page.next))
+def comments(page: Page[Comment, int]) -> CommentsResponse:
+    """The body for a page of comments."""
+    return CommentsResponse([comment(one) for one in page.items], _position(page.next))
 
 
-def profile(of: Profile) -> ProfileAnswer:
-    """A user's message."""
-    return ProfileAnswer(str(of.user_id), of.username, of.photos, of.followers, of.following, written(of.created_at))
+def profile(of: Profile) -> ProfileResponse:
+    """The body for a profile."""
+    return ProfileResponse(str(of.user_id), of.username, of.photos, of.followers, of.following, written(of.created_at))
 
 
-def followers(page: Page[int, int]) -> FollowersAnswer:
-    """The message of a page of followers."""
-    return FollowersAnswer([str(number) for number in page.items], _position(page.next))
+def followers(page: Page[int, int]) -> FollowersResponse:
+    """The body for a page of followers."""
+    return FollowersResponse([str(number) for number in page.items], _position(page.next))
 
 
-def activity(page: Page[Event, float]) -> ActivityAnswer:
-    """The message of a page of what happened."""
+def activity(page: Page[Event, float]) -> ActivityResponse:
+    """The body for a page of events."""
     events = [
-        EventAnswer(
+        EventResponse(
             event.kind,
             str(event.actor_id),
             None if event.photo_id is None else str(event.photo_id),
@@ -254,7 +257,7 @@ def activity(page: Page[Event, float]) -> ActivityAnswer:
         )
         for event in page.items
     ]
-    return ActivityAnswer(events, None if page.next is None else f"{page.next:.6f}")
+    return ActivityResponse(events, None if page.next is None else f"{page.next:.6f}")
 
 
 def written(moment: datetime) -> str:

@@ -1,35 +1,34 @@
-"""Which metric files a gunicorn worker writes: those of its slot, not of its process id.
+"""Which metric files a process of the service writes: the files of its slot, not of its process id.
 
-A worker that takes the place of a dead one goes on with that one's files, so counters neither jump back nor pile up
-a set of files for each process there ever was.
+A worker that replaces a dead one continues the dead one's files, so counters never go back and files do not accumulate.
 """
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-_current = 0
+_slot = 0
 
 
-def current() -> int:
+def slot() -> int:
     """The slot of this process."""
-    return _current
+    return _slot
 
 
-def claim(slot: int) -> None:
-    """Make `slot` the slot of this process; before the first metric is made."""
-    global _current  # noqa: PLW0603 (it belongs to the process, as its id does)
-    _current = slot
+def set_slot(number: int) -> None:
+    """Make `number` the slot of this process; call it before the first metric is made."""
+    global _slot  # noqa: PLW0603 (a slot belongs to the process, as a process id does)
+    _slot = number
 
 
 def lowest_free(taken: Iterable[int]) -> int:
-    """The smallest slot that nobody has."""
+    """The smallest slot that is not in `taken`."""
     used = set(taken)
-    return next(slot for slot in range(len(used) + 1) if slot not in used)
+    return next(number for number in range(len(used) + 1) if number not in used)
 
 
-def wipe() -> None:
-    """Make the directory of metric files, empty; does nothing outside of multiprocess mode."""
+def remove_files() -> None:
+    """Create the directory of metric files, or empty it; does nothing outside of multiprocess mode."""
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if directory:
         Path(directory).mkdir(parents=True, exist_ok=True)
@@ -37,10 +36,10 @@ def wipe() -> None:
             file.unlink()
 
 
-def bury(slot: int) -> None:
-    """Drop what only a living process may report, such as requests in flight; counters stay."""
+def mark_dead(number: int) -> None:
+    """Remove the gauges of a slot whose process has ended, such as its requests in flight; counters stay."""
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if directory:
         from prometheus_client.multiprocess import mark_process_dead
 
-        mark_process_dead(slot, directory)  # type: ignore[no-untyped-call]
+        mark_process_dead(number, directory)  # type: ignore[no-untyped-call]

@@ -1,54 +1,46 @@
-"""Metrics that are not kept: what observing costs is found by leaving it out (LIKESTORM_METRICS=0)."""
+"""Metrics that keep nothing, for LIKESTORM_METRICS=0: what metrics cost is measured against a service without them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from service.catalog import Metric
 from service.telemetry.metrics import Metrics
 
 
-class Silence(Metrics):
-    """Stands for Metrics and keeps nothing; neither requests nor stores are wrapped in timers."""
+class NullMetrics(Metrics):
+    """Takes the place of Metrics and keeps nothing; neither requests nor stores are wrapped in timers."""
 
     is_kept = False
 
     def __init__(self) -> None:
-        """Without any metric, in memory or in files."""
+        """Create no metric, neither in memory nor in files."""
 
     def counter(self, metric: Metric, *labels: str) -> Any:  # noqa: ARG002
-        """What may be counted up."""
-        return _NOTHING
+        """A counter that keeps nothing."""
+        return _NULL
 
-    def tally(self, metric: Metric, *labels: str, when: Callable[[Any], bool]) -> Callable[[Any], object]:  # noqa: ARG002
-        """What may be told anything."""
-        return _NOTHING.observe
-
-    def watch(self, metric: Metric, read: Callable[[], float]) -> None:
-        """Never looked at."""
+    def gauge(self, metric: Metric) -> Any:  # noqa: ARG002
+        """A gauge that keeps nothing."""
+        return _NULL
 
     def histogram(self, metric: Metric, *labels: str) -> Any:  # noqa: ARG002
-        """What may be observed."""
-        return _NOTHING
-
-    def close(self) -> None:
-        """With nothing to be kept."""
+        """A histogram that keeps nothing."""
+        return _NULL
 
 
-class _Nothing:
-    """Takes any value and forgets it."""
-
-    __slots__ = ()
-
+class _NullMetric:
     def inc(self, amount: float = 1) -> None:
-        """Not counted."""
+        """Keep nothing."""
+
+    def dec(self, amount: float = 1) -> None:
+        """Keep nothing."""
 
     def observe(self, amount: float) -> None:
-        """Not observed."""
+        """Keep nothing."""
 
 
-_NOTHING = _Nothing()
+_NULL = _NullMetric()
 
 
 def choose(is_kept: bool) -> Metrics:
-    """The metrics of a process, or none."""
-    return Metrics() if is_kept else Silence()
+    """The metrics of a process, or NullMetrics."""
+    return Metrics() if is_kept else NullMetrics()
