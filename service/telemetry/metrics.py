@@ -21,7 +21,7 @@ class Metrics:
     def __init__(self) -> None:
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             # prometheus-client has no setting for the identifier of a process: metrics look up this class by name.
-            values.ValueClass = values.MultiProcessValue(process_identifier=multiprocess.slot)
+            values.ValueClass = values.MultiProcessValue(multiprocess.slot)  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         kinds = {kind: [metric for metric in catalog.METRICS if metric.kind == kind] for kind in _KINDS}
         self._counters = {m: Counter(m.name, m.help, m.labels, registry=self.registry) for m in kinds["counter"]}
