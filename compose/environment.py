@@ -39,4 +39,5 @@ def service_environment(topology: Topology, layout: Layout, credentials: Credent
         "LIKESTORM_PASSWORD_TIME_COST": "1",
         **({"LIKESTORM_SENTRY_DSN": tracker.dsn(topology, credentials)} if topology.errors else {}),
         **standins.standin_environment(topology, layout),
+        **topology.settings,
     }

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -53,7 +53,7 @@ _KEEPERS: Mapping[str, str] = MappingProxyType(
 )
 APP = "app"
 WARM_UP_EACH_S = 1.0
-_NOT_COUNTS = frozenset({"name", "workers", "base_port", "errors", "in_containers"})
+_NOT_COUNTS = frozenset({"name", "workers", "base_port", "errors", "in_containers", "settings"})
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Topology:
 
     media_map_entries: how many photos Redis's map of owners is laid out for. scrape_interval_s: of Prometheus.
     errors: whether an error tracker belongs to it. in_containers: each part has an address of its own, not loopback.
+    settings: variables of the service that replace the stack's own.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Topology:
     base_port: int = DEFAULT_BASE_PORT
     errors: bool = False
     in_containers: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.base_port < LOWEST_BASE_PORT or self.base_port + self.ports_span > HIGHEST_PORT + 1:

@@ -10,6 +10,7 @@ import msgspec
 from compose.containers.inside import CODE, STACK_VARIABLE, Inside
 from compose.errors import StackError
 from compose.local import Target
+from compose.parts.service import read_facts
 from compose.scraping import ScrapeJob
 from compose.supervision import State, Supervisor
 from compose.topology import Topology
@@ -81,7 +82,7 @@ def attached() -> Target | None:
         supervisor=Supervisor(0, ""),
         supervisor_pid=0,
         hosts=("front", "store", "cdn"),
-        facts=stack.images | {"containers": "each part in one of its own"},
+        facts={**stack.images, "containers": "each part in one of its own", **read_facts(topology)},
     )
 
 
