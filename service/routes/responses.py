@@ -191,9 +191,9 @@ def respond_empty() -> Response:
 
 
 def add_private_headers(response: Response) -> Response:
-    """Add PRIVATE_HEADERS, except for those that the view has set itself."""
-    for name, value in PRIVATE_HEADERS:
-        response.headers.setdefault(name, value)
+    """Add PRIVATE_HEADERS, unless the view has set its own, as the HTML pages do."""
+    if "Cache-Control" not in response.headers:
+        response.headers.extend(PRIVATE_HEADERS)
     return response
 
 
