@@ -83,7 +83,7 @@ install() {
 
 # The lock and the clone's place: pip's scripts hold the path of their interpreter.
 stamp_of() {
-    { echo "$root"; cat "requirements/$1.txt" requirements/fast.txt; } | cksum
+    { echo "$root"; cat "requirements/$1.txt" requirements/fast.txt pyproject.toml; } | cksum
 }
 
 is_stamped() {
@@ -124,7 +124,7 @@ install_locked() {
 # gunicorn's C parser needs a wheel or a compiler; without it gunicorn parses requests in Python.
 install_fast() {
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
-        --no-compile --requirement requirements/fast.txt >"$logs/fast.log" 2>&1 ||
+        --no-build-isolation --no-compile --requirement requirements/fast.txt >"$logs/fast.log" 2>&1 ||
         echo "setup: gunicorn-h1c cannot be installed, gunicorn parses in Python: $(last_line "$logs/fast.log")"
 }
 
@@ -136,7 +136,12 @@ make_venv() (
     fi
     rm -f "$venv"/stamp-*
     install_locked "requirements/$kind.txt"
-    case $kind in run | dev) install_fast ;; esac
+    # The instrument itself, as anybody installs it, but from this folder.
+    case $kind in run | dev)
+        install_fast
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+            --no-build-isolation --editable . >"$logs/pip.log" 2>&1 || fail_pip ;;
+    esac
     # pip would compile on one core. Some packages come with templates that are no Python: they stay as they are.
     "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >"$logs/compile.log" 2>&1 || :
     stamp_of "$kind" >"$venv/stamp-$kind"

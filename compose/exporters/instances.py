@@ -6,7 +6,7 @@ import psutil
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from compose.supervision import MARK
+from compose.local.supervision import MARK
 
 
 class Instance:

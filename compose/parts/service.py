@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from compose.capacity import plan
+from compose.connection_limits import plan
 from compose.layout import CLONE, Layout
 from compose.parts import BACKGROUND, Part, metrics_folder, python
 from compose.topology import Topology

@@ -19,19 +19,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from likestorm.arguments import count, positive
+from likestorm.comparison import paired
 from rich.console import Console
 from rich.table import Table
 
-from compose import local, supervision
+from compose import local
 from compose.errors import StackError
 from compose.exporters.processes import Processes
 from compose.layout import find
-from compose.local import Target
+from compose.local import Target, supervision
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, Topology, named
-from loadtests.arguments import count, positive
 from loadtests.benchmarks import overhead
 from loadtests.benchmarks.overhead import OverheadError
-from loadtests.comparison import paired
 
 RATE, SECONDS, WARM_UP_S, PAIRS = 450.0, 20, 5, 8
 PAUSES = """
