@@ -18,7 +18,7 @@ from likestorm.errors import LikestormError
 from compose.errors import StackError
 from compose.topology import DEFAULT_BASE_PORT
 from loadtests.accuracy.drive import DriveError
-from loadtests.benchmarks import accuracy, baseline, overhead, package, results, stack, stall_plot
+from loadtests.benchmarks import accuracy, baseline, cost, overhead, package, results, stack, stall_plot
 from loadtests.benchmarks.results import BenchmarkError, Figure
 
 
@@ -38,6 +38,7 @@ BENCHMARKS = {
     "accuracy": Benchmark("Reported percentiles against their true values", lambda _port: accuracy.figures()),
     "lag": Benchmark("Dispatch lag by the generator's priority, in turn on one stack", stack.lag),
     "baseline": Benchmark(f"CPU time a like and capacity against commit {baseline.COMMIT}, in turn", baseline.figures),
+    "metrics": Benchmark("What the service's metrics cost, in turn", cost.figures),
     "overhead": Benchmark("A like beside a bare Flask route with one INSERT", overhead.figures),
 }
 EARLIER = "earlier"
