@@ -6,7 +6,7 @@ CPU = Panel(
     "cpu-by-part", "CPU by part",
     "How many cores does each part keep busy? A single-threaded part is full at one core.",
     'sum by (groupname) (rate(namedprocess_namegroup_cpu_seconds_total{job="process"}[$window]))', "{{groupname}}",
-    "suffix:cores", adds_up=True,
+    "suffix:cores", adds_up=True, part="groupname",
 )  # fmt: skip
 MEMORY = Panel(
     "memory-by-part", "Memory by part",

@@ -257,7 +257,7 @@ def _hdr(milliseconds: list[float], censored: int) -> Histogram:
 
 def _panel(chance: random.Random, panel: Panel, seconds: int) -> PanelData:
     series = [_series(chance, panel, labels, seconds) for labels in LABELS.get(panel.id, [{}])]
-    return PanelData(panel.id, panel.promql(RUN_WINDOW), series)
+    return replace(panel.data(RUN_WINDOW), series=series)
 
 
 def _series(chance: random.Random, panel: Panel, labels: dict[str, str], seconds: int) -> Series:

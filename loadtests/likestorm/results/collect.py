@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -146,7 +146,7 @@ def observe(
         rates_over = window_of(prometheus.scrape_interval_s(end))
         return Observed(
             scrapes(prometheus, expected, start, end),
-            [panel(prometheus, each.id, each.promql(rates_over), start, end) for each in REPORTED],
+            [filled(prometheus, each.data(rates_over), start, end) for each in REPORTED],
             chains(prometheus, start, end),
             [server_values.evaluate(prometheus, budget, start, end) for budget in budgets],
             pooler(prometheus, start, end),
@@ -162,7 +162,7 @@ def drifts(prometheus: Prometheus, budgets: Iterable[SlopeBudget], start: float,
     for budget in budgets:
         if budget.promql:
             with contextlib.suppress(PrometheusError):
-                found.append(panel(prometheus, budget.name, budget.promql, start, end))
+                found.append(filled(prometheus, PanelData(budget.name, budget.promql, []), start, end))
     return found
 
 
@@ -188,10 +188,10 @@ def _sum(loads: Iterable[Load]) -> Load:
     return Load(*map(sum, zip(*rows, strict=True)))
 
 
-def panel(prometheus: Prometheus, name: str, query: str, start: float, end: float) -> PanelData:
-    """What a panel's query gives between start and end (Unix time), at most POINTS times; NaN becomes None."""
+def filled(prometheus: Prometheus, panel: PanelData, start: float, end: float) -> PanelData:
+    """A panel with its series between start and end (Unix time), at most POINTS values each; NaN becomes None."""
     step = max(STEP_S, math.ceil((end - start) / POINTS))
-    return PanelData(name, query, [_series(s, start) for s in prometheus.range(query, start, end, step)])
+    return replace(panel, series=[_series(s, start) for s in prometheus.range(panel.query, start, end, step)])
 
 
 def _series(sampled: Sampled, start: float) -> Series:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from likestorm.results import collect
 from likestorm.results.prometheus import Prometheus, PrometheusError, Sampled
-from likestorm.results.record.target import ChainEffects
+from likestorm.results.record.target import ChainEffects, PanelData
 from likestorm.results.record.timesplit import Pooler
 from likestorm.scenario import PromqlBudget
 
@@ -66,7 +66,7 @@ def test_each_target_says_how_often_its_topology_wants_it_scraped() -> None:
 
 def test_series_count_from_the_windows_start_and_have_no_nan() -> None:
     source = Known("", [Sampled({"queue": "thumbnails"}, [(101.0, 2.5), (102.0, math.nan)])])
-    data = collect.panel(source, "queue-depth", "rq_jobs", 100.0, 103.0)
+    data = collect.filled(source, PanelData("queue-depth", "rq_jobs", []), 100.0, 103.0)
     [series] = data.series
     assert (series.labels, series.times, series.values) == ({"queue": "thumbnails"}, [1.0, 2.0], [2.5, None])
 

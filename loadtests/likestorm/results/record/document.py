@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from likestorm.files import write_whole
 from likestorm.results.record import SCHEMA, Record
 
 
@@ -15,9 +16,7 @@ class RecordError(Exception):
 
 def save(record: Record, path: Path) -> None:
     """Write the record as indented JSON, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
-    partial.replace(path)
+    write_whole(path, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
 
 
 def load(path: Path) -> Record:
