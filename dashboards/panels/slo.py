@@ -1,5 +1,6 @@
 """Objectives: how fast each error budget is spent, from objectives.toml."""
 
+# fmt: off
 from likestorm.panels.model import Dashboard, Panel, Row, Threshold
 
 from service import objectives
@@ -65,7 +66,7 @@ def _state(kind: str, title: str, question: str) -> Panel:
         "in two days.",
         _queries(NOW)[kind], "{{objective}}", "suffix:×", thresholds=LEVELS, kind="tiles", height=8,
         empty=NO_EFFECTS if kind == "chains" else NO_TRAFFIC, more="slo",
-    )  # fmt: skip
+    )
 
 
 LATENCY_STATE = _state("latency", "Latency objectives", "Are responses within their latency limits?")
@@ -88,7 +89,7 @@ def _histories(window: str) -> tuple[Panel, ...]:
             empty=NO_EFFECTS if kind == "chains" else NO_TRAFFIC,
         )
         for kind, (title, budget) in spent.items()
-    )  # fmt: skip
+    )
 
 
 DASHBOARD = Dashboard(
@@ -98,4 +99,4 @@ DASHBOARD = Dashboard(
         Row("Fast burn", (*_histories(NOW), *_histories(HOUR))),
         Row("Slow burn", _histories(SIX_HOURS)),
     ),
-)  # fmt: skip
+)

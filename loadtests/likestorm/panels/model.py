@@ -121,10 +121,16 @@ def window_of(interval_s: float, least_s: float = SHORTEST_WINDOW_S) -> str:
     return f"{max(SCRAPES * interval_s, least_s):g}s"
 
 
-def share(part: str, whole: str, labels: str) -> str:
-    """PromQL of a ratio by labels: 0 where only `part` has no samples, no value without traffic."""
-    total = f"sum by ({labels}) (rate({whole}[$window]))"
-    return f"(sum by ({labels}) (rate({part}[$window])) or 0 * {total}) / ({total} > 0)"
+def rate(counter: str, matchers: str, labels: str = "") -> str:
+    """PromQL of a rate per second, summed by labels; without labels, summed over everything."""
+    inner = f"rate({counter}{{{matchers}}}[$window])"
+    return f"sum by ({labels}) ({inner})" if labels else f"sum({inner})"
+
+
+def share(counter: str, matchers: str, part: str, labels: str) -> str:
+    """PromQL of the share of a counter that also matches `part`, by labels; 0 without any, no value without traffic."""
+    total = rate(counter, matchers, labels)
+    return f"({rate(counter, f'{matchers},{part}', labels)} or 0 * {total}) / ({total} > 0)"
 
 
 def quantile(level: float, histogram: str, matchers: str, labels: str) -> str:
