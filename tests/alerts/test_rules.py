@@ -10,10 +10,12 @@ import yaml
 from alerts import AlertsError, promtool, rules, slo, units
 from alerts.__main__ import main
 from alerts.model import Alert, Recording
+from dashboards.panels import DASHBOARDS
 from service import catalog, objectives
 from tests.alerts.metric_names import known_metrics, metrics_in
 
 ROOT = Path(__file__).parents[2]
+PANELS = {(dashboard.title, panel.title) for dashboard in DASHBOARDS for panel in dashboard.panels}
 RECORDED = {recording.record for recording in rules.RECORDINGS}
 TESTS = units.load(rules.TESTS_DIR)
 
@@ -48,9 +50,13 @@ class TestEachAlert:
 
     def test_has_a_runbook(self, alert: Alert) -> None:
         text = (ROOT / rules.runbook(alert.name)).read_text()
-        assert text.startswith(f"# {alert.name}\n")
-        for heading in ("**Symptom.**", "## First three commands", "## Likely causes", "## How to end it", "panel *"):
+        assert text.startswith(f"# {alert.runbook or alert.name}\n")
+        assert alert.name in text
+        for heading in ("**Symptom.**", "## First three commands", "## Likely causes", "## How to end it"):
             assert heading in text
+        named = re.findall(r"Dashboard \*([^*]+)\*, panel \*([^*]+)\*", text)
+        assert named
+        assert set(named) <= PANELS
         commands = text.split("```sh\n")[1].split("```")[0].strip().splitlines()
         assert len(commands) == 3
         for query in re.findall(r"promtool query instant \S+ '([^']+)'", text):
@@ -67,9 +73,18 @@ class TestEachAlert:
         assert any(not case["exp_alerts"] for case in cases)
 
 
-def test_no_runbook_is_about_nothing() -> None:
+def test_every_runbook_belongs_to_an_alert() -> None:
     runbooks = {path.stem for path in (ROOT / rules.RUNBOOKS).glob("*.md")}
-    assert runbooks == {alert.name for alert in rules.ALERTS}
+    assert runbooks == {alert.runbook or alert.name for alert in rules.ALERTS}
+
+
+@pytest.mark.parametrize("kind", slo.KINDS, ids=lambda kind: kind.prefix)
+def test_the_runbook_of_a_burn_rate_has_its_windows(kind: slo.Kind) -> None:
+    text = (ROOT / rules.RUNBOOKS / f"{kind.prefix}Burn.md").read_text()
+    for window in slo.WINDOWS:
+        long, short = (re.sub(r"(\d+)m$", r"\1min", each) for each in (window.long, window.short))
+        spoken = " and ".join(re.sub(r"(\d+)", r"\1 ", each) for each in (long, short))
+        assert f"| `{kind.prefix}Burn{window.long}` | {window.factor:g} | {spoken} |" in text
 
 
 @pytest.mark.parametrize("unit", TESTS, ids=lambda unit: unit.name)
