@@ -1,4 +1,4 @@
-"""The document of metrics: name, kind, labels, unit, meaning, and where each one is shown."""
+"""The document of metrics: name, kind, unit, labels, meaning, and the dashboards that show each metric."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,9 +14,9 @@ UNITS = {"seconds": "seconds", "bytes": "bytes"}
 
 _HEAD = """# Metrics
 
-Made from `service/catalog.py` and `dashboards/exported.py` by `make dashboards-generate`; a test compares. A counter
-is to be read by `rate()`; a histogram `x` has the series `x_bucket`, `x_sum` and `x_count`. Prometheus adds `job` and
-`instance` to each; label `route` is a rule such as `/photos/<id>`, never a path, so their number is bounded.
+Made from `service/catalog.py` and `dashboards/exported.py` by `make dashboards-generate`; a test compares them. Read a
+counter with `rate()`; a histogram `x` has the series `x_bucket`, `x_sum` and `x_count`. Prometheus adds `job` and
+`instance` to each series. Label `route` is a rule such as `/photos/<id>`, never a path, so its values are bounded.
 """
 
 
@@ -26,12 +26,12 @@ def document() -> str:
         ("The service", "Scraped from app servers (job `app`) and workers (job `worker`).", _own(catalog.METRICS)),
         (
             "The load generator's clients",
-            "Served by the swarm while a load test is on (job `swarm`); the target is down when none is.",
+            "Served by the load generator during a load test (job `swarm`); otherwise the target is down.",
             _own(catalog.LOAD_METRICS),
         ),
         (
-            "Everything else that panels and alerts ask for",
-            "From exporters, or from collectors of ours under the community exporters' names (`compose/exporters/`).",
+            "Other metrics in panels and alerts",
+            "From exporters, or from our collectors under the community exporters' names (`compose/exporters/`).",
             _foreign(EXPORTED),
         ),
     ]
@@ -54,13 +54,13 @@ def _foreign(metrics: Iterable[Exported]) -> Iterator[str]:
 
 
 def unit(name: str) -> str:
-    """The unit that a name ends with, by Prometheus's conventions; a plain number has none."""
+    """The unit at the end of a name, by Prometheus's conventions; empty for a plain number."""
     words = name.removesuffix("_total").removesuffix("_hist").split("_")
     return UNITS.get(words[-1], "")
 
 
 def shown_on(name: str) -> str:
-    """The dashboards with a panel that asks for a metric."""
+    """The dashboards with a panel that queries a metric."""
     asked = re.compile(rf"\b{name}(_bucket|_sum|_count)?\b")
     titles = [
         dashboard.title
