@@ -1,7 +1,8 @@
-"""The metrics of exporters and collectors in panels and alerts; service/catalog.py has the service's own."""
+"""The metrics of exporters and collectors in panels and alerts (exported.csv); service/catalog.py has the service's."""
 
+import csv
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -9,87 +10,14 @@ class Exported:
     """A metric of a community exporter, or of our collector under the same name; `job` scrapes it."""
 
     name: str
-    kind: Literal["counter", "gauge", "histogram"]
+    kind: str
     job: str
     labels: tuple[str, ...]
     meaning: str
 
 
-_PG = ("instance", "datname")
-
-EXPORTED: tuple[Exported, ...] = (
-    Exported("up", "gauge", "all", ("job", "instance"), "1 if the last scrape succeeded."),
-    *(
-        Exported(f"{name}_up", "gauge", job, (), "1 if the part answers its collector.")
-        for name, job in (
-            ("memcached", "memcached"), ("nginx", "nginx"), ("pg", "postgres"), ("pgbouncer", "pgbouncer"),
-            ("redis", "redis"), ("store", "store"),
-        )
-    ),
-    Exported("ALERTS", "gauge", "none: Prometheus itself", ("alertname", "alertstate"), "1 while an alert is pending or firing."),
-    Exported("cdn_requests_total", "counter", "cdn", ("cache", "status"), "Requests to the edge."),
-    Exported("cdn_sent_bytes_total", "counter", "cdn", ("cache",), "Bytes of bodies sent by the edge."),
-    Exported("cdn_request_seconds_total", "counter", "cdn", ("cache",), "Time spent on requests to the edge."),
-    Exported("cdn_origin_received_bytes_total", "counter", "cdn", (), "Bytes of bodies fetched from the store."),
-    Exported("haproxy_backend_active_servers", "gauge", "haproxy", ("proxy",), "nginx in service."),
-    Exported("haproxy_frontend_http_responses_total", "counter", "haproxy", ("proxy", "code"), "Responses by status."),
-    Exported("memcached_current_bytes", "gauge", "memcached", (), "Bytes in use by items."),
-    Exported("memcached_limit_bytes", "gauge", "memcached", (), "The limit of bytes for items."),
-    Exported("memcached_commands_total", "counter", "memcached", ("command", "status"), "Commands by outcome."),
-    Exported("memcached_items_evicted_total", "counter", "memcached", (), "Evicted items."),
-    Exported("namedprocess_namegroup_cpu_seconds_total", "counter", "process", ("groupname", "mode"), "CPU by part."),
-    Exported("namedprocess_namegroup_memory_bytes", "gauge", "process", ("groupname", "memtype"), "Memory by part."),
-    Exported("nginx_connections_active", "gauge", "nginx", (), "Open client connections, idle ones included."),
-    Exported("nginx_connections_waiting", "gauge", "nginx", (), "Idle client connections."),
-    Exported("nginx_http_response_count_total", "counter", "nginx", ("upstream", "status"), "Requests by app server."),
-    Exported(
-        "nginx_http_upstream_time_seconds_hist", "histogram", "nginx", ("upstream",),
-        "Time that nginx waited for the app server.",
-    ),
-    Exported("node_cpu_seconds_total", "counter", "node", ("cpu", "mode"), "CPU time by mode."),
-    Exported("node_filesystem_avail_bytes", "gauge", "node", ("mountpoint",), "Free bytes of a file system."),
-    Exported("node_filesystem_size_bytes", "gauge", "node", ("mountpoint",), "Size of a file system."),
-    Exported("node_memory_MemTotal_bytes", "gauge", "node", (), "The machine's memory."),
-    Exported("node_memory_MemAvailable_bytes", "gauge", "node", (), "Memory for new processes without swapping."),
-    Exported("node_pressure_cpu_waiting_seconds_total", "counter", "node", (), "Time in which some task waited for a core."),
-    Exported("node_pressure_io_stalled_seconds_total", "counter", "node", (), "Time in which all tasks waited for the disk."),
-    Exported("pg_replication_is_replica", "gauge", "postgres", ("instance",), "1 if the server is a replica."),
-    Exported("pg_replication_lag_seconds", "gauge", "postgres", ("instance",), "Age of a replica's data."),
-    Exported("pg_stat_activity_max_tx_duration", "gauge", "postgres", (*_PG, "state"), "Longest transaction, s."),
-    Exported(
-        "pg_stat_replication_pg_wal_lsn_diff", "gauge", "postgres", ("instance", "application_name"),
-        "Bytes of WAL that a replica has not received.",
-    ),
-    Exported("pg_stat_database_blks_hit", "counter", "postgres", _PG, "Pages read from shared buffers."),
-    Exported("pg_stat_database_blks_read", "counter", "postgres", _PG, "Pages read from outside of shared buffers."),
-    Exported("pg_stat_database_deadlocks", "counter", "postgres", _PG, "Deadlocks."),
-    Exported("pg_stat_database_numbackends", "gauge", "postgres", _PG, "Connections."),
-    Exported("pg_stat_database_tup_deleted", "counter", "postgres", _PG, "Rows deleted."),
-    Exported("pg_stat_database_tup_fetched", "counter", "postgres", _PG, "Rows read by index."),
-    Exported("pg_stat_database_tup_inserted", "counter", "postgres", _PG, "Rows inserted."),
-    Exported("pg_stat_database_tup_updated", "counter", "postgres", _PG, "Rows updated."),
-    Exported("pg_stat_database_xact_commit", "counter", "postgres", _PG, "Transactions committed."),
-    Exported("pg_stat_database_xact_rollback", "counter", "postgres", _PG, "Transactions rolled back."),
-    Exported(
-        "pgbouncer_pools_client_maxwait_seconds", "gauge", "pgbouncer", ("database", "user"), "Longest wait."
-    ),
-    Exported(
-        "pgbouncer_pools_client_waiting_connections", "gauge", "pgbouncer", ("database", "user"), "Waiting clients."
-    ),
-    Exported(
-        "pgbouncer_pools_server_active_connections", "gauge", "pgbouncer", ("database", "user"), "Server connections in use."
-    ),
-    Exported("pgbouncer_pools_server_idle_connections", "gauge", "pgbouncer", ("database", "user"), "Idle server connections."),
-    Exported("pgbouncer_stats_client_wait_seconds_total", "counter", "pgbouncer", ("database",), "Wait time of all clients."),
-    Exported("probe_duration_seconds", "gauge", "blackbox", ("instance",), "Time of one probe from outside."),
-    Exported("probe_success", "gauge", "blackbox", ("instance",), "1 if the probe got the expected response."),
-    Exported("redis_commands_duration_seconds_total", "counter", "redis", ("cmd",), "Time spent on each command."),
-    Exported("redis_commands_processed_total", "counter", "redis", (), "Commands."),
-    Exported("redis_memory_used_bytes", "gauge", "redis", (), "Memory in use."),
-    Exported("rq_jobs", "gauge", "rq", ("queue", "status"), "Jobs; `failed` ones are dead letters."),
-    Exported("rq_queue_oldest_job_age_seconds", "gauge", "rq", ("queue",), "Age of the oldest queued job."),
-    Exported("rq_workers", "gauge", "rq", ("queue", "state"), "Workers."),
-    Exported("standin_received_total", "counter", "standins", ("standin",), "Requests received by the fakes of the outside world."),
-    Exported("standin_duplicates_total", "counter", "standins", ("standin",), "Requests received twice."),
-    Exported("store_probe_duration_seconds", "gauge", "store", (), "Time of one refused request to the store."),
-)  # fmt: skip
+with Path(__file__).with_suffix(".csv").open(newline="") as _file:
+    EXPORTED = tuple(
+        Exported(row["name"], row["kind"], row["job"], tuple(row["labels"].split()), row["meaning"])
+        for row in csv.DictReader(_file)
+    )

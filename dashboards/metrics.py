@@ -14,7 +14,7 @@ UNITS = {"seconds": "seconds", "bytes": "bytes"}
 
 _HEAD = """# Metrics
 
-Made from `service/catalog.py` and `dashboards/exported.py` by `make dashboards-generate`; a test compares them. Read a
+Made from `service/catalog.py` and `dashboards/exported.csv` by `make dashboards-generate`; a test compares them. Read a
 counter with `rate()`; a histogram `x` has the series `x_bucket`, `x_sum` and `x_count`. Prometheus adds `job` and
 `instance` to each series. Label `route` is a rule such as `/photos/<id>`, never a path, so its values are bounded.
 """
