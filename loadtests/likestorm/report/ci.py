@@ -24,8 +24,8 @@ def announce(
     """
     step = environment.get(STEP_SUMMARY)
     if step:
-        with Path(step).open("a", encoding="utf-8") as file:
-            file.write(summary.render(record, verdict))
+        with Path(step).open("a", encoding="utf-8") as out:
+            out.write(summary.render(record, verdict))
     if environment.get(ACTIONS) != "true":
         return []
     if source is None:
