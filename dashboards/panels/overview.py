@@ -3,8 +3,8 @@
 # fmt: off
 from likestorm.panels.model import Dashboard, Panel, Row, Threshold, p99, rate, share
 
+from alerts.slo import OBJECTIVES
 from dashboards.panels import slo
-from service import objectives
 
 APP = 'job="app",route!~"/healthz|/readyz"'
 
@@ -12,7 +12,7 @@ APP = 'job="app",route!~"/healthz|/readyz"'
 def latency_thresholds() -> tuple[Threshold, ...]:
     """The p99 objectives of routes, by their limit."""
     by_limit: dict[float, list[str]] = {}
-    for objective in objectives.load().values():
+    for objective in OBJECTIVES.routes.values():
         if objective.percentile == 99:
             by_limit.setdefault(objective.seconds, []).append(objective.name)
     return tuple(Threshold(limit, ", ".join(names)) for limit, names in sorted(by_limit.items()))
@@ -20,7 +20,7 @@ def latency_thresholds() -> tuple[Threshold, ...]:
 
 def error_thresholds() -> tuple[Threshold, ...]:
     """The strictest error objective."""
-    return (Threshold(min(o.error_ratio for o in objectives.load().values()), "strictest objective"),)
+    return (Threshold(min(o.error_ratio for o in OBJECTIVES.routes.values()), "strictest objective"),)
 
 
 PHOTOS = Panel(

@@ -2,9 +2,9 @@
 
 # fmt: off
 from likestorm.panels.model import Dashboard, Panel, Row, Threshold
+from likestorm.scenario.objectives import ChainObjective, Objective
 
-from service import objectives
-from service.objectives import ChainObjective, Objective
+from alerts.slo import OBJECTIVES
 
 SPENT, PAGES = 1.0, 14.4
 """Burn rates: 1 spends the budget exactly; 14.4 spends a month's budget in two days, and pages at once."""
@@ -47,7 +47,7 @@ def _burn(histogram: str, matchers: str, objective: Objective | ChainObjective, 
 
 def _queries(window: str) -> dict[str, str]:
     """PromQL by kind: the burn rate of each objective, with its name in the label `objective`."""
-    routes, chains = objectives.load(), objectives.load_chains()
+    routes, chains = OBJECTIVES.routes, OBJECTIVES.chains
     burns = {
         "latency": {name: latency_burn(each, window) for name, each in routes.items()},
         "errors": {name: error_burn(each, window) for name, each in routes.items()},

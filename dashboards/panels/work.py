@@ -3,15 +3,15 @@
 # fmt: off
 from likestorm.panels.model import Dashboard, Panel, Row, Threshold, named, p99, rate
 
+from alerts.slo import OBJECTIVES
 from dashboards.panels.overview import QUEUE_DEPTH
-from service import objectives
 
 WORKER, FAKES = 'job="worker"', 'job="standins"'
 
 
 def _chain_thresholds() -> tuple[Threshold, ...]:
     """The limit of each chain's objective."""
-    chains = objectives.load_chains().values()
+    chains = OBJECTIVES.chains.values()
     return tuple(
         Threshold(seconds, ", ".join(c.name for c in chains if c.seconds == seconds))
         for seconds in sorted({c.seconds for c in chains})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from likestorm.errors import LikestormError
 from likestorm.files import write_whole
 from likestorm.results.record import Record
 from likestorm.results.record.verdict import Verdict
 
 
-class ReportError(Exception):
+class ReportError(LikestormError):
     """A record that cannot be reported, and why."""
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from likestorm.report import summary, wording
 from likestorm.results.record import Record
 from likestorm.results.record.verdict import Verdict
-from likestorm.scenario import Scenario, toml_lines
+from likestorm.scenario import toml_lines
 
 ACTIONS, STEP_SUMMARY, WORKSPACE = "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"
 LEVELS = {"broken": "error", "inconclusive": "warning"}
-KINDS = ("rates", "percentiles", "errors", "promql", "slopes")
 
 
-def announce(
-    record: Record, verdict: Verdict, scenario: Scenario, source: Path | None, environment: Mapping[str, str]
-) -> list[str]:
+def announce(record: Record, verdict: Verdict, source: Path | None, environment: Mapping[str, str]) -> list[str]:
     """Append the summary to the step's summary file, and return the annotations that GitHub reads from the output.
 
     source: the scenario's file, where it is known. Without the variables of GitHub Actions nothing happens.
@@ -31,22 +29,25 @@ def announce(
     if source is None:
         return list(annotate(verdict, "", {}))
     root = Path(environment.get(WORKSPACE) or Path.cwd()).resolve()
-    file, lines = source.resolve(), locate(verdict, scenario, source)
-    return list(annotate(verdict, str(file.relative_to(root) if file.is_relative_to(root) else file), lines))
+    file = source.resolve()
+    return list(annotate(verdict, str(file.relative_to(root) if file.is_relative_to(root) else file), locate(source)))
 
 
-def locate(verdict: Verdict, scenario: Scenario, source: Path) -> dict[str, int]:
-    """The line of each budget in the scenario's file, by the budget's name; a budget of an objective is named by it."""
-    known = toml_lines.lines(source.read_text(encoding="utf-8"))
-    places: dict[str, toml_lines.Path] = {}
-    for kind in ("objectives", "chains"):
-        for number, objective in enumerate(getattr(scenario.budgets, kind)):
-            named = [each.name for each in verdict.budgets if each.name.startswith(f"{objective} ")]
-            places.update(dict.fromkeys(named, ("budgets", kind, number)))
-    for kind in KINDS:
-        for number, budget in enumerate(getattr(scenario.budgets, kind)):
-            places[budget.name] = ("budgets", kind, number)
-    return {name: toml_lines.line_of(known, place) for name, place in places.items()}
+def locate(source: Path) -> dict[str, int]:
+    """The line of each budget in a scenario's file, by the name of the budget or of its objective."""
+    text = source.read_text(encoding="utf-8")
+    known, budgets = toml_lines.lines(text), tomllib.loads(text).get("budgets", {})
+    found = {}
+    for kind, listed in budgets.items():
+        for number, each in enumerate(listed if isinstance(listed, list) else ()):
+            name = each.get("name", "") if isinstance(each, dict) else str(each)
+            found[name] = toml_lines.line_of(known, ("budgets", kind, number))
+    return found
+
+
+def line_of(lines: Mapping[str, int], budget: str) -> int | None:
+    """The line of a budget; the name of an objective's budget begins with the objective's name."""
+    return lines.get(budget) or next((line for name, line in lines.items() if budget.startswith(f"{name} ")), None)
 
 
 def annotate(verdict: Verdict, file: str, lines: Mapping[str, int]) -> Iterator[str]:
@@ -57,7 +58,8 @@ def annotate(verdict: Verdict, file: str, lines: Mapping[str, int]) -> Iterator[
     for budget in verdict.budgets:
         if budget.status in LEVELS:
             title = f"Budget {budget.status}: {budget.name}"
-            place = {"file": file, "line": str(lines[budget.name])} if budget.name in lines else {}
+            line = line_of(lines, budget.name)
+            place = {"file": file, "line": str(line)} if line else {}
             yield _command(LEVELS[budget.status], title, wording.say_budget(budget), **place)
 
 
