@@ -12,20 +12,8 @@ from likestorm.attribution import label
 from likestorm.files import write_whole
 from likestorm.report import page, wording
 from likestorm.report.summary import safe, table
-from likestorm.results.comparison import (
-    FILE,
-    POWERS,
-    Change,
-    Comparison,
-    Finding,
-    Slower,
-    Status,
-    save,
-    say_difference,
-    say_interval,
-    say_share,
-    say_value,
-)
+from likestorm.results import comparison as results
+from likestorm.results.comparison import Change, Comparison, Finding, Slower, Status
 
 PAGE, SUMMARY = "comparison.html", "comparison.md"
 WORDS: dict[Status, tuple[str, str, str]] = {
@@ -45,7 +33,7 @@ LEAST_SHARE, MOST_TIERS = 0.1, 3
 def write(comparison: Comparison, folder: Path) -> Path:
     """Write comparison.json, .html and .md into a folder, which is made; returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    save(comparison, folder / FILE)
+    results.save(comparison, folder / results.FILE)
     write_whole(folder / SUMMARY, render(comparison))
     write_whole(folder / PAGE, render_page(comparison))
     return folder / PAGE
@@ -126,13 +114,13 @@ def say_slower(slower: Slower) -> str:
 
 
 def _row(change: Change) -> list[str]:
-    detectable = " / ".join(say_difference(change, each) for each in change.detectable)
+    detectable = " / ".join(results.say_difference(change, each) for each in change.detectable)
     p = change.p_adjusted if change.primary else change.p
     return [
         change.name if change.kind != "arrival" else f"{change.name} (whole arrival)",
-        say_value(change, change.base),
-        say_value(change, change.candidate),
-        say_interval(change),
+        results.say_value(change, change.base),
+        results.say_value(change, change.candidate),
+        results.say_interval(change),
         "" if p is None else f"{p:.3f}",
         "" if change.p is None else detectable,
         change.finding,
@@ -148,9 +136,9 @@ def _design(comparison: Comparison) -> str:
 def _legend(comparison: Comparison) -> str:
     if not comparison.pairs:
         return "The intervals cover sampling within the runs only, not the drift of the machine between the runs."
-    powers = " / ".join(say_share(power) for power in POWERS)
+    powers = " / ".join(results.say_share(power) for power in results.POWERS)
     return (
-        f"p: one-sided, of the hypothesis 'at most {say_share(comparison.allowed)} slower', adjusted by Holm for the "
-        "measures that decide; 0.025 or less is worse. Detectable: the smallest true change that "
+        f"p: one-sided, of the hypothesis 'at most {results.say_share(comparison.allowed)} slower', adjusted by Holm for "
+        "the measures that decide; 0.025 or less is worse. Detectable: the smallest true change that "
         f"{comparison.pairs} pairs like these find, with {powers} power."
     )
