@@ -65,9 +65,11 @@ class Kind:
 
 
 KINDS = (
-    Kind("Availability", "availability", "Too many requests of a route fail", "fail"),
-    Kind("Latency", "latency", "Too many requests of a route exceed its latency objective", "are too slow"),
-    Kind("Chain", "chain", "Too many effects of acknowledged requests are late", "are late"),
+    Kind("Availability", "availability", "Too many requests of a route fail", "too many requests fail"),
+    Kind(
+        "Latency", "latency", "Too many requests of a route exceed its latency objective", "too many requests are slow"
+    ),
+    Kind("Chain", "chain", "Too many effects of acknowledged requests are late", "too many effects are late"),
 )
 
 
@@ -128,8 +130,8 @@ def _alert(kind: Kind, window: Window) -> Alert:
         window.pause,
         window.severity,
         f"{kind.summary}, measured over {window.long}.",
-        f"{label('route')}: so many {kind.fault} that the error budget is spent {value('%.1f')} times as fast as "
-        f"allowed, over {window.long} and over {window.short}.",
+        f"{label('route')}: {kind.fault}. The error budget is spent {value('%.1f')} times as fast as allowed, over "
+        f"{window.long} and over {window.short}.",
         f"{kind.prefix}Burn",
     )
 

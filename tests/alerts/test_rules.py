@@ -1,4 +1,4 @@
-"""The rules: what is committed is what the data says, every name exists, every alert is documented and tested."""
+"""The rules: the generated file is current, every name exists, and every alert has a runbook and tests."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Questions to a real Prometheus, and what is told of one that is away."""
+"""Queries to a real Prometheus, and the generated files."""
 
 import time
 from pathlib import Path

@@ -149,7 +149,7 @@ def test_a_wrong_url_is_one_line(
     url: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRAFANA_TOKEN", TOKEN)
-    with socket.socket() as taken:  # bound, and nobody listens
+    with socket.socket() as taken:  # bound, but does not listen
         taken.bind(("127.0.0.1", 0))
         assert said in _fails(capsys, url.replace("PORT", str(taken.getsockname()[1])))
 

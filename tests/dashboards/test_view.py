@@ -236,7 +236,7 @@ def test_a_browser_draws_the_wall_screen_and_refreshes_it(
 
 
 def test_a_browser_that_is_left_alone_says_that_its_page_is_old(url: str, tmp_path: Path) -> None:
-    """The page is served once; its script then finds nobody."""
+    """The page is served once; its script then reaches no server."""
     text = view.draw(Source(Prometheus(url), "a test", window=(time.time() - 60, time.time())), "overview", 15)
     page = tmp_path / "page.html"
     page.write_text(text.replace('data-refresh="0"', 'data-refresh="1"'))

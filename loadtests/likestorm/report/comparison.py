@@ -137,8 +137,9 @@ def _legend(comparison: Comparison) -> str:
     if not comparison.pairs:
         return "The intervals cover sampling within the runs only, not the drift of the machine between the runs."
     powers = " / ".join(results.say_share(power) for power in results.POWERS)
+    allowed = results.say_share(comparison.allowed)
     return (
-        f"p: one-sided, of the hypothesis 'at most {results.say_share(comparison.allowed)} slower', adjusted by Holm for "
-        "the measures that decide; 0.025 or less is worse. Detectable: the smallest true change that "
+        f"p: one-sided, of the hypothesis 'at most {allowed} slower', adjusted by Holm for the measures that decide; "
+        "0.025 or less is worse. Detectable: the smallest true change that "
         f"{comparison.pairs} pairs like these find, with {powers} power."
     )
