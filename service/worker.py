@@ -37,10 +37,10 @@ from service.stores.notifications import Notifications
 from service.stores.queue import POLICIES, JobQueue
 from service.stores.redis import connect_redis
 from service.stores.upkeep import Upkeep
-from service.telemetry import errors, logs, slots
+from service.telemetry import errors, logs, multiprocess
 from service.telemetry.jobs import JobTimer
 from service.telemetry.metrics import Metrics
-from service.telemetry.silence import choose
+from service.telemetry.null_metrics import choose
 
 # RQ waits 15 s less than this for a job, before it tells that the worker lives. A process that ends is noticed at once,
 # by its parent; only those of a machine that vanished stay listed for this and a minute.
@@ -195,13 +195,13 @@ def main(arguments: list[str]) -> int:
     # A process runs one job at a time.
     config = replace(config, db_pool_size=1)
     logs.configure(config.instance)
-    slots.wipe()
+    multiprocess.remove_files()
     names = [f"{config.instance}-{i + 1}" for i in range(options.count)] if options.count else [config.instance]
     client = connect_redis(config.redis_url, config.backend_timeout_s)
     upkeep = Upkeep(options.queue, client)
 
     def died(number: int, pid: int) -> None:
-        slots.bury(number)
+        multiprocess.mark_dead(number)
         _attempt(lambda: upkeep.release(_worker_name(names[number], pid)))
 
     Crew(
@@ -220,14 +220,13 @@ def _work(queue: str, config: Config, create_handlers: Create, slot: int) -> Non
     logging.getLogger().handlers.clear()
     logs.configure(config.instance)
     end_tracking = errors.configure(config, queue=queue)
-    slots.claim(slot)
+    multiprocess.set_slot(slot)
     metrics = choose(config.metrics)
     stores = backends.connect(config, metrics)
     try:
         create_worker(queue, config, metrics, create_handlers(stores, metrics)).work(logging_level="WARNING")
     finally:
         stores.close()
-        metrics.close()
         end_tracking()
 
 
