@@ -69,7 +69,7 @@ def test_only_what_differs_is_written(state: State, url: str) -> None:
 @pytest.mark.parametrize("number", range(1, WRITES + 1))
 def test_a_write_that_fails_leaves_nothing(state: State, url: str, number: int) -> None:
     state.fail_at = number
-    with pytest.raises(GrafanaError, match="gives 500: database is locked; nothing was changed"):
+    with pytest.raises(GrafanaError, match="gives 500: Server Error 500: database is locked; nothing was changed"):
         _push(url)
     assert state.content() == {"folders": {}, "datasources": {}, "dashboards": {}}
 

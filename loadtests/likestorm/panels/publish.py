@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from grafana_api.grafana_api import GrafanaException, GrafanaUnauthorizedError
+from grafana_api.grafana_face import GrafanaFace
 
 from likestorm.errors import LikestormError
 
@@ -38,8 +40,12 @@ class Grafana:
         if not token:
             raise GrafanaError("GRAFANA_TOKEN is empty: set it to a service account's token with the role Admin")
         host = address.netloc.rpartition("@")[2]
+        prefix = f"{address.path.strip('/')}/".lstrip("/")
         self.url = f"{address.scheme}://{host}{address.path.rstrip('/')}"
-        self._token = token
+        face = GrafanaFace(token, host=host, url_path_prefix=prefix, protocol=address.scheme, timeout=TIMEOUT_S)
+        self._api = face.api
+        # A redirected POST would become a GET, which writes nothing.
+        self._api.s.max_redirects = 0
 
     def read(self, path: str) -> Json | None:
         """The object at a path of the API; None where there is none."""
@@ -53,32 +59,20 @@ class Grafana:
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Json | None:
         asked = f"{method} {path}"
         try:
-            # A redirected POST would become a GET, which writes nothing.
-            answer = requests.request(
-                method, f"{self.url}/api{path}", json=body, auth=self._authorize, timeout=TIMEOUT_S,
-                allow_redirects=False,
-            )  # fmt: skip
-            if answer.is_redirect:
-                raise GrafanaError(f"{self.url} redirects to another address: use that one as GRAFANA_URL")
-            content = answer.json()
-        except requests.JSONDecodeError as error:
+            return dict(getattr(self._api, method)(path, json=body))
+        except GrafanaUnauthorizedError as error:
+            raise GrafanaError(f"{self.url}: Grafana does not accept the token (GRAFANA_TOKEN)") from error
+        except GrafanaException as error:
+            if error.status_code == requests.codes.not_found:
+                return None
+            message = " ".join(str(error.message).split())[:200]
+            raise GrafanaError(f"{self.url}: {asked} gives {error.status_code}: {message}") from error
+        except requests.TooManyRedirects as error:
+            raise GrafanaError(f"{self.url} redirects to another address: use that one as GRAFANA_URL") from error
+        except (requests.JSONDecodeError, ValueError, TypeError) as error:
             raise GrafanaError(f"{self.url}: the response to {asked} is not Grafana's") from error
         except requests.RequestException as error:
             raise GrafanaError(f"{self.url}: no response ({type(error).__name__})") from error
-        if answer.status_code == requests.codes.unauthorized:
-            raise GrafanaError(f"{self.url}: Grafana does not accept the token (GRAFANA_TOKEN)")
-        if answer.status_code == requests.codes.not_found:
-            return None
-        if not isinstance(content, dict):
-            raise GrafanaError(f"{self.url}: the response to {asked} is not Grafana's")
-        if not answer.ok:
-            message = " ".join(str(content.get("message", content)).split())[:200]
-            raise GrafanaError(f"{self.url}: {asked} gives {answer.status_code}: {message}")
-        return content
-
-    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 @dataclass(frozen=True)
