@@ -95,8 +95,8 @@ def _seed(config: Config, options: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from service.admin.population import Size
-    from service.admin.seeding import seed
+    from service.admin.seed.loading import seed
+    from service.admin.seed.population import Size
 
     size = Size(options.users, options.photos_per_user, options.follows_per_user, options.likes_per_photo)
     console = Console(stderr=True)

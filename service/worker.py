@@ -30,13 +30,13 @@ from rq.utils import now
 from service import backends
 from service.catalog import PUSH, QUEUES
 from service.config import Config
-from service.crew import ENDING, Crew
 from service.domain.errors import CorruptImageError, RefusedError, ServiceError, UnavailableError
-from service.handlers import Create, Handlers, prepare
+from service.jobs import Create, Handlers, prepare
+from service.prefork import ENDING, Prefork
 from service.stores.notifications import Notifications
 from service.stores.queue import POLICIES, JobQueue
+from service.stores.queue_maintenance import QueueMaintenance
 from service.stores.redis import connect_redis
-from service.stores.upkeep import Upkeep
 from service.telemetry import errors, logs, slots
 from service.telemetry.jobs import JobTimer
 from service.telemetry.metrics import Metrics
@@ -198,17 +198,17 @@ def main(arguments: list[str]) -> int:
     slots.wipe()
     names = [f"{config.instance}-{i + 1}" for i in range(options.count)] if options.count else [config.instance]
     client = connect_redis(config.redis_url, config.backend_timeout_s)
-    upkeep = Upkeep(options.queue, client)
+    maintenance = QueueMaintenance(options.queue, client)
 
     def died(number: int, pid: int) -> None:
         slots.bury(number)
-        _attempt(lambda: upkeep.release(_worker_name(names[number], pid)))
+        _attempt(lambda: maintenance.release(_worker_name(names[number], pid)))
 
-    Crew(
+    Prefork(
         len(names),
         lambda number: _work(options.queue, replace(config, instance=names[number]), create_handlers, number),
         died,
-        _looks(options.queue, client, upkeep),
+        _looks(options.queue, client, maintenance),
         POLICIES[options.queue].timeout_s + GRACE_S,
     ).run()
     client.close()
@@ -231,14 +231,14 @@ def _work(queue: str, config: Config, create_handlers: Create, slot: int) -> Non
         end_tracking()
 
 
-def _looks(queue: str, client: Redis, upkeep: Upkeep) -> Callable[[], None]:
+def _looks(queue: str, client: Redis, maintenance: QueueMaintenance) -> Callable[[], None]:
     """What the parent does once a second."""
     if queue != PUSH:
-        return lambda: _attempt(upkeep.look_after)
+        return lambda: _attempt(maintenance.look_after)
     notifications = Notifications(client, JobQueue(client, lambda _queue, _seconds: None).enqueue_push)
 
     def look() -> None:
-        _attempt(upkeep.look_after)
+        _attempt(maintenance.look_after)
         _attempt(notifications.schedule_waiting)
 
     return look

@@ -9,10 +9,10 @@ from psycopg import sql
 from service.backends import bucket
 from service.config import Config
 from service.domain.errors import UnavailableError
-from service.stores import shard_map
-from service.stores.connections import DeadlineConnection
 from service.stores.objects import Objects
-from service.stores.shards import schema
+from service.stores.postgres import shard_map
+from service.stores.postgres.pool import DeadlineConnection
+from service.stores.postgres.router import schema
 
 _PATIENCE_S = 60.0
 """For how long a server may be at it: millions of rows are looked through."""

@@ -17,9 +17,9 @@ from psycopg import sql
 
 from service.admin.migration import SCHEMA, SHARD_LOCK, apply_files, left_behind, take_time
 from service.domain.errors import ServiceError
-from service.stores import shard_map
-from service.stores.shard_map import ShardMap
-from service.stores.shards import schema
+from service.stores.postgres import shard_map
+from service.stores.postgres.router import schema
+from service.stores.postgres.shard_map import ShardMap
 
 OnStep = Callable[[str], None]
 

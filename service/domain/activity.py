@@ -2,9 +2,9 @@
 
 from math import inf
 
+from service.domain.entities import Event
 from service.domain.pages import Page, cut
 from service.domain.ports import ActivityStore
-from service.domain.records import Event
 
 
 class Activity:

@@ -2,10 +2,10 @@
 
 from contextlib import suppress
 
+from service.domain.entities import Event
 from service.domain.errors import MalformedError, NotFoundError, UnavailableError
 from service.domain.pages import Page, cut
 from service.domain.ports import FeedCache, FollowStore, Notifications
-from service.domain.records import Event
 
 
 class Follows:

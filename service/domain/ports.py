@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from service.domain.pushes import Device, Notice, Push, PushResult
-from service.domain.records import (
+from service.domain.entities import (
     Comment,
     Credentials,
     Event,
@@ -20,6 +19,7 @@ from service.domain.records import (
     Session,
     UploadLink,
 )
+from service.domain.pushes import Device, Notice, Push, PushResult
 
 
 class AccountStore(Protocol):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from service.domain.records import Event, Kind
+from service.domain.entities import Event, Kind
 
 LIFETIME_S = 3600
 """A device that is off for longer is not told any more."""

@@ -1,8 +1,8 @@
 """Users: signing up, logging in and out, and who a token belongs to."""
 
+from service.domain.entities import Session
 from service.domain.errors import TakenError, TooManyError, UnauthenticatedError
 from service.domain.ports import AccountStore, Limits, Passwords, SessionStore
-from service.domain.records import Session
 
 
 class Users:

@@ -8,9 +8,9 @@ import msgspec
 from flask import Response
 from werkzeug.datastructures import Headers
 
+from service.domain.entities import Comment, Event, Kind, LikeOutcome, Profile
 from service.domain.pages import Page
 from service.domain.photos import PhotoView, Upload
-from service.domain.records import Comment, Event, Kind, LikeOutcome, Profile
 from service.routes.messages import Id
 
 if TYPE_CHECKING:

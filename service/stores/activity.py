@@ -12,8 +12,8 @@ from typing import Any
 
 import redis
 
+from service.domain.entities import Event, Kind
 from service.domain.errors import UnavailableError
-from service.domain.records import Event, Kind
 
 MOST_EVENTS = 100
 TTL_S = 30 * 86_400

@@ -6,8 +6,8 @@ from zlib import crc32
 
 import msgspec
 
+from service.domain.entities import Photo, PhotoState
 from service.domain.errors import UnavailableError
-from service.domain.records import Photo, PhotoState
 from service.stores.memcached_servers import SLOTS, Address, Server, share_out
 
 PHOTO_TTL_S = 86_400

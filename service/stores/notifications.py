@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import redis
 
+from service.domain.entities import Event, Kind
 from service.domain.errors import UnavailableError
 from service.domain.pushes import Notice
-from service.domain.records import Event, Kind
 from service.stores.redis import Commands, Script
 
 LARGEST_BATCH = 1000

@@ -18,8 +18,8 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from service.domain.entities import UploadLink
 from service.domain.errors import UnavailableError
-from service.domain.records import UploadLink
 
 _MOST_DELETED_AT_ONCE = 1000
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import redis
 
+from service.domain.entities import Session
 from service.domain.errors import UnavailableError
-from service.domain.records import Session
 from service.stores.redis import Commands, Script
 
 FRESH_S = 5

@@ -20,7 +20,7 @@ from service.backends import Backends
 from service.catalog import FANOUT, PUSH, THUMBNAILS
 from service.config import Config
 from service.domain.errors import CorruptImageError, RefusedError
-from service.handlers import Handlers, prepare
+from service.jobs import Handlers, prepare
 from service.jobs.thumbnails import shrink
 from service.stores.queue import MAKE_THUMBNAIL, POLICIES
 from service.telemetry.metrics import Metrics

@@ -53,7 +53,7 @@ def work_off(worker: Worker) -> None:
 
 
 @contextmanager
-def crew(
+def worker_processes(
     queue: str, servers: Servers, ready: Callable[[], bool], metrics: Path, *options: str, **environment: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m service.worker`, as the instance worker-QUEUE."""

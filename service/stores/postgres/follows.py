@@ -5,13 +5,13 @@ edge too.
 """
 
 from service.domain.ids import shard_of
-from service.stores.shards import Shards
+from service.stores.postgres.router import ShardRouter
 
 
 class Follows:
     """Edges from followers to followees."""
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, shards: ShardRouter) -> None:
         self._shards = shards
 
     def add_follow(self, follower_id: int, followee_id: int) -> bool | None:

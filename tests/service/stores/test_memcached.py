@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from service.domain.entities import Photo, PhotoState
 from service.domain.errors import UnavailableError
-from service.domain.records import Photo, PhotoState
 from service.stores.memcached import LONGEST_WAIT_S, PhotoCache
 from service.stores.memcached_servers import SETTLING_S, share_out
 from tests.servers import accepts, free_port, process, standing_still, wait_until

@@ -4,8 +4,8 @@ from threading import Thread
 import pytest
 import redis
 
+from service.domain.entities import Session
 from service.domain.errors import UnavailableError
-from service.domain.records import Session
 from service.stores.redis import Commands, Script, connect_redis
 from service.stores.sessions import Sessions
 from tests.servers import free_port, wait_until

@@ -11,8 +11,8 @@ import psycopg
 from psycopg import errors
 
 from service.domain.errors import UnavailableError
-from service.stores.connections import NotConnectedError, Pool, Row
-from service.stores.shard_map import MapFile, ShardMap
+from service.stores.postgres.pool import NotConnectedError, Pool, Row
+from service.stores.postgres.shard_map import MapFile, ShardMap
 
 T = TypeVar("T")
 
@@ -43,12 +43,12 @@ def _encoded(statement: LiteralString, shard: int) -> bytes:
     return _fill(statement, shard).encode()
 
 
-class Shards:
+class ShardRouter:
     """All logical shards behind their pools, one for each server that is used; to be made after the last fork.
 
     `size` connections a server, `timeout` in seconds for each statement; `on_wait` gets the seconds for which a caller
     waited for a connection. In statements {shard} stands for the shard's schema. UnavailableError when a server does
-    not answer or not in time. Shards beyond the map's, which only made-up ids name, have no rows.
+    not answer or not in time. ShardRouter beyond the map's, which only made-up ids name, have no rows.
     """
 
     def __init__(self, path: Path, size: int, timeout: float, on_wait: Callable[[float], None]) -> None:

@@ -14,22 +14,22 @@ import pytest
 from service.admin.migration import migrate
 from service.config import Config
 from service.domain.errors import UnavailableError
-from service.stores import shard_map
-from service.stores.shard_map import ShardMapError
-from service.stores.shards import Shards
+from service.stores.postgres import shard_map
+from service.stores.postgres.router import ShardRouter
+from service.stores.postgres.shard_map import ShardMapError
 from tests.servers import DATABASES, Servers, free_port, wait_until, write_shard_map
 
-Make = Callable[..., Shards]
+Make = Callable[..., ShardRouter]
 WHERE = "SELECT current_database()"
 
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Makes Shards of a map file, closed when the test ends."""
-    made: list[Shards] = []
+    """Makes ShardRouter of a map file, closed when the test ends."""
+    made: list[ShardRouter] = []
 
-    def make(path: Path, size: int = 4, timeout: float = 5.0, waits: list[float] | None = None) -> Shards:
-        made.append(Shards(path, size, timeout, (waits if waits is not None else []).append))
+    def make(path: Path, size: int = 4, timeout: float = 5.0, waits: list[float] | None = None) -> ShardRouter:
+        made.append(ShardRouter(path, size, timeout, (waits if waits is not None else []).append))
         return made[-1]
 
     yield make

@@ -25,7 +25,7 @@ STUCK_S = 5.0
 _STARTED_LONG_AGO = 1
 
 
-class Upkeep:
+class QueueMaintenance:
     """Looks after one queue once a second, whoever else does so.
 
     RQ would do the same in each worker, ten minutes apart unless told otherwise; what a dead worker had in hand it
@@ -35,7 +35,7 @@ class Upkeep:
     def __init__(self, queue: str, client: redis.Redis) -> None:
         self._client = client
         self._queue = Queue(queue, connection=client, serializer=JSONSerializer)
-        self._turn = f"likestorm:upkeep:{queue}"
+        self._turn = f"likestorm:maintenance:{queue}"
         self._cleaned_at = -CLEANING_INTERVAL_S
         self._taken_since: dict[str, float] = {}
 

@@ -16,22 +16,22 @@ import psycopg
 import redis
 from psycopg import sql
 
-from service.admin.jpegs import load_jpegs
 from service.admin.migration import SHARD_LOCK, take_time
-from service.admin.population import Batch, Population, PopulationError, Size
-from service.admin.rows import Rows, rows_of_follows, rows_of_users
+from service.admin.seed.jpegs import load_jpegs
+from service.admin.seed.population import Batch, Population, PopulationError, Size
+from service.admin.seed.rows import Rows, rows_of_follows, rows_of_users
 from service.backends import bucket
 from service.config import Config
 from service.domain.errors import UnavailableError
 from service.domain.photos import CONTENT_TYPE, thumbnail_key
 from service.jobs.thumbnails import shrink
-from service.stores import shard_map
 from service.stores.memcached import PhotoCache
 from service.stores.objects import Objects
 from service.stores.passwords import Passwords
+from service.stores.postgres import shard_map
+from service.stores.postgres.router import schema
 from service.stores.redis import connect_redis
 from service.stores.sessions import Sessions
-from service.stores.shards import schema
 
 PASSWORD = "likestorm"  # noqa: S105 (no secret: seeded users are made up)
 """Of every seeded user."""

@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 log = logging.getLogger(__name__)
 
 
-class Crew:
+class Prefork:
     """`count` processes that each run `work(number)`, number from 0; nothing may be connected before they are forked.
 
     died: gets the number and the process id of one that has ended. look: called about once a second.

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import ParamSpec, TypeVar
 
+from service.domain.entities import Photo, PhotoState
 from service.domain.errors import NotFoundError, ServiceError, UnavailableError
 from service.domain.ports import PhotoCache, PhotoStore
-from service.domain.records import Photo, PhotoState
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -15,7 +15,7 @@ LONGEST_AWAIT_S = 0.05
 """For how long a reader waits for another one to fill the cache, before it asks the database as well."""
 
 
-class PhotoLookup:
+class CachedPhotos:
     """Cache-aside reads; a cache that fails is a miss, never an error.
 
     longest_await_s: for how long a reader waits for another one to fill the cache.
