@@ -15,7 +15,6 @@ import redis
 from service.domain.entities import Event, Kind
 from service.domain.errors import UnavailableError
 from service.domain.pushes import Notice
-from service.stores.redis import Commands, Script
 
 LARGEST_BATCH = 1000
 MOST_WAITING = 1_000_000
@@ -69,8 +68,7 @@ class Notifications:
     def __init__(self, client: redis.Redis, schedule: Callable[[str], None]) -> None:
         self._client = client
         self._schedule = schedule
-        commands = Commands(client)
-        self._notify, self._take, self._claim = (Script(commands, text) for text in (_NOTIFY, _TAKE, _CLAIM))
+        self._notify, self._take, self._claim = map(client.register_script, (_NOTIFY, _TAKE, _CLAIM))
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(_Row).decode
 
@@ -122,9 +120,9 @@ class Notifications:
         except redis.RedisError as error:
             raise UnavailableError("redis", error) from error
 
-    def _run(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
+    def _run(self, script: Callable[..., Any], keys: list[str], arguments: list[Any]) -> Any:
         try:
-            return script(keys, arguments)
+            return script(keys=keys, args=arguments)
         except redis.RedisError as error:
             raise UnavailableError("redis", error) from error
 

@@ -8,7 +8,6 @@ import redis
 
 from service.domain.entities import Session
 from service.domain.errors import UnavailableError
-from service.stores.redis import Commands, Script
 
 FRESH_S = 5
 """For how long after a write its user reads from primaries; replicas are to lag less than that."""
@@ -33,9 +32,7 @@ class Sessions:
         self._client = client
         self._ttl = ttl
         self._fresh_s = fresh_s
-        commands = Commands(client)
-        self._ask = commands.ask
-        self._find_writer = Script(commands, _FIND_WRITER)
+        self._find_writer = client.register_script(_FIND_WRITER)
 
     def open_session(self, user_id: int) -> str:
         """A fresh token."""
@@ -56,7 +53,7 @@ class Sessions:
     def find_session(self, token: str) -> Session | None:
         """Who asks; None when the token is unknown or has expired."""
         try:
-            user_id, fresh = self._ask("MGET", *_keys(token))
+            user_id, fresh = self._client.mget(_keys(token))
         except redis.RedisError as error:
             raise UnavailableError("redis", error) from error
         return None if user_id is None else Session(int(user_id), token, fresh is not None)
@@ -64,7 +61,7 @@ class Sessions:
     def find_writer(self, token: str) -> Session | None:
         """Who is about to write, noted so that he reads from primaries; None as in find_session."""
         try:
-            user_id = self._find_writer(_keys(token), [self._fresh_s])
+            user_id = self._find_writer(keys=_keys(token), args=[self._fresh_s])
         except redis.RedisError as error:
             raise UnavailableError("redis", error) from error
         return None if user_id is None else Session(int(user_id), token, True)

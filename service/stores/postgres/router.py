@@ -11,6 +11,7 @@ import psycopg
 from psycopg import errors
 
 from service.domain.errors import UnavailableError
+from service.stores.postgres.deadlines import Deadlines
 from service.stores.postgres.pool import NotConnectedError, Pool, Row
 from service.stores.postgres.shard_map import MapFile, ShardMap
 
@@ -56,6 +57,7 @@ class ShardRouter:
         self._size = size
         self._timeout = timeout
         self._on_wait = on_wait
+        self._deadlines = Deadlines()
         self._pools: dict[str, Pool] = {}
         self._paused: dict[str, float] = {}
 
@@ -68,6 +70,7 @@ class ShardRouter:
         """Close all connections."""
         for pool in self._pools.values():
             pool.close()
+        self._deadlines.close()
 
     def row(
         self, shard: int, statement: LiteralString, parameters: Sequence[object] = (), fresh: bool = True
@@ -129,7 +132,7 @@ class ShardRouter:
         pool = self._pools.get(address)
         if pool is None:
             # Of two threads that come at once, one makes the pool that both use.
-            made = Pool(address, self._size, self._timeout * patience, self._on_wait)
+            made = Pool(address, self._size, self._timeout * patience, self._deadlines, self._on_wait)
             pool = self._pools.setdefault(address, made)
         return pool.run(query, parameters)
 

@@ -6,12 +6,12 @@ import pytest
 from redis import Redis
 from rq import Queue
 from rq.registry import FailedJobRegistry
-from service.jobs import prepare
 
 from service.__main__ import main
 from service.backends import Backends
 from service.catalog import FANOUT, QUEUES, THUMBNAILS
 from service.config import Config
+from service.jobs import prepare
 from service.stores.queue import POLICIES
 from service.telemetry.metrics import Metrics
 from service.worker import create_worker

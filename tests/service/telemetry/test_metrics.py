@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from service.jobs import prepare
-
 from service import catalog
 from service.app import create_app
 from service.config import Config
+from service.jobs import prepare
 from service.telemetry.jobs import PushCounter
 from service.telemetry.metrics import Metrics
 from service.worker import create_worker
