@@ -8,7 +8,7 @@ import msgspec
 
 from service.domain.entities import Photo, PhotoState
 from service.domain.errors import UnavailableError
-from service.stores.memcached_servers import SLOTS, Address, Server, share_out
+from service.stores.memcached_servers import Address, Ring, Server
 
 PHOTO_TTL_S = 86_400
 STATE_TTL_S = 60
@@ -32,7 +32,7 @@ class PhotoCache:
 
     def __init__(self, servers: Sequence[Address], timeout: float) -> None:
         self._servers = [Server(address, min(timeout, LONGEST_WAIT_S)) for address in servers]
-        self._by_slot = [self._servers[index] for index in share_out(servers)]
+        self._ring = Ring(servers)
 
     def get_photo(self, photo_id: int) -> Photo | None:
         """A cached photo."""
@@ -100,7 +100,7 @@ class PhotoCache:
             server.close()
 
     def _server(self, photo_id: int) -> Server:
-        return self._by_slot[crc32(b"%d" % photo_id) % SLOTS]
+        return self._servers[self._ring.find(crc32(b"%d" % photo_id))]
 
     def _get_many(self, kind: str, photo_ids: Sequence[int]) -> dict[int, bytes]:
         """UnavailableError only when no server answers."""
