@@ -7,7 +7,7 @@ from time import time
 
 from PIL import Image, ImageOps
 
-from service.backends import Backends
+from service.backends import Backends, bucket
 from service.catalog import UPLOAD_TO_THUMBNAIL
 from service.config import Config
 from service.domain.errors import CorruptImageError, NotFoundError
@@ -15,6 +15,7 @@ from service.domain.photo_cache import CachedPhotos
 from service.domain.photos import CONTENT_TYPE, thumbnail_key
 from service.domain.ports import ObjectStore, PhotoStore
 from service.jobs import Create, Handlers
+from service.stores.objects import create_client
 from service.stores.queue import MAKE_THUMBNAIL
 from service.telemetry.chains import Chains
 from service.telemetry.metrics import Metrics
@@ -70,8 +71,9 @@ def shrink(original: bytes) -> bytes:
     return smaller.getvalue()
 
 
-def prepare(_config: Config) -> Create:
-    """Needs nothing but the stores."""
+def prepare(config: Config) -> Create:
+    """Needs nothing but the stores; makes the object store's client, whose memory the workers then share."""
+    create_client(bucket(config, config.s3_endpoint), config.backend_timeout_s)
     return _create
 
 
