@@ -1,83 +1,69 @@
-"""What a queue needs beside its workers: retries that are due, and jobs that a dead worker had in hand."""
+"""What a queue needs beside its workers: retries that are due, and the jobs that a killed worker had in hand.
 
-import os
+RQ's workers can do this themselves, but slowly: a killed worker's job is seen after the job's time-out and a minute
+more, and RQ's scheduler stands still for a minute when its process is killed. Here both take seconds.
+"""
+
 import socket
 import time
 from pathlib import Path
 
 import redis
 from rq import Queue
-from rq.exceptions import NoSuchJobError
-from rq.executions import ExecutionRegistry
-from rq.job import Job
-from rq.registry import ScheduledJobRegistry, StartedJobRegistry, clean_registries
+from rq.registry import StartedJobRegistry
+from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
-from rq.worker_registration import clean_worker_registry
 
 from service.domain.errors import UnavailableError
 
-INTERVAL_S = 1.0
-CLEANING_INTERVAL_S = 10.0
+DEAD_WORKERS_INTERVAL_S = 10.0
 STUCK_S = 5.0
-"""After how long a job that was taken from the queue, but never started, counts as lost with who took it."""
+"""A job that was taken from the queue so long ago and never started is lost with its worker."""
 
-_STARTED_LONG_AGO = 1
+_EXPIRED = 1
+"""A moment in 1970, as the end of an execution."""
 
 
 class QueueMaintenance:
-    """Looks after one queue once a second, whoever else does so.
+    """Maintains one queue, once a second; of several processes that do so, one acts.
 
-    RQ would do the same in each worker, ten minutes apart unless told otherwise; what a dead worker had in hand it
-    gives up only when its heartbeat has run out.
+    name: of this process, the same after a restart: RQ's lock of the scheduler outlives its owner by a minute.
     """
 
-    def __init__(self, queue: str, client: redis.Redis) -> None:
+    def __init__(self, queue: str, client: redis.Redis, name: str) -> None:
         self._client = client
         self._queue = Queue(queue, connection=client, serializer=JSONSerializer)
-        self._turn = f"likestorm:maintenance:{queue}"
-        self._cleaned_at = -CLEANING_INTERVAL_S
+        self._scheduler = RQScheduler(
+            [queue], connection=client, logging_level="WARNING", serializer=JSONSerializer, name=name
+        )
+        self._dead_sought_at = -DEAD_WORKERS_INTERVAL_S
         self._taken_since: dict[str, float] = {}
 
-    def look_after(self) -> None:
-        """Enqueue what is due and give back what is lost; UnavailableError when Redis is away."""
+    def run(self) -> None:
+        """Enqueue due retries and give back lost jobs; UnavailableError when Redis is away."""
         try:
-            if not self._client.set(self._turn, os.getpid(), nx=True, px=int(INTERVAL_S * 900)):
+            if not self._scheduler.acquire_locks():  # type: ignore[no-untyped-call]
                 return
-            self._enqueue_due()
+            self._scheduler.enqueue_scheduled_jobs()  # type: ignore[no-untyped-call]
             self._give_back_stuck()
-            if time.monotonic() - self._cleaned_at >= CLEANING_INTERVAL_S:
-                self._cleaned_at = time.monotonic()
+            if time.monotonic() - self._dead_sought_at >= DEAD_WORKERS_INTERVAL_S:
+                self._dead_sought_at = time.monotonic()
                 self._release_dead()
-                clean_registries(self._queue)
-                clean_worker_registry(self._queue)
         except redis.RedisError as error:
             raise UnavailableError("redis", error) from error
 
     def release(self, name: str) -> None:
-        """Have done again what the dead worker of this name had in hand; an attempt is used up by it."""
+        """Have the jobs of the dead worker of this name done again; that uses up an attempt of each."""
         try:
-            worker = self._find_worker(f"{SimpleWorker.redis_worker_namespace_prefix}{name}")
+            worker = _find_worker(f"{SimpleWorker.redis_worker_namespace_prefix}{name}", self._client)
             if worker is not None:
                 self._release(worker)
         except redis.RedisError as error:
             raise UnavailableError("redis", error) from error
 
-    def _enqueue_due(self) -> None:
-        waiting = ScheduledJobRegistry(queue=self._queue)  # type: ignore[no-untyped-call]
-        for job_id in waiting.get_jobs_to_schedule():
-            try:
-                job = Job.fetch(job_id, connection=self._client, serializer=JSONSerializer)
-            except NoSuchJobError:
-                waiting.remove(job_id)
-                continue
-            with self._client.pipeline() as pipeline:
-                self._queue.enqueue_job(job, pipeline=pipeline)
-                waiting.remove(job_id, pipeline=pipeline)
-                pipeline.execute()
-
     def _give_back_stuck(self) -> None:
-        """Jobs whose worker died between taking them and saying so."""
+        """Jobs whose worker died between taking them and registering that."""
         now = time.monotonic()
         taken = self._queue.intermediate_queue.get_job_ids()
         self._taken_since = {job_id: self._taken_since.get(job_id, now) for job_id in taken}
@@ -85,38 +71,34 @@ class QueueMaintenance:
         if not stuck:
             return
         started = set(self._queue.started_job_registry.get_job_ids(cleanup=False))
-        for job_id in stuck:
-            if job_id in started:
-                continue
+        for job_id in set(stuck) - started:
             with self._client.pipeline() as pipeline:
-                # Of a job that was enqueued twice and done since, only the id is left: who takes it passes over it.
+                # A job that was enqueued twice and done since has left only its id: workers skip it.
                 self._queue.push_job_id(job_id, pipeline=pipeline, at_front=True)
                 pipeline.lrem(self._queue.intermediate_queue_key, 1, job_id)
                 pipeline.execute()
 
     def _release_dead(self) -> None:
-        """Workers of this machine whose process is gone, and whose parent went with them."""
+        """Workers of this machine whose process is gone, and their parent with it."""
         for key in SimpleWorker.all_keys(queue=self._queue):
-            worker = self._find_worker(key)
+            worker = _find_worker(key, self._client)
             if worker is not None and worker.hostname == socket.gethostname() and not _lives(worker.pid):
                 self._release(worker)
 
-    def _find_worker(self, key: str) -> SimpleWorker | None:
-        return SimpleWorker.find_by_key(key, connection=self._client, serializer=JSONSerializer)  # type: ignore[return-value]
-
     def _release(self, worker: SimpleWorker) -> None:
         started: StartedJobRegistry = self._queue.started_job_registry
-        with self._client.pipeline() as pipeline:
-            for execution in worker.get_current_executions():
-                pipeline.zadd(started.key, {execution.composite_key: _STARTED_LONG_AGO}, xx=True)
-                pipeline.delete(ExecutionRegistry(execution.job_id, self._client).key)
-            pipeline.execute()
+        for execution in worker.get_current_executions():
+            self._client.zadd(started.key, {execution.composite_key: _EXPIRED}, xx=True)
         worker.register_death()  # type: ignore[no-untyped-call]
         started.cleanup()
 
 
+def _find_worker(key: str, client: redis.Redis) -> SimpleWorker | None:
+    return SimpleWorker.find_by_key(key, connection=client, serializer=JSONSerializer)  # type: ignore[return-value]
+
+
 def _lives(pid: int | None) -> bool:
-    """Whether there is such a process, and not only what is left of one until somebody takes note of its end."""
+    """Whether there is such a process, and not only the remains of one that its parent has not reaped."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

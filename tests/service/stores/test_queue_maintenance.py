@@ -46,13 +46,7 @@ def queue(server: Redis) -> Queue:
 
 @pytest.fixture
 def maintenance(queue: Queue) -> QueueMaintenance:
-    return QueueMaintenance(queue.name, queue.connection)
-
-
-def look(maintenance: QueueMaintenance, queue: Queue) -> None:
-    """As if a second had passed."""
-    queue.connection.delete("likestorm:maintenance:thumbnails")
-    maintenance.look_after()
+    return QueueMaintenance(queue.name, queue.connection, "parent")
 
 
 def scheduled(queue: Queue) -> ScheduledJobRegistry:
@@ -85,20 +79,26 @@ def test_only_what_is_due_is_enqueued(maintenance: QueueMaintenance, queue: Queu
     job.save()
     now = datetime.now(UTC)
     scheduled(queue).schedule(job, now + timedelta(seconds=60))
-    look(maintenance, queue)
+    maintenance.run()
     assert (queue.job_ids, scheduled(queue).get_job_ids()) == ([], [JOB])
     scheduled(queue).schedule(job, now - timedelta(seconds=1))
     queue.connection.zadd(scheduled(queue).key, {"deleted-since": 1})
-    look(maintenance, queue)
+    maintenance.run()
     assert (queue.job_ids, scheduled(queue).get_job_ids()) == ([JOB], [])
 
 
-def test_one_look_a_second_is_enough_for_all(maintenance: QueueMaintenance, queue: Queue) -> None:
+def test_of_two_parents_one_maintains_the_queue_and_after_a_restart_goes_on(
+    maintenance: QueueMaintenance, queue: Queue
+) -> None:
     job = job_of(queue, JOB)
-    maintenance.look_after()
+    queue.empty()  # type: ignore[no-untyped-call]
+    job.save()
+    maintenance.run()
     scheduled(queue).schedule(job, datetime.now(UTC) - timedelta(seconds=1))
-    QueueMaintenance(queue.name, queue.connection).look_after()
+    QueueMaintenance(queue.name, queue.connection, "another").run()
     assert scheduled(queue).get_job_ids() == [JOB]
+    QueueMaintenance(queue.name, queue.connection, "parent").run()
+    assert (queue.job_ids, scheduled(queue).get_job_ids()) == ([JOB], [])
 
 
 def test_what_a_dead_worker_had_in_hand_uses_up_its_attempts(maintenance: QueueMaintenance, queue: Queue) -> None:
@@ -111,7 +111,7 @@ def test_what_a_dead_worker_had_in_hand_uses_up_its_attempts(maintenance: QueueM
         due = scheduled(queue).get_scheduled_time(JOB).timestamp()
         assert before + wait <= due <= before + wait + 2
         scheduled(queue).schedule(job_of(queue, JOB), datetime.now(UTC) - timedelta(seconds=1))
-        look(maintenance, queue)
+        maintenance.run()
     take(queue, "worker", 1, "elsewhere")
     maintenance.release("worker")
     assert FailedJobRegistry(queue=queue).get_job_ids() == [JOB]
@@ -133,7 +133,7 @@ def test_dead_processes_of_this_machine_are_found(
     maintenance: QueueMaintenance, queue: Queue, alive: bool, here: bool, released: bool
 ) -> None:
     take(queue, "worker", os.getpid() if alive else dead_process(), socket.gethostname() if here else "elsewhere")
-    look(maintenance, queue)
+    maintenance.run()
     assert scheduled(queue).get_job_ids() == ([JOB] if released else [])
     assert job_of(queue, JOB).get_status() == (JobStatus.SCHEDULED if released else JobStatus.STARTED)
 
@@ -142,10 +142,10 @@ def test_a_job_that_was_taken_and_never_begun_goes_back(
     maintenance: QueueMaintenance, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Queue.dequeue_any([queue], None, connection=queue.connection, serializer=JSONSerializer)
-    look(maintenance, queue)
+    maintenance.run()
     assert queue.job_ids == []
     monkeypatch.setattr(maintenance_module, "STUCK_S", 0)
-    look(maintenance, queue)
+    maintenance.run()
     assert (queue.job_ids, queue.intermediate_queue.get_job_ids()) == ([JOB], [])
     assert job_of(queue, JOB).retries_left == len(POLICIES[THUMBNAILS].waits_s)
 
@@ -156,13 +156,13 @@ def test_a_job_that_runs_is_left_alone(
     monkeypatch.setattr(maintenance_module, "STUCK_S", 0)
     take(queue, "worker", os.getpid(), socket.gethostname())
     queue.connection.rpush(queue.intermediate_queue_key, JOB)
-    look(maintenance, queue)
+    maintenance.run()
     assert queue.job_ids == []
 
 
 def test_without_redis_it_says_so() -> None:
-    maintenance = QueueMaintenance(THUMBNAILS, connect_redis(f"redis://127.0.0.1:{free_port()}/0", 0.2))
+    maintenance = QueueMaintenance(THUMBNAILS, connect_redis(f"redis://127.0.0.1:{free_port()}/0", 0.2), "parent")
     with pytest.raises(UnavailableError, match="redis"):
-        maintenance.look_after()
+        maintenance.run()
     with pytest.raises(UnavailableError, match="redis"):
         maintenance.release("worker")
