@@ -7,7 +7,6 @@ is repeated under the same name and finds it again.
 
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 import redis
@@ -15,6 +14,7 @@ import redis
 from service.domain.entities import Event, Kind
 from service.domain.errors import UnavailableError
 from service.domain.pushes import Notice
+from service.stores.redis import needs_redis
 
 LARGEST_BATCH = 1000
 MOST_WAITING = 1_000_000
@@ -72,59 +72,51 @@ class Notifications:
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(_Row).decode
 
+    @needs_redis
     def notify(self, event: Event, recipient_id: int | None = None) -> None:
         """Have somebody told of an event; recipient_id None means the photo's owner, whom the job looks up."""
         row = self._encode((event.kind, event.actor_id, event.photo_id, event.at, recipient_id))
-        outcome = self._run(self._notify, [_WAITING, _SCHEDULED], [row, SCHEDULED_TTL_S, MOST_WAITING])
+        outcome = self._notify(keys=[_WAITING, _SCHEDULED], args=[row, SCHEDULED_TTL_S, MOST_WAITING])
         if outcome < 0:
             raise UnavailableError("push", f"{MOST_WAITING} events wait already")
         if outcome:
             self._schedule(_new_name())
 
+    @needs_redis
     def schedule_waiting(self) -> None:
         """Schedule a job when events wait and none is scheduled: somebody died before he could."""
-        if self._run(self._claim, [_WAITING, _SCHEDULED], [SCHEDULED_TTL_S]):
+        if self._claim(keys=[_WAITING, _SCHEDULED], args=[SCHEDULED_TTL_S]):
             self._schedule(_new_name())
 
+    @needs_redis
     def take(self, batch: str) -> list[Notice]:
         """What the batch of this name holds; a new one gets what waits, LARGEST_BATCH at most, oldest first."""
-        rows = self._run(self._take, [_WAITING, _SCHEDULED, _batch_key(batch)], [LARGEST_BATCH, BATCH_TTL_S])
+        keys = [_WAITING, _SCHEDULED, _batch_key(batch)]
+        rows = self._take(keys=keys, args=[LARGEST_BATCH, BATCH_TTL_S])
         self.schedule_waiting()
         return [
             Notice(Event(kind, actor_id, photo_id, at), recipient_id)
             for kind, actor_id, photo_id, at, recipient_id in map(self._decode, rows)
         ]
 
+    @needs_redis
     def mark_sent(self, batch: str, push_ids: Sequence[str]) -> None:
         """Note pushes of a batch that need not be sent again."""
-        try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.sadd(_sent_key(batch), *push_ids)
-                pipeline.expire(_sent_key(batch), BATCH_TTL_S)
-                pipeline.execute()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.sadd(_sent_key(batch), *push_ids)
+            pipeline.expire(_sent_key(batch), BATCH_TTL_S)
+            pipeline.execute()
 
+    @needs_redis
     def find_sent(self, batch: str) -> set[str]:
         """The pushes of a batch that were noted as sent."""
-        try:
-            members: set[bytes] = self._client.smembers(_sent_key(batch))  # type: ignore[assignment]
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        members: set[bytes] = self._client.smembers(_sent_key(batch))  # type: ignore[assignment]
         return {member.decode() for member in members}
 
+    @needs_redis
     def finish(self, batch: str) -> None:
         """Forget a batch and what was noted of it."""
-        try:
-            self._client.delete(_batch_key(batch), _sent_key(batch))
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
-
-    def _run(self, script: Callable[..., Any], keys: list[str], arguments: list[Any]) -> Any:
-        try:
-            return script(keys=keys, args=arguments)
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        self._client.delete(_batch_key(batch), _sent_key(batch))
 
 
 def _new_name() -> str:

@@ -9,7 +9,7 @@ import rq
 from rq.serializers import JSONSerializer
 
 from service.catalog import FANOUT, PUSH, QUEUES, SHARE, THUMBNAILS
-from service.domain.errors import UnavailableError
+from service.stores.redis import needs_redis
 
 # The jobs' names; a worker knows what to run for each, so nobody who reaches Redis can name other code.
 DELIVER_PUSHES = "push.deliver"
@@ -84,25 +84,23 @@ class JobQueue:
         """Have gathered events delivered, as the batch of this name; each such job is one of its own."""
         self._enqueue(_Call(PUSH, DELIVER_PUSHES, (batch,), f"push-{batch}"))
 
+    @needs_redis
     def _enqueue(self, *calls: _Call) -> None:
         started = perf_counter()
-        try:
-            with self._client.pipeline() as pipeline:
-                for call in calls:
-                    policy = POLICIES[call.queue]
-                    data = rq.Queue.prepare_data(
-                        call.job,
-                        args=call.arguments,
-                        job_id=call.job_id,
-                        timeout=policy.timeout_s,
-                        result_ttl=0,
-                        failure_ttl=DEAD_LETTERS_KEPT_S,
-                        retry=policy.retry,
-                    )
-                    self._queues[call.queue].enqueue_many([data], pipeline=pipeline)
-                pipeline.execute()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        with self._client.pipeline() as pipeline:
+            for call in calls:
+                policy = POLICIES[call.queue]
+                data = rq.Queue.prepare_data(
+                    call.job,
+                    args=call.arguments,
+                    job_id=call.job_id,
+                    timeout=policy.timeout_s,
+                    result_ttl=0,
+                    failure_ttl=DEAD_LETTERS_KEPT_S,
+                    retry=policy.retry,
+                )
+                self._queues[call.queue].enqueue_many([data], pipeline=pipeline)
+            pipeline.execute()
         took = perf_counter() - started
         for call in calls:
             self._enqueued(call.queue, took)

@@ -15,7 +15,7 @@ from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
-from service.domain.errors import UnavailableError
+from service.stores.redis import needs_redis
 
 DEAD_WORKERS_INTERVAL_S = 10.0
 STUCK_S = 5.0
@@ -40,27 +40,23 @@ class QueueMaintenance:
         self._dead_sought_at = -DEAD_WORKERS_INTERVAL_S
         self._taken_since: dict[str, float] = {}
 
+    @needs_redis
     def run(self) -> None:
         """Enqueue due retries and give back lost jobs; UnavailableError when Redis is away."""
-        try:
-            if not self._scheduler.acquire_locks():  # type: ignore[no-untyped-call]
-                return
-            self._scheduler.enqueue_scheduled_jobs()  # type: ignore[no-untyped-call]
-            self._give_back_stuck()
-            if time.monotonic() - self._dead_sought_at >= DEAD_WORKERS_INTERVAL_S:
-                self._dead_sought_at = time.monotonic()
-                self._release_dead()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        if not self._scheduler.acquire_locks():  # type: ignore[no-untyped-call]
+            return
+        self._scheduler.enqueue_scheduled_jobs()  # type: ignore[no-untyped-call]
+        self._give_back_stuck()
+        if time.monotonic() - self._dead_sought_at >= DEAD_WORKERS_INTERVAL_S:
+            self._dead_sought_at = time.monotonic()
+            self._release_dead()
 
+    @needs_redis
     def release(self, name: str) -> None:
         """Have the jobs of the dead worker of this name done again; that uses up an attempt of each."""
-        try:
-            worker = _find_worker(f"{SimpleWorker.redis_worker_namespace_prefix}{name}", self._client)
-            if worker is not None:
-                self._release(worker)
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        worker = _find_worker(f"{SimpleWorker.redis_worker_namespace_prefix}{name}", self._client)
+        if worker is not None:
+            self._release(worker)
 
     def _give_back_stuck(self) -> None:
         """Jobs whose worker died between taking them and registering that."""

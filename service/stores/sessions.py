@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import redis
 
 from service.domain.entities import Session
-from service.domain.errors import UnavailableError
+from service.stores.redis import needs_redis
 
 FRESH_S = 5
 """For how long after a write its user reads from primaries; replicas are to lag less than that."""
@@ -38,54 +38,42 @@ class Sessions:
         """A fresh token."""
         return self.open_sessions([user_id])[0]
 
+    @needs_redis
     def open_sessions(self, user_ids: Sequence[int]) -> list[str]:
         """Fresh tokens, one for each of the users, in one round trip."""
         tokens = [secrets.token_urlsafe(24) for _ in user_ids]
-        try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for user_id, token in zip(user_ids, tokens, strict=True):
-                    pipeline.set(_keys(token)[0], user_id, ex=self._ttl)
-                pipeline.execute()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        with self._client.pipeline(transaction=False) as pipeline:
+            for user_id, token in zip(user_ids, tokens, strict=True):
+                pipeline.set(_keys(token)[0], user_id, ex=self._ttl)
+            pipeline.execute()
         return tokens
 
+    @needs_redis
     def find_session(self, token: str) -> Session | None:
         """Who asks; None when the token is unknown or has expired."""
-        try:
-            user_id, fresh = self._client.mget(_keys(token))
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        user_id, fresh = self._client.mget(_keys(token))
         return None if user_id is None else Session(int(user_id), token, fresh is not None)
 
+    @needs_redis
     def find_writer(self, token: str) -> Session | None:
         """Who is about to write, noted so that he reads from primaries; None as in find_session."""
-        try:
-            user_id = self._find_writer(keys=_keys(token), args=[self._fresh_s])
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        user_id = self._find_writer(keys=_keys(token), args=[self._fresh_s])
         return None if user_id is None else Session(int(user_id), token, True)
 
+    @needs_redis
     def mark_written(self, token: str) -> None:
         """Have the session's user read from primaries for a while; to be called before he writes."""
-        try:
-            self._client.set(_keys(token)[1], 1, ex=self._fresh_s)
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        self._client.set(_keys(token)[1], 1, ex=self._fresh_s)
 
+    @needs_redis
     def close_session(self, token: str) -> None:
         """Forget a token."""
-        try:
-            self._client.delete(*_keys(token))
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        self._client.delete(*_keys(token))
 
+    @needs_redis
     def ping(self) -> None:
         """Reach the server; UnavailableError when that fails."""
-        try:
-            self._client.ping()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        self._client.ping()
 
 
 def _keys(token: str) -> tuple[str, str]:

@@ -140,7 +140,7 @@ class Pool:
             raise
 
     def _give_back(self, connection: Connection | None) -> None:
-        if connection is not None and (self._closed or not connection.usable):
+        if self._closed and connection is not None:
             connection.close()
             connection = None
         self._slots.put(connection)
