@@ -1,7 +1,7 @@
 """Who is told of an alert, together with which others, and which alerts are silent because their cause is known.
 
 Alertmanager's configuration without its receivers' addresses: those are the operator's, and secret
-(compose/alertmanager.py adds them).
+(compose/alertmanager/configuration.py adds them).
 """
 
 from pathlib import Path

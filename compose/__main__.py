@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from compose import local, rolling
+from compose import local
 from compose.errors import StackError, UsageError
 from compose.layout import STATE, STORAGES
-from compose.local import Target
-from compose.memory import measure
+from compose.local import Target, rolling_restart
+from compose.local.memory import measure
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
 
 
@@ -122,7 +122,7 @@ def _promote(options: argparse.Namespace) -> int:
 
 def _restart(options: argparse.Namespace) -> int:
     began = time.monotonic()
-    rolling.restart(_running(options), _say)
+    rolling_restart.restart(_running(options), _say)
     print(f"all app servers and nginx restarted, in {time.monotonic() - began:.1f} s")
     return 0
 

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import yaml
 
-from compose import alertmanager, front, shard_map, supervision
 from compose import credentials as names
-from compose.capacity import plan
+from compose.alertmanager import configuration
+from compose.connection_limits import plan
 from compose.credentials import Credentials
 from compose.environment import service_environment
+from compose.fakes import part as standins
 from compose.layout import CLONE, Layout
-from compose.listing import list_jobs
-from compose.parts import Part, metrics_folder
+from compose.local import supervision
+from compose.parts import Part, balancer, metrics_folder
 from compose.parts.service import list_instances
+from compose.postgres import shard_map
+from compose.registry import list_jobs
 from compose.scraping import prometheus_configuration
-from compose.standins import part as standins
 from compose.templates import fill
 from compose.topology import Topology
 
@@ -35,7 +37,7 @@ def write(topology: Topology, layout: Layout, credentials: Credentials, parts: t
     for instance in list_instances(topology):
         metrics_folder(layout, instance).mkdir()
     if layout.user:
-        for name in front.open_folders(topology):
+        for name in balancer.open_folders(topology):
             folders[name].chmod(0o711)
     shard_map.write(shard_map.path(layout), shard_map.spread(topology, credentials))
     layout.make_folder("supervisor", None)
@@ -73,12 +75,12 @@ def texts(topology: Topology, layout: Layout, credentials: Credentials) -> dict[
     }
     return {
         **_postgres(topology, credentials),
-        **front.front_texts(topology, layout, credentials),
+        **balancer.front_texts(topology, layout, credentials),
         **standins.standin_texts(topology, layout),
         "pgbouncer": _pgbouncer(topology, layout, credentials),
         "redis": {"redis.conf": fill("redis/redis.conf", redis)},
         "prometheus": prometheus | ({"rules.yaml": rules} if rules else {}),
-        alertmanager.NAME: {"alertmanager.yml": alertmanager.alertmanager_text()},
+        configuration.NAME: {"alertmanager.yml": configuration.alertmanager_text()},
         "exporter-blackbox": {"blackbox.yml": fill("blackbox/blackbox.yml", {"timeout": "800ms"})},
         "collectors": {"collectors.json": json.dumps(_collectors(topology, layout, credentials), indent=1)},
     }
@@ -143,7 +145,7 @@ def _pgbouncer(topology: Topology, layout: Layout, credentials: Credentials) -> 
 def _collectors(topology: Topology, layout: Layout, credentials: Credentials) -> dict[str, object]:
     ports, inside = topology.ports, topology.in_containers
     environment = service_environment(topology, layout, credentials)
-    edge_log, origin_log = front.cdn_logs(layout)
+    edge_log, origin_log = balancer.cdn_logs(layout)
     return {
         "listen": topology.listen,
         "port": ports["collectors"],

@@ -1,9 +1,10 @@
 """The environment through which the service learns where everything is."""
 
-from compose import shard_map, tracker
+from compose.bugsink import part
 from compose.credentials import BUCKET, REGION, Credentials
+from compose.fakes import part as standins
 from compose.layout import Layout
-from compose.standins import part as standins
+from compose.postgres import shard_map
 from compose.topology import Topology
 
 # Entries that a hash of the media map has on average; Redis keeps those compact (compose/redis/redis.conf).
@@ -37,6 +38,6 @@ def service_environment(topology: Topology, layout: Layout, credentials: Credent
         # Cheap on purpose: a benchmark of sign-ups should not be one of Argon2.
         "LIKESTORM_PASSWORD_MEMORY_KIB": "8192",
         "LIKESTORM_PASSWORD_TIME_COST": "1",
-        **({"LIKESTORM_SENTRY_DSN": tracker.dsn(topology, credentials)} if topology.errors else {}),
+        **({"LIKESTORM_SENTRY_DSN": part.dsn(topology, credentials)} if topology.errors else {}),
         **standins.standin_environment(topology, layout),
     }

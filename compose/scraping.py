@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from compose.alertmanager import alerting
+from compose.alertmanager.configuration import alerting
 from compose.parts.service import worker_part
 from compose.topology import APP, Topology
 

@@ -83,7 +83,7 @@ install() {
 
 # The lock and the clone's place: pip's scripts hold the path of their interpreter.
 stamp_of() {
-    { echo "$root"; cat "requirements/$1.txt"; } | cksum
+    { echo "$root"; cat "requirements/$1.txt" pyproject.toml; } | cksum
 }
 
 is_stamped() {
@@ -129,6 +129,11 @@ make_venv() (
     fi
     rm -f "$venv"/stamp-*
     install_locked "requirements/$kind.txt"
+    # The instrument itself, as anybody installs it, but from this folder.
+    case $kind in run | dev)
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+            --no-build-isolation --editable . >"$logs/pip.log" 2>&1 || fail_pip ;;
+    esac
     # pip would compile on one core. Some packages come with templates that are no Python: they stay as they are.
     "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >"$logs/compile.log" 2>&1 || :
     stamp_of "$kind" >"$venv/stamp-$kind"

@@ -1,14 +1,15 @@
 """How many of each part run, what they are called, and which loopback port each one has."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
 
 from compose.errors import UsageError
-from compose.positions import line_of, lines
 
 DEFAULT_BASE_PORT = 8400
 LOOPBACK, ANY = "127.0.0.1", "0.0.0.0"  # noqa: S104 - the second within containers only
@@ -53,7 +54,7 @@ _KEEPERS: Mapping[str, str] = MappingProxyType(
 )
 APP = "app"
 WARM_UP_EACH_S = 1.0
-_NOT_COUNTS = frozenset({"name", "workers", "base_port", "errors", "in_containers"})
+Count = Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -178,44 +179,36 @@ def named(name: str, base_port: int = DEFAULT_BASE_PORT) -> Topology:
     return replace(parse(text, str(path)), base_port=base_port)
 
 
+class _Workers(Struct, frozen=True, forbid_unknown_fields=True):
+    push: Count
+    fanout: Count
+    thumbnails: Count
+    share: Count
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    nginx: Count
+    app: Count
+    app_threads: Count
+    primaries: Count
+    logical_shards: Annotated[int, Meta(ge=1, le=MOST_SHARDS)]
+    memcached: Count
+    media_map_entries: Count
+    scrape_interval_s: Count
+    workers: _Workers
+
+
 def parse(text: str, where: str) -> Topology:
-    """A topology from TOML; UsageError names `where` and the line of what is wrong with it."""
+    """A topology from TOML; UsageError names `where` and the key that is wrong."""
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = msgspec.toml.decode(text, type=_File)
+    except msgspec.MsgspecError as error:
         raise UsageError(f"{where}: {error}") from error
-    keys = [key for key in Topology.__dataclass_fields__ if key not in _NOT_COUNTS]
-    workers = content.pop("workers", {})
-    if not isinstance(workers, dict):
-        raise UsageError(f"{where}:{_line(text, 'workers')}: workers is a table, [workers]")
-    _check(content, keys, text, where)
-    _check(workers, QUEUES, text, where, "workers")
-    if content["logical_shards"] > MOST_SHARDS:
+    if content.logical_shards < content.primaries:
         raise UsageError(
-            f"{where}:{_line(text, 'logical_shards')}: {content['logical_shards']} logical shards, "
-            f"but ids have room for {MOST_SHARDS}"
+            f"{where}: logical_shards: {content.logical_shards} logical shards cannot be spread "
+            f"over {content.primaries} primaries"
         )
-    if content["logical_shards"] < content["primaries"]:
-        raise UsageError(
-            f"{where}:{_line(text, 'logical_shards')}: {content['logical_shards']} logical shards cannot be spread "
-            f"over {content['primaries']} primaries"
-        )
-    return Topology(name=Path(where).stem, workers=dict(workers), **content)
-
-
-def _check(given: Mapping[str, Any], keys: tuple[str, ...] | list[str], text: str, where: str, table: str = "") -> None:
-    """All keys are there, no others, and each is a whole number above 0."""
-    prefix = f"{table}." if table else ""
-    for key, value in given.items():
-        line = _line(text, *([table] if table else []), key)
-        if key not in keys:
-            raise UsageError(f"{where}:{line}: unknown key {prefix}{key}, known: {', '.join(keys)}")
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UsageError(f"{where}:{line}: {prefix}{key} must be a whole number above 0, not {value!r}")
-    missing = [prefix + key for key in keys if key not in given]
-    if missing:
-        raise UsageError(f"{where}: {', '.join(missing)} missing")
-
-
-def _line(text: str, *path: str) -> int:
-    return line_of(lines(text), path)
+    return Topology(
+        name=Path(where).stem, **msgspec.structs.asdict(content) | {"workers": msgspec.structs.asdict(content.workers)}
+    )

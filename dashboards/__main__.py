@@ -2,15 +2,18 @@
 
 import argparse
 import contextlib
+import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from likestorm.errors import LikestormError
+from likestorm.results.prometheus import Prometheus
+
 from dashboards import DashboardsError, history, view
-from dashboards.panels import PANELS, window_of
-from dashboards.prometheus import Prometheus, empty_panels
+from dashboards.panels import PANELS, RUN_WINDOW, window_of
 
 PROMETHEUS = "http://127.0.0.1:8403"
 
@@ -26,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.verb == "view":
             return _view(chosen)
         return _check(Prometheus(chosen.prometheus), chosen.seconds)
-    except DashboardsError as error:
+    except LikestormError as error:
         print(f"dashboards: {error}", file=sys.stderr)
         return 1
 
@@ -52,10 +55,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _generate() -> int:
     try:
-        from dashboards import grafana, metrics
+        from dashboards import generation
     except ModuleNotFoundError as error:
         raise DashboardsError(f"{error.name} is missing; it is one of the dev requirements") from error
-    for path, text in {**grafana.files(), metrics.FILE: metrics.document()}.items():
+    for path, text in generation.files().items():
         path.write_text(text)
         print(path)
     return 0
@@ -71,17 +74,27 @@ def _check(prometheus: Prometheus, seconds: float) -> int:
     return 1 if empty else 0
 
 
+def empty_panels(query: Callable[[str], Sequence[Sequence[float]]], window: str = RUN_WINDOW) -> list[str]:
+    """The ids of the panels without one finite value or declared reason; query: PromQL → values by series."""
+    return [
+        panel.id
+        for panel in PANELS
+        if not panel.empty
+        and not any(math.isfinite(value) for values in query(panel.promql(window)) for value in values)
+    ]
+
+
 def _push(chosen: argparse.Namespace) -> int:
-    from dashboards import publish
+    from likestorm.panels import publish
 
     grafana = publish.Grafana(chosen.grafana, os.environ.get("GRAFANA_TOKEN", ""))
-    changed = publish.push(grafana, chosen.prometheus, chosen.interval)
+    changed = publish.push(grafana, chosen.prometheus, chosen.interval, Path(__file__).parent / "generated")
     print(f"{grafana.url}: {', '.join(changed) if changed else 'everything was there already'}")
     return 0
 
 
 def _view(chosen: argparse.Namespace) -> int:
-    from compose.guards import interruptible
+    from compose.locks import interruptible
 
     # However it is told to end, a Prometheus that it started ends with it.
     with contextlib.suppress(KeyboardInterrupt), interruptible():

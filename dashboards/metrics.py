@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+
+from likestorm.panels.model import RUN_WINDOW
 
 from dashboards.exported import EXPORTED, Exported
-from dashboards.panel import RUN_WINDOW
 from dashboards.panels import DASHBOARDS
 from service import catalog
 from service.catalog import Metric
 
-FILE = Path(__file__).parent / "generated" / "metrics.md"
 UNITS = {"seconds": "seconds", "bytes": "bytes"}
 
 _HEAD = """# Metrics

@@ -10,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from likestorm.panels import charts, drawing
+from likestorm.panels.drawing import Tile
+from likestorm.panels.lines import Line, line
+from likestorm.panels.model import Dashboard, Panel
+from likestorm.results.prometheus import Sampled
 from markupsafe import Markup
 
-from dashboards import charts, drawing
-from dashboards.drawing import Tile
-from dashboards.lines import Line, line
-from dashboards.panel import Dashboard, Panel
 from dashboards.panels import DASHBOARDS
-from dashboards.prometheus import Sampled
 
 TEMPLATES = Path(__file__).with_name("templates")
 EVERYTHING = "all"

@@ -7,8 +7,8 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 TOGETHER: Mapping[str, str] = {
-    "compose/test_local.py": "stack",
-    "compose/test_alerts.py": "stack",
+    "compose/local/test_local.py": "stack",
+    "alertmanager/test_configuration.py": "stack",
     "compose/exporters/test_collectors.py": "stack",
     "compose/front/test_balancing.py": "front",
     "compose/front/test_rolling.py": "front",
@@ -18,13 +18,13 @@ TOGETHER: Mapping[str, str] = {
 }
 """Ends of files that need the same servers of a whole session, which are dear: one process starts them."""
 LONGEST: Sequence[str] = (
-    "loadtests/test_bench.py", "alerts/test_live_drill.py", "loadtests/test_swarm_hosts.py",
-    "service/admin/test_seeding.py", "compose/test_local.py",
-    "compose/test_alerts.py", "compose/exporters/test_collectors.py", "service/test_security_backends.py",
-    "loadtests/comparison/test_growth.py", "service/test_worker_processes.py", "loadtests/test_compare.py",
+    "photoapp/test_bench.py", "alerts/test_live_drill.py", "generator/test_remote_hosts.py",
+    "service/admin/test_seeding.py", "compose/local/test_local.py",
+    "alertmanager/test_configuration.py", "compose/exporters/test_collectors.py", "service/test_security_backends.py",
+    "comparison/test_growth.py", "service/test_worker_processes.py", "comparison/test_decision.py",
     "compose/front/test_balancing.py", "compose/front/test_rolling.py", "compose/front/test_fleet.py",
-    "service/admin/test_moving.py", "compose/test_promotion.py", "service/test_crew.py", "loadtests/test_elsewhere.py",
-    "compose/front/test_cdn.py", "loadtests/report/test_report.py", "loadtests/test_crew.py",
+    "service/admin/test_moving.py", "local/test_promotion.py", "service/test_crew.py", "generator/test_remote.py",
+    "compose/front/test_cdn.py", "report/test_report.py", "generator/test_workers.py",
 )  # fmt: skip
 """Ends of files that take longest; one that began last would be waited for by all other processes."""
 

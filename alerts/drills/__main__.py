@@ -5,13 +5,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from likestorm.generator.launcher import SwarmError
+
 from alerts import AlertsError
 from alerts.drills import DrillError, drill
 from alerts.drills.faults import BY_NAME, FAULTS, Fault
 from compose.errors import StackError, UsageError
 from compose.layout import CLONE
 from compose.topology import DEFAULT_BASE_PORT, named
-from loadtests.swarm import SwarmError
 
 CALM_S = 600.0
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import requests
+from likestorm.generator.launcher import SwarmError
 from psycopg import sql
 from pymemcache.client.base import Client
 from redis import Redis, RedisError
@@ -22,10 +23,9 @@ from alerts.drills import DrillError
 from alerts.drills.load import BACKGROUND, Load
 from alerts.drills.proxy import hang_up
 from alerts.drills.stage import Stage, await_true
-from compose import shard_map
 from compose.credentials import HOST
 from compose.errors import StackError
-from loadtests.swarm import SwarmError
+from compose.postgres import shard_map
 
 _STOP_S, _START_S = 30.0, 60.0
 PAUSE_S = 15.0

@@ -11,15 +11,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
+from likestorm.generator import launcher
+from likestorm.generator.plan import END_SIGNAL, Plan
+from likestorm.results import ledger
+from likestorm.results.ledger import Journal
+from likestorm.results.outcome import Outcome
+from likestorm.results.record.target import LedgerEntry
+from likestorm.scenario import Scenario, reading
 
 from alerts.drills import DrillError
 from compose import local
 from compose.local import Target
-from loadtests import ledger, swarm
-from loadtests.ledger import Journal
-from loadtests.plan import END_SIGNAL, Outcome, Plan
-from loadtests.record.target import LedgerEntry
-from loadtests.scenario import Scenario, reading
 
 SCENARIO = "likes"
 # Ended by hand; no drill takes so long.
@@ -141,7 +143,7 @@ class Load:
             running.pid = pid
 
         try:
-            running.outcome = swarm.run(plan, self.target.url, log, note, lambda _progress: started.set())
-        except swarm.SwarmError as error:
+            running.outcome = launcher.run(plan, self.target.url, log, note, lambda _progress: started.set())
+        except launcher.SwarmError as error:
             running.error = error
         started.set()

@@ -12,7 +12,7 @@ import yaml
 from alerts import routing, rules
 from alerts.drills import DrillError
 from alerts.durations import scale, scale_rules
-from compose.alertmanager import NAME, alertmanager_text
+from compose.alertmanager.configuration import NAME, alertmanager_text
 from compose.credentials import HOST
 from compose.errors import StackError
 from compose.local import Target

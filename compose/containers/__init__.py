@@ -1,1 +1,1 @@
-"""The stack in containers: the parts of compose/listing.py as services of a Compose file."""
+"""The stack in containers: the parts of compose/registry.py as services of a Compose file."""

@@ -50,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--no-build", action="store_true", help="our image is there already (LIKESTORM_SERVICE_IMAGE)")
     verb.add_argument("--scale", action="append", default=[], metavar="SERVICE=N", help="so many of this one")
     add("down", _down, "remove containers, networks, volumes and the folder")
-    verb = add("bench", _bench, "run a scenario from within, as `python -m loadtests run` does")
-    verb.add_argument("arguments", nargs=argparse.REMAINDER, help="of `python -m loadtests run`, after --")
+    verb = add("bench", _bench, "run a scenario from within, as `python -m likestorm run` does")
+    verb.add_argument("arguments", nargs=argparse.REMAINDER, help="of `python -m likestorm run`, after --")
     return parser
 
 

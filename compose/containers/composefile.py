@@ -8,15 +8,15 @@ from typing import Any
 
 import yaml
 
-from compose.capacity import plan
+from compose.connection_limits import plan
 from compose.containers.images import BASE, OUR_USER, PROGRAMS, health, image, is_ours
 from compose.containers.inside import CODE, CONFIGURATION, LOGS, SCRATCH, STACK, Inside, kind, volume
 from compose.credentials import Credentials
 from compose.layout import CLONE
-from compose.listing import list_parts
 from compose.parts import Part
 from compose.parts.service import worker_part
 from compose.parts.stores import MEMCACHED_MB
+from compose.registry import list_parts
 from compose.scraping import INSTANCE_PORT
 from compose.topology import ANY, APP, Topology
 
@@ -240,7 +240,7 @@ def _swarm(topology: Topology) -> Mapping[str, dict[str, Any]]:
     lead = ["run", "${SCENARIO:-likes}", "--processes", "0", "--expect-workers", "${LOCUST_WORKERS:-1}"]
     locust = {
         **ours,
-        "entrypoint": ["python", "-m", "loadtests"],
+        "entrypoint": ["python", "-m", "likestorm"],
         "command": [*lead, "--master-bind", ANY, "--web", "--web-host", ANY],
         "env_file": [_env_file("locust")],
         "volumes": [
@@ -252,7 +252,7 @@ def _swarm(topology: Topology) -> Mapping[str, dict[str, Any]]:
         ],
         "ports": [f"${{LIKESTORM_LOCUST:-127.0.0.1:{WEB_PORT}}}:{WEB_PORT}"],
     }
-    worker = {**ours, "entrypoint": ["python", "-m", "loadtests", "worker", "--master", "locust"]}
+    worker = {**ours, "entrypoint": ["python", "-m", "likestorm", "worker", "--master", "locust"]}
     return {"locust": locust, "locust-worker": worker}
 
 

@@ -10,8 +10,8 @@ import msgspec
 from compose.containers.inside import CODE, STACK_VARIABLE, Inside
 from compose.errors import StackError
 from compose.local import Target
+from compose.local.supervision import State, Supervisor
 from compose.scraping import ScrapeJob
-from compose.supervision import State, Supervisor
 from compose.topology import Topology
 
 # On a volume that the load's workers have too: they read the list of users and photos, and the JPEGs.

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 
 from compose.exporters.exposition import Exposition
-from compose.supervision import MARK
+from compose.local.supervision import MARK
 
 
 class Instance:

@@ -21,7 +21,7 @@ from compose.exporters.postgres import Postgres
 from compose.exporters.processes import Processes
 from compose.exporters.rq import Queues
 from compose.exporters.store import Store
-from compose.supervision import Supervisor
+from compose.local.supervision import Supervisor
 
 Page = Callable[[], bytes | None]
 """The text of a page; None when what it is about is not alive (answered with 503)."""

@@ -1,4 +1,4 @@
-"""The parts of the stack: what a part is, and in which order they start; compose/listing.py knows them all."""
+"""The parts of the stack: what a part is, and in which order they start; compose/registry.py knows them all."""
 
 import sys
 from collections.abc import Mapping

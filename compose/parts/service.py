@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 
-from compose.capacity import plan
+from compose.connection_limits import plan
 from compose.layout import CLONE, Layout
 from compose.parts import BACKGROUND, Part, metrics_folder, python
 from compose.topology import Topology

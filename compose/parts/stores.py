@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 
-from compose.capacity import plan
+from compose.connection_limits import plan
 from compose.credentials import REGION, Credentials
 from compose.layout import Layout
 from compose.parts import Part

@@ -1,6 +1,7 @@
 """The panel catalogue: every dashboard, one module each, and every panel once."""
 
-from dashboards.panel import RUN_WINDOW, Dashboard, Panel, Threshold, window_of
+from likestorm.panels.model import RUN_WINDOW, Dashboard, Panel, Threshold, window_of
+
 from dashboards.panels import data, http, machine, media, overview, run, slo, work
 
 __all__ = ["BY_ID", "DASHBOARDS", "PANELS", "REPORTED", "RUN_WINDOW", "Dashboard", "Panel", "Threshold", "window_of"]

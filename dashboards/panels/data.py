@@ -1,6 +1,6 @@
 """Data: PostgreSQL by server and role, PgBouncer, Redis, memcached, and how the application sees them."""
 
-from dashboards.panel import Dashboard, Panel, Row, named, p99, share
+from likestorm.panels.model import Dashboard, Panel, Row, named, p99, share
 
 PG = 'job="postgres",datname="likestorm",instance=~"$instance"'
 IS_REPLICA = 'on (instance) pg_replication_is_replica{job="postgres"}'

@@ -1,6 +1,7 @@
 """HTTP: rate, errors and duration by route, from the balancer down to the instances."""
 
-from dashboards.panel import Dashboard, Panel, Row, named, p99, quantile, share
+from likestorm.panels.model import Dashboard, Panel, Row, named, p99, quantile, share
+
 from dashboards.panels.overview import ERRORS, LATENCY, error_thresholds
 
 APP = 'job="app",instance=~"$instance",route!~"/healthz|/readyz"'

@@ -1,6 +1,6 @@
 """What the stack costs the machine that it shares with the load generator."""
 
-from dashboards.panel import Panel, named
+from likestorm.panels.model import Panel, named
 
 CPU = Panel(
     "cpu-by-part", "CPU by part",

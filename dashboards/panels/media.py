@@ -1,6 +1,7 @@
 """Media: uploads straight to the object store, and photos looked at through the CDN."""
 
-from dashboards.panel import Dashboard, Panel, Row, named, p99, share
+from likestorm.panels.model import Dashboard, Panel, Row, named, p99, share
+
 from dashboards.panels.overview import PHOTOS
 
 UPLOADS = Panel(

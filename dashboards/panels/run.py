@@ -1,6 +1,7 @@
 """Run: what the load generator's clients see beside what the servers see, on one graph each."""
 
-from dashboards.panel import Dashboard, Panel, Row, named, p99, quantile
+from likestorm.panels.model import Dashboard, Panel, Row, named, p99, quantile
+
 from dashboards.panels import machine
 
 SWARM = 'job="swarm",run=~"$run"'

@@ -14,17 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
+from likestorm.comparison.interleaved import Which
 
 from compose import layout
 from compose.errors import StackError
 from compose.haproxy.runtime import Balancer
 from compose.local import Target
+from compose.local.rolling_restart import Gateways
 from compose.parts import Part, launcher, metrics_folder
 from compose.parts.service import list_service
 from compose.readiness import http_probe
-from compose.rolling import Gateways
 from loadtests.benchmarks.switch import SAME, Switch
-from loadtests.comparison.interleaved import Which
 
 READY_S, STOP_S = 60.0, 30.0
 POLL_S = 0.005

@@ -15,16 +15,16 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from likestorm.arguments import count, positive
 from rich.console import Console
 from rich.table import Table
 
-from compose import local, supervision
+from compose import local
 from compose.errors import StackError
 from compose.exporters.processes import Processes
 from compose.layout import find
-from compose.local import Target
+from compose.local import Target, supervision
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
-from loadtests.arguments import count, positive
 from loadtests.benchmarks import overhead
 from loadtests.benchmarks.overhead import OverheadError
 

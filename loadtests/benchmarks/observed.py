@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtests.comparison import paired
+from likestorm.comparison import paired
 
 ALLOWED = 0.03
 POWER = 0.9

@@ -31,6 +31,13 @@ from pathlib import Path
 import msgspec
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
+from likestorm.arguments import count, positive
+from likestorm.comparison.interleaved import Which, order
+from likestorm.generator import launcher
+from likestorm.generator.launcher import SwarmError
+from likestorm.generator.plan import Plan, Progress
+from likestorm.results.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
+from likestorm.scenario import Scenario, reading
 from rich.console import Console
 from rich.table import Table
 
@@ -38,17 +45,10 @@ from compose import local
 from compose.errors import StackError
 from compose.layout import STATE
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
-from loadtests import swarm
-from loadtests.arguments import count, positive
 from loadtests.benchmarks import overhead
 from loadtests.benchmarks.app_instances import WATCHERS, Instances
 from loadtests.benchmarks.observed import Change, Finding, Half, judge, say_cpu
 from loadtests.benchmarks.overhead import OverheadError
-from loadtests.comparison.interleaved import Which, order
-from loadtests.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
-from loadtests.plan import Plan, Progress
-from loadtests.scenario import Scenario, reading
-from loadtests.swarm import SwarmError
 
 ROUNDS, RATE = 14, 90.0
 """The story's rate. At 150/s and 300/s, of the same seconds dealt to two sides by lot, p99 differs by more, not less:
@@ -160,7 +160,7 @@ class Bench:
             str(logs),
         )  # fmt: skip
         log = self.folder / f"{name}.log"
-        load = swarm.run(plan, self.target.url, log, lambda _pid: None, turns.follow).arrivals["like"].load
+        load = launcher.run(plan, self.target.url, log, lambda _pid: None, turns.follow).arrivals["like"].load
         missing = load.offered - load.completed
         if missing > FAILED_MAX * load.offered:
             raise ObservingError(f"round {number}: {missing} of {load.offered} likes were not done at {self.rate:g}/s")

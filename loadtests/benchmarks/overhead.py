@@ -27,6 +27,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from likestorm.arguments import count
+from likestorm.comparison import paired
 from rich.console import Console
 from rich.table import Table
 
@@ -36,9 +38,7 @@ from compose.exporters.rq import Queues
 from compose.layout import STATE
 from compose.local import Target
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
-from loadtests.arguments import count
 from loadtests.benchmarks import bare
-from loadtests.comparison import paired
 
 ROUNDS, SECONDS, CONNECTIONS = 16, 8, 16
 USERS = 4000

@@ -21,7 +21,7 @@ from alerts.drills import webhook
 from alerts.drills.stage import FASTER, scaled_routing
 from alerts.drills.webhook import Receiver
 from alerts.model import Alert
-from compose.alertmanager import alertmanager_text
+from compose.alertmanager.configuration import alertmanager_text
 from compose.errors import UsageError
 
 EVERYTHING = {

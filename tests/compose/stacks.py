@@ -10,21 +10,23 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from compose import binaries, boot, configuration, database, layout, processes, shard_map, supervision
+from compose import configuration, layout
 from compose.credentials import DATABASE, MONITOR, Credentials, postgres_url
 from compose.errors import StackError
 from compose.layout import Layout, Storage
-from compose.listing import list_parts, list_probes
-from compose.shard_map import ShardMap
-from compose.supervision import MARK, Supervisor
+from compose.local import binaries, processes, startup, supervision
+from compose.local.supervision import MARK, Supervisor
+from compose.postgres import clusters, shard_map
+from compose.postgres.shard_map import ShardMap
+from compose.registry import list_parts, list_probes
 from compose.topology import Topology, named
 from tests.ports import base_ports
 
 
 def check_free(base_port: int) -> None:
     """StackError when one of the ports of two stacks from here on is taken."""
-    boot.check_ports(named("small", base_port))
-    boot.check_ports(named("small", base_port + 50))
+    startup.check_ports(named("small", base_port))
+    startup.check_ports(named("small", base_port + 50))
 
 
 def free_range() -> int:
@@ -115,14 +117,14 @@ def databases(topology: Topology, state: Path, storage: Storage | None = None) -
     try:
         parts = list_parts(topology, made, credentials, programs)
         configuration.write(topology, made, credentials, parts)
-        database.initialise(topology, made, credentials, programs)
+        clusters.initialise(topology, made, credentials, programs)
         pid = supervision.launch(made, tied=True)
         supervisor = Supervisor(topology.ports["supervisor"], credentials.supervisor)
-        boot.await_supervisor(supervisor, made, lambda: psutil.pid_exists(pid))
+        startup.await_supervisor(supervisor, made, lambda: psutil.pid_exists(pid))
         names = [*topology.primary_instances, *topology.replica_instances, "pgbouncer"]
         supervisor.start(names)
         probes = list_probes(topology, credentials)
-        boot.await_ready({name: probes[name] for name in names}, supervisor, made)
+        startup.await_ready({name: probes[name] for name in names}, supervisor, made)
         yield Databases(topology, made, credentials, supervisor)
         supervisor.stop(names)
         await_true(lambda: not any(state.pid for state in supervisor.states().values()))

@@ -4,12 +4,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from compose import binaries, configuration
-from compose.capacity import plan
+from compose import configuration
+from compose.connection_limits import plan
 from compose.credentials import Credentials
 from compose.layout import CLONE, Layout
-from compose.listing import list_parts
+from compose.local import binaries
 from compose.parts import Part, launcher
+from compose.registry import list_parts
 from compose.topology import Topology, named
 
 

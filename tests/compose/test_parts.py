@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from compose.binaries import locate
 from compose.credentials import Credentials
 from compose.layout import CLONE, Layout
-from compose.listing import list_parts
+from compose.local.binaries import locate
+from compose.registry import list_parts
 from compose.topology import named
 
 HASHING = """

@@ -1,8 +1,8 @@
 from pathlib import Path
 from typing import Any, cast
 
-from compose.listing import list_jobs
 from compose.parts import BACKGROUND, MEASURING, SERVING, monitoring
+from compose.registry import list_jobs
 from compose.scraping import prometheus_configuration
 from compose.topology import named
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from likestorm.results.record import Record, document
 
-from loadtests.record import Record, document
 from tests.containers import remains
 from tests.containers.conftest import Stack
 from tests.containers.images import BASE

@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 import yaml
+from likestorm.panels import grafana
 
-from dashboards import grafana, metrics
+from dashboards import generation, metrics
 from dashboards.panels import DASHBOARDS, Dashboard
 from tests.alerts.metric_names import metrics_in
 
-FILES = grafana.files()
+FILES = generation.files()
 SERVICE_WIDE = {"overview", "slo", "media", "work", "run"}
 """Dashboards on which no instance is chosen: their numbers are of the whole service."""
 
 
 @pytest.fixture(name="dashboard", params=[each.name for each in DASHBOARDS])
 def _dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads((grafana.GENERATED / f"{request.param}.json").read_text())
+    parsed: dict[str, Any] = json.loads((generation.GENERATED / f"{request.param}.json").read_text())
     return parsed
 
 
@@ -44,11 +45,13 @@ def test_the_committed_file_is_what_the_generator_gives(path: Path) -> None:
 
 
 def test_the_committed_metrics_are_what_the_generator_gives() -> None:
-    assert metrics.FILE.read_text() == metrics.document(), "run `python -m dashboards generate`"
+    assert (generation.GENERATED / "metrics.md").read_text() == metrics.document(), (
+        "run `python -m dashboards generate`"
+    )
 
 
 def test_nothing_else_is_committed_beside_them() -> None:
-    assert set(grafana.GENERATED.iterdir()) == {*FILES, metrics.FILE}
+    assert set(generation.GENERATED.iterdir()) == set(FILES)
 
 
 def test_it_is_found_again_and_takes_any_prometheus(dashboard: dict[str, Any]) -> None:
@@ -127,13 +130,13 @@ def test_panels_lead_to_dashboards_that_exist(dashboard: dict[str, Any]) -> None
 
 
 def test_a_panel_that_is_watched_says_by_which_alert() -> None:
-    overview = json.loads((grafana.GENERATED / "overview.json").read_text())
+    overview = json.loads((generation.GENERATED / "overview.json").read_text())
     photos = next(panel for panel in _panels(overview) if panel["title"] == "Photos per second")
     assert "alerts/runbooks/PhotoRateOutOfRange.md" in photos["description"]
 
 
 def test_thresholds_start_below_everything() -> None:
-    overview = json.loads((grafana.GENERATED / "overview.json").read_text())
+    overview = json.loads((generation.GENERATED / "overview.json").read_text())
     latency = next(panel for panel in _panels(overview) if panel["title"] == "p99 by route")
     steps = latency["fieldConfig"]["defaults"]["thresholds"]["steps"]
     assert [(step["value"], step["color"]) for step in steps] == [
@@ -142,7 +145,7 @@ def test_thresholds_start_below_everything() -> None:
 
 
 def test_provisioning_by_files_says_the_same() -> None:
-    folder = grafana.GENERATED.parent / "provisioning"
+    folder = generation.GENERATED.parent / "provisioning"
     [source] = yaml.safe_load((folder / "datasources" / "likestorm.yaml").read_text())["datasources"]
     [provider] = yaml.safe_load((folder / "dashboards" / "likestorm.yaml").read_text())["providers"]
     assert (source["uid"], source["type"]) == (grafana.DATASOURCE_UID, "prometheus")

@@ -4,12 +4,12 @@ import re
 from html import unescape
 
 import pytest
+from likestorm.panels.drawing import tone
+from likestorm.results.prometheus import Sampled
 
 from dashboards import page
-from dashboards.drawing import tone
 from dashboards.page import View
 from dashboards.panels import BY_ID, DASHBOARDS, PANELS
-from dashboards.prometheus import Sampled
 
 LIVE = View("stack at http://127.0.0.1:8400", 1_795_315_000.0, 1_795_315_900.0, live=True, minutes=15)
 LABELS = {"method": "PUT", "route": "/photos/<id>/like", "objective": "like", "queue": "push"}

@@ -4,11 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
+from likestorm.results.prometheus import Prometheus, PrometheusError
 
-from dashboards import DashboardsError
-from dashboards.__main__ import main
+from dashboards.__main__ import empty_panels, main
 from dashboards.panels import PANELS
-from dashboards.prometheus import Prometheus, empty_panels
 from tests.ports import free_port
 
 
@@ -26,7 +25,7 @@ def test_range_and_samples_have_labels_and_times(url: str) -> None:
 
 
 def test_a_wrong_query_is_told(url: str) -> None:
-    with pytest.raises(DashboardsError, match="parse error"):
+    with pytest.raises(PrometheusError, match="parse error"):
         Prometheus(url).recent("rate(")
 
 
@@ -53,9 +52,9 @@ def test_a_panel_of_nothing_but_nan_is_empty() -> None:
 
 
 def test_generate_writes_the_committed_files(capsys: pytest.CaptureFixture[str]) -> None:
-    from dashboards import grafana, metrics
+    from dashboards import generation
 
-    before = {path: path.read_bytes() for path in (*grafana.files(), metrics.FILE)}
+    before = {path: path.read_bytes() for path in generation.files()}
     assert main(["generate"]) == 0
     assert {path: path.read_bytes() for path in before} == before
     assert [Path(line) for line in capsys.readouterr().out.splitlines()] == list(before)

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from likestorm.panels.grafana import DATASOURCE_UID
+from likestorm.panels.publish import Grafana, GrafanaError, mark_run, push
 
-from dashboards import DashboardsError
 from dashboards.__main__ import main
-from dashboards.grafana import DATASOURCE_UID, GENERATED
+from dashboards.generation import GENERATED
 from dashboards.panels import DASHBOARDS
-from dashboards.publish import Grafana, mark_run, push
 from tests.dashboards.grafana_server import TOKEN, State, serving
 
 UIDS = {f"likestorm-{each.name}" for each in DASHBOARDS}
@@ -33,7 +33,7 @@ def _url(state: State) -> Iterator[str]:
 
 
 def _push(url: str, prometheus: str = PROMETHEUS) -> list[str]:
-    return push(Grafana(url, TOKEN), prometheus, 1)
+    return push(Grafana(url, TOKEN), prometheus, 1, GENERATED)
 
 
 def test_everything_is_there_afterwards(state: State, url: str) -> None:
@@ -69,7 +69,7 @@ def test_only_what_differs_is_written(state: State, url: str) -> None:
 @pytest.mark.parametrize("number", range(1, WRITES + 1))
 def test_a_write_that_fails_leaves_nothing(state: State, url: str, number: int) -> None:
     state.fail_at = number
-    with pytest.raises(DashboardsError, match="gives 500: Server Error 500: database is locked; nothing was changed"):
+    with pytest.raises(GrafanaError, match="gives 500: Server Error 500: database is locked; nothing was changed"):
         _push(url)
     assert state.content() == {"folders": {}, "datasources": {}, "dashboards": {}}
 
@@ -82,14 +82,14 @@ def test_a_write_that_fails_leaves_what_was_there(state: State, url: str, number
     state.dashboards["likestorm-slo"]["dashboard"]["title"] = "mine"
     before = state.content()
     state.fail_at = len(state.writes) + number
-    with pytest.raises(DashboardsError, match="nothing was changed"):
+    with pytest.raises(GrafanaError, match="nothing was changed"):
         _push(url)
     assert state.content() == before
 
 
 def test_what_cannot_be_taken_back_is_said(state: State, url: str) -> None:
     state.fail_at, state.fail_on = 3, True
-    with pytest.raises(DashboardsError, match=r"could not be taken back: folder, data source$"):
+    with pytest.raises(GrafanaError, match=r"could not be taken back: folder, data source$"):
         _push(url)
 
 
@@ -97,7 +97,7 @@ def test_a_dashboard_from_a_file_is_left_alone(state: State, url: str) -> None:
     _push(url)
     state.dashboards["likestorm-run"]["meta"]["provisioned"] = True
     before = len(state.writes)
-    with pytest.raises(DashboardsError, match="likestorm-run comes from a file there"):
+    with pytest.raises(GrafanaError, match="likestorm-run comes from a file there"):
         _push(url)
     assert len(state.writes) == before
 
@@ -132,7 +132,7 @@ def test_a_wrong_token_is_one_line_and_nothing_is_written(
 
 def test_a_sick_grafana_is_one_line(state: State, url: str, capsys: pytest.CaptureFixture[str]) -> None:
     state.healthy = False
-    with pytest.raises(DashboardsError, match="GET /health gives 503"):
+    with pytest.raises(GrafanaError, match="GET /health gives 503"):
         _push(url)
 
 
@@ -179,7 +179,7 @@ def test_another_server_is_one_line(status: int, location: str, body: bytes, sai
     with HTTPServer(("127.0.0.1", 0), Other) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        with pytest.raises(DashboardsError, match=said):
+        with pytest.raises(GrafanaError, match=said):
             _push(f"http://127.0.0.1:{server.server_port}")
         thread.join()
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from likestorm.results.prometheus import Prometheus
 
 from dashboards import DashboardsError, history, view
 from dashboards.__main__ import main
-from dashboards.prometheus import Prometheus
 from dashboards.view import Finished, Live, Pages
 from tests.compose.stacks import await_true
 from tests.ports import free_port

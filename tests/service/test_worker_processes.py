@@ -17,10 +17,10 @@ from rq.registry import FailedJobRegistry
 from service.catalog import FANOUT, PUSH, SHARE, THUMBNAILS
 from service.config import Config
 from service.domain.ids import shard_of
+from tests.fakes import KEY_ID, TEAM_ID, TOPIC, Standins, standins
 from tests.servers import LOGICAL_SHARDS, Servers, standing_still, wait_until
 from tests.service.conftest import Member, jpeg
 from tests.service.workers import job_of, open_empty_queue, open_queue, worker_processes, workers_of
-from tests.standins import KEY_ID, TEAM_ID, TOPIC, Standins, standins
 
 # Longer than the tests hold their locks.
 PATIENT = {"LIKESTORM_BACKEND_TIMEOUT_S": "30"}

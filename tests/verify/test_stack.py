@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from loadtests.scenario import reading
+from likestorm.scenario import reading
+
 from tests.verify.corpus.stack import BRIEF, write_scenario
 
 

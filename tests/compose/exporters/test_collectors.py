@@ -12,7 +12,6 @@ from prometheus_client.core import Metric
 from pymemcache.client.base import Client
 from redis import Redis
 
-from compose import shard_map
 from compose.exporters.configuration import load
 from compose.exporters.memcached import Memcached
 from compose.exporters.nginx import Nginx
@@ -20,6 +19,7 @@ from compose.exporters.pgbouncer import PgBouncer
 from compose.exporters.rq import Queues
 from compose.exporters.store import Store
 from compose.local import Target
+from compose.postgres import shard_map
 
 pytestmark = pytest.mark.e2e
 

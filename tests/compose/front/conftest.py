@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from compose import boot
 from compose.errors import StackError
 from compose.haproxy.runtime import Balancer
 from compose.layout import Layout, choose
+from compose.local import startup
 from compose.topology import Topology, named
 from tests.compose.front.fronts import Front, front
 from tests.ports import base_ports
@@ -22,7 +22,7 @@ def free_topology() -> Topology:
     for candidate in base_ports():
         topology = named("small", candidate)
         with contextlib.suppress(StackError):
-            boot.check_ports(topology)
+            startup.check_ports(topology)
             return topology
     raise AssertionError("no free range of ports")
 

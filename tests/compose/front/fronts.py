@@ -12,13 +12,13 @@ from pathlib import Path
 
 import urllib3
 
-from compose import binaries
 from compose.credentials import HOST, Credentials
-from compose.front import front_probes, front_texts, list_front_parts, open_folders
 from compose.layout import Layout
+from compose.local import binaries
+from compose.local.supervision import environment
 from compose.parts import Part
+from compose.parts.balancer import front_probes, front_texts, list_front_parts, open_folders
 from compose.readiness import Probe, http_probe
-from compose.supervision import environment
 from compose.topology import Topology
 from tests.servers import stop, wait_until
 

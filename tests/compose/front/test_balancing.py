@@ -19,9 +19,9 @@ import urllib3
 from compose.credentials import Credentials
 from compose.errors import UsageError
 from compose.exporters.nginx import Nginx
-from compose.front import front_texts
 from compose.haproxy.runtime import Balancer
 from compose.layout import Layout
+from compose.parts.balancer import front_texts
 from compose.topology import Topology
 from tests.compose.front.conftest import free_topology, servers_layout
 from tests.compose.front.fronts import Front, fetch, front

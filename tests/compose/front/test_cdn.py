@@ -18,10 +18,10 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from compose import binaries
 from compose.cdn.requests import Cdn, Log
-from compose.front import cdn_logs, cdn_text, store_environment
 from compose.layout import Layout
+from compose.local import binaries
+from compose.parts.balancer import cdn_logs, cdn_text, store_environment
 from compose.topology import Topology
 from tests.compose.front.conftest import free_topology, servers_layout
 from tests.compose.front.fronts import Front, fetch, front

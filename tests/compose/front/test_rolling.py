@@ -5,10 +5,10 @@ from threading import Thread
 
 import pytest
 
-from compose import rolling
 from compose.errors import StackError, UsageError
 from compose.haproxy.runtime import Balancer
-from compose.rolling import Rolling
+from compose.local import rolling_restart
+from compose.local.rolling_restart import Rolling
 from compose.topology import TOPOLOGIES, parse
 from tests.compose.front.fronts import Front, fetch
 from tests.compose.front.load import load
@@ -46,7 +46,7 @@ def test_a_request_in_hand_is_waited_for(web: Front) -> None:
 
 
 def test_an_app_server_that_does_not_come_back_stays_out(web: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rolling, "READY_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(rolling_restart, "READY_TIMEOUT_S", 0.5)
     with load(web.topology.ports["front"], clients=2) as result:
         with pytest.raises(StackError, match=r"^app-1 is not ready after 0\.5 s \(.*refused"):
             Rolling(web.topology, web.layout.run, web.stop, lambda _step: None).run()

@@ -18,10 +18,10 @@ from service.jobs.push import Pushes
 from service.stores.media_map import MediaMap
 from service.stores.push import MOST_STREAMS
 from service.stores.redis import connect_redis
+from tests.fakes import KEY_ID, TEAM_ID, TOPIC, Standins, standins
 from tests.servers import Servers, free_port, wait_until
 from tests.service.rows import new_photo, new_user
 from tests.service.workers import open_queue, worker_processes, workers_of
-from tests.standins import KEY_ID, TEAM_ID, TOPIC, Standins, standins
 
 LATER = 2.0**33
 """A moment after all events."""

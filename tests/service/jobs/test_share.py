@@ -14,10 +14,10 @@ from service.domain.errors import NotFoundError, RefusedError, UnavailableError
 from service.jobs.share import Shares
 from service.stores.redis import connect_redis
 from service.stores.share import Networks
+from tests.fakes import NONE_RECEIVED, Standins, standins
 from tests.servers import Servers, free_port, wait_until
 from tests.service.rows import new_photo, new_user
 from tests.service.workers import open_queue, worker_processes, workers_of
-from tests.standins import NONE_RECEIVED, Standins, standins
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from service.domain.errors import UnavailableError
 from service.domain.pushes import Device, Push, PushResult
 from service.stores.provider_tokens import ProviderTokens, PushKeyError
 from service.stores.push import Apns
+from tests.fakes import KEY_ID, NONE_RECEIVED, TEAM_ID, TOPIC, Standins, launch, standins
 from tests.servers import free_port
-from tests.standins import KEY_ID, NONE_RECEIVED, TEAM_ID, TOPIC, Standins, launch, standins
 
 
 @pytest.fixture(scope="module")

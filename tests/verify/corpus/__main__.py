@@ -12,9 +12,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from likestorm.results.record import Record
+from likestorm.results.record.verdict import Verdict
+
 from compose.topology import DEFAULT_BASE_PORT
-from loadtests.record import Record
-from loadtests.record.verdict import Verdict
 from tests.verify.corpus import faults, rig, stack
 from tests.verify.corpus.rig import Case, Skipped
 from tests.verify.corpus.stack import StackCase

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from loadtests.engine import engine, outcome
-from loadtests.scenario.schedule import Arrival, Course, arrivals
+from likestorm.generator import engine, totals
+from likestorm.scenario.schedule import Arrival, Course, arrivals
+
 from tests.verify.corpus.visitors import Visitor
 
 
@@ -12,7 +13,7 @@ def _shorter(courses: Mapping[str, Course], seed: int) -> Iterator[Arrival]:
     return (each for each in arrivals(courses, seed) if each.due < end - 1)
 
 
-for module in (engine, outcome):
+for module in (engine, totals):
     module.arrivals = _shorter  # type: ignore[attr-defined]
 
 

@@ -14,21 +14,22 @@ from urllib.request import urlopen
 
 import msgspec
 import yaml
+from likestorm.generator import launcher
+from likestorm.generator.launcher import Crew
+from likestorm.generator.plan import Plan, Progress
+from likestorm.results import reconciliation
+from likestorm.results.collect import Around, collect
+from likestorm.results.outcome import Outcome
+from likestorm.results.prometheus import Prometheus, PrometheusError
+from likestorm.results.reconciliation import Counting, PromqlHop
+from likestorm.results.record import Record
+from likestorm.results.record.document import save
+from likestorm.results.record.verdict import Verdict
+from likestorm.results.running import ExpectedScrape, Running
+from likestorm.scenario import Budgets, ErrorBudget, Limits, PercentileBudget, Scenario
+from likestorm.scenario.workload import ArrivalPlan
+from likestorm.verdict.judge import judge
 
-from compose.scraping import ScrapeJob
-from dashboards import DashboardsError
-from dashboards.prometheus import Prometheus
-from loadtests import collect, swarm
-from loadtests.collection import hops
-from loadtests.collection.hops import Counting, PromqlHop
-from loadtests.judge import judge
-from loadtests.plan import Outcome, Plan, Progress
-from loadtests.record import Record
-from loadtests.record.document import save
-from loadtests.record.verdict import Verdict
-from loadtests.scenario import Budgets, ErrorBudget, Limits, PercentileBudget, Scenario
-from loadtests.scenario.workload import ArrivalPlan
-from loadtests.swarm import Crew
 from tests.servers import free_port
 from tests.verify.corpus.service import Behaviour
 
@@ -87,16 +88,16 @@ def carry_out(case: Case, folder: Path) -> tuple[Record, Verdict]:
     with _service(case.behaviour) as (port, status_port), _prometheus(folder, status_port) as (prometheus, pid):
         bench = Bench(f"http://127.0.0.1:{port}", pid)
         scenario = _scenario(case)
-        before = hops.begin(Counting(prometheus, HOPS))
+        before = reconciliation.begin(Counting(prometheus, HOPS))
         outcome = _drive(case, scenario, bench, folder)
-        counted = hops.end(before, outcome, bench.url)
+        counted = reconciliation.end(before, outcome, bench.url)
         with urlopen(f"http://127.0.0.1:{status_port}/ids") as answer:
             stored = json.load(answer)
-        jobs = [ScrapeJob("corpus", "target", status_port, "/metrics", is_instrument=True)]
-        record = collect.window(
-            scenario, bench.url, outcome, prometheus, jobs, stored, {}, {}, None, counted
-        )  # fmt: skip
-    verdict = judge(record, scenario, {}, {})
+        running = Running(bench.url)
+        running.prometheus = prometheus.url
+        running.scrapes = [ExpectedScrape("corpus", "target", is_instrument=True)]
+        record = collect(scenario, running, outcome, Around(stored, counted, {}))
+    verdict = judge(record, scenario)
     save(replace(record, verdict=verdict), folder / "record.json")
     return record, verdict
 
@@ -139,7 +140,7 @@ def _drive(case: Case, scenario: Scenario, bench: Bench, folder: Path) -> Outcom
     plan = Plan(scenario, run_id, "", case.realtime, "", str(folder / "swarm.json"), str(folder / "hdr"))
     plan = msgspec.structs.replace(plan, workers=case.processes if case.processes > 1 else 0)
     try:
-        return swarm.run(plan, bench.url, folder / "swarm.log", started, progressed, Crew(case.processes))
+        return launcher.run(plan, bench.url, folder / "swarm.log", started, progressed, Crew(case.processes))
     finally:
         for thread in meddling:
             thread.join()
@@ -184,7 +185,7 @@ def _prometheus(folder: Path, status_port: int) -> Iterator[tuple[Prometheus, in
 def _await_scrape(prometheus: Prometheus, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(DashboardsError):
+        with suppress(PrometheusError):
             if prometheus.recent("up", READY_S):
                 return
         time.sleep(0.1)

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from likestorm.results.record import Record, document
+from likestorm.results.record.verdict import Verdict
 from psycopg import sql
 
-from compose import local, shard_map
+from compose import local
 from compose.local import Target
+from compose.postgres import shard_map
 from compose.topology import named
-from loadtests.record import Record, document
-from loadtests.record.verdict import Verdict
 
 ROOT = Path(__file__).parents[3]
-BRIEF = ROOT / "tests/loadtests/scenarios/brief.toml"
+BRIEF = ROOT / "tests/photoapp/scenarios/brief.toml"
 LONGEST_S = 180
 JUDGED = frozenset({0, 97, 98, 99})
 """Exit statuses of runs that came to a verdict."""
@@ -115,7 +116,7 @@ def write_scenario(folder: Path) -> Path:
 
 
 def _bench(scenario: Path, state: Path, folder: Path, target: Target, meddle: Callable[[Target], None] | None) -> None:
-    command = [sys.executable, "-m", "loadtests", "run", str(scenario), "--state", str(state)]
+    command = [sys.executable, "-m", "likestorm", "run", str(scenario), "--set", f"target.state={state}"]
     command += ["--out", str(folder / "run")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     meddling: list[threading.Thread] = []

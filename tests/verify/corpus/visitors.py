@@ -4,9 +4,8 @@ import gc
 import time
 
 from gevent.monkey import get_original
-
-from loadtests.arrivals import OpenModelUser
-from loadtests.ledger import Journal
+from likestorm.generator.arrivals import OpenModelUser
+from likestorm.results.ledger import Journal
 
 _real_sleep = get_original("time", "sleep")
 _real_time = time.time

@@ -1,0 +1,1 @@
+"""Alertmanager and its configuration."""

@@ -1,0 +1,1 @@
+"""Bugsink, the embedded error tracker."""

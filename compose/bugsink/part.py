@@ -1,0 +1,108 @@
+"""The embedded error tracker: Bugsink as a part of the stack, and what it has counted."""
+
+import http.client
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from compose.credentials import HOST, Credentials
+from compose.errors import StackError
+from compose.layout import CLONE, Layout
+from compose.parts import BACKGROUND, Part
+from compose.topology import Topology
+
+NAME = "errors"
+PYTHON = CLONE / ".venv-errors" / "bin" / "python"
+HERE = Path(__file__).resolve().parent
+# The one that prepare.py makes, in a database that it makes.
+PROJECT = 1
+_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Issue:
+    """Errors of one kind, as the tracker groups them; count: how many have come in."""
+
+    id: str
+    kind: str
+    message: str
+    where: str
+    count: int
+
+
+class _Row(msgspec.Struct):
+    id: str
+    calculated_type: str
+    calculated_value: str
+    transaction: str
+    digested_event_count: int
+
+
+class _Page(msgspec.Struct):
+    results: list[_Row]
+    next: str | None = None
+
+
+def part(topology: Topology, layout: Layout, credentials: Credentials) -> Part:
+    """The tracker as a process; StackError when its environment is not there."""
+    if not PYTHON.exists():
+        raise StackError("the error tracker is not installed (make setup-errors)")
+    address = f"{HOST}:{topology.ports[NAME]}"
+    return Part(
+        NAME, "monitoring", (str(PYTHON), "-X", f"part={layout.folder(NAME)}", str(HERE / "prepare.py"), address),
+        environment={
+            "BUGSINK_FOLDER": str(layout.folder(NAME)),
+            "BUGSINK_URL": f"http://{address}",
+            "BUGSINK_SECRET": credentials.tracker_secret * 2,
+            "BUGSINK_PASSWORD": credentials.tracker_secret,
+            "BUGSINK_KEY": credentials.tracker_key,
+            "BUGSINK_TOKEN": credentials.tracker_token,
+            # Its modules are not ours.
+            "PYTHONPATH": str(HERE),
+        },
+        niceness=BACKGROUND,
+    )  # fmt: skip
+
+
+def dsn(topology: Topology, credentials: Credentials) -> str:
+    """Where the service sends its errors (LIKESTORM_SENTRY_DSN)."""
+    return f"http://{credentials.tracker_key}@{HOST}:{topology.ports[NAME]}/{PROJECT}"
+
+
+def read(topology: Topology, credentials: Credentials) -> dict[str, Issue]:
+    """Every issue by its id; StackError when the tracker does not answer."""
+    found: dict[str, Issue] = {}
+    path: str | None = f"/api/canonical/0/issues/?project={PROJECT}"
+    while path:
+        page = _page(topology.ports[NAME], path, credentials.tracker_token)
+        for row in page.results:
+            issue = Issue(row.id, row.calculated_type, row.calculated_value, row.transaction, row.digested_event_count)
+            found[row.id] = issue
+        path = page.next and "/" + page.next.split("/", 3)[3]
+    return found
+
+
+def between(before: Mapping[str, Issue], after: Mapping[str, Issue]) -> list[Issue]:
+    """What came in between two readings, the most frequent first."""
+    grown = (
+        Issue(issue.id, issue.kind, issue.message, issue.where, issue.count - (before[id].count if id in before else 0))
+        for id, issue in after.items()
+    )
+    return sorted((issue for issue in grown if issue.count), key=lambda issue: -issue.count)
+
+
+def _page(port: int, path: str, token: str) -> _Page:
+    connection = http.client.HTTPConnection(HOST, port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise StackError(f"the error tracker answers {answer.status}: {body[:200].decode(errors='replace')}")
+        return msgspec.json.decode(body, type=_Page)
+    except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
+        raise StackError(f"the error tracker does not answer: {error}") from error
+    finally:
+        connection.close()

@@ -1,0 +1,184 @@
+"""The push stand-in: HTTP/2 over TLS, as Apple's own service speaks it."""
+
+import asyncio
+import ssl
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import h2.settings
+from hpack import Encoder
+
+from compose.credentials import HOST
+from compose.fakes.apns import LARGEST_PAYLOAD, Provider, Refusal, Rules, device_of
+from compose.fakes.faults import Effect, Faults
+from compose.fakes.received import PUSH, Tally
+
+MOST_STREAMS = 1000
+# Room for as many of the largest payloads as streams may be open.
+_WINDOW = MOST_STREAMS * LARGEST_PAYLOAD
+
+
+@dataclass
+class _Request:
+    headers: dict[str, str]
+    body: bytearray = field(default_factory=bytearray)
+
+
+async def listen(
+    port: int, certificate: Path, key: Path, rules: Rules, faults: Faults, tally: Tally, host: str = HOST
+) -> asyncio.Server:
+    """A server that takes pushes; OSError when the port or the files cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["h2"])
+    return await asyncio.get_running_loop().create_server(
+        lambda: _Connection(rules, faults, tally), host, port, ssl=context
+    )
+
+
+class _PlainEncoder(Encoder):
+    """Writes headers as they are: Huffman's code would cost more than what it saves on loopback."""
+
+    def encode(self, headers: Any, huffman: bool = False) -> bytes:  # noqa: ARG002
+        return super().encode(headers, huffman=False)
+
+
+class _Protocol(h2.connection.H2Connection):
+    """HTTP/2 that forgets streams some time after they are closed: h2 would remember 65,536 of each connection."""
+
+    MAX_CLOSED_STREAMS = 1024
+
+
+class _Connection(asyncio.Protocol):
+    """One provider's connection."""
+
+    def __init__(self, rules: Rules, faults: Faults, tally: Tally) -> None:
+        self._rules = rules
+        self._faults = faults
+        self._tally = tally
+        self._provider = Provider()
+        self._requests: dict[int, _Request] = {}
+        self._protocol = _Protocol(
+            h2.config.H2Configuration(
+                client_side=False, header_encoding="utf-8",
+                validate_outbound_headers=False, normalize_outbound_headers=False,
+            )
+        )  # fmt: skip
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say hello, unless the other side cannot speak HTTP/2."""
+        self._transport = cast(asyncio.Transport, transport)
+        if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+            self._transport.abort()
+            return
+        self._protocol.encoder = _PlainEncoder()
+        self._protocol.initiate_connection()
+        self._protocol.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: MOST_STREAMS})
+        self._protocol.increment_flow_control_window(_WINDOW)
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that is whole, in one write."""
+        try:
+            events = self._protocol.receive_data(data)
+        except h2.exceptions.ProtocolError:
+            # h2 has made the GOAWAY that says what was wrong.
+            self._flush()
+            self._transport.close()
+            return
+        for event in events:
+            self._handle(event)
+        self._flush()
+
+    def _handle(self, event: h2.events.Event) -> None:
+        match event:
+            case h2.events.RequestReceived():
+                # Text, because of header_encoding.
+                self._requests[event.stream_id] = _Request(dict(cast(list[tuple[str, str]], event.headers)))
+            case h2.events.DataReceived():
+                self._protocol.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                request = self._requests.get(event.stream_id)
+                # A byte more than is allowed says all that there is to know of a body that is too large.
+                if request and len(request.body) <= LARGEST_PAYLOAD:
+                    request.body.extend(event.data[: LARGEST_PAYLOAD + 1])
+            case h2.events.StreamEnded():
+                request = self._requests.pop(event.stream_id, None)
+                if request:
+                    self._take(event.stream_id, request)
+            case h2.events.StreamReset():
+                self._requests.pop(event.stream_id, None)
+            case h2.events.ConnectionTerminated():
+                self._transport.close()
+
+    def _take(self, stream: int, request: _Request) -> None:
+        """Judge a request, book it, and answer now or later."""
+        began = perf_counter()
+        effect = self._faults.draw(PUSH)
+        headers, body = request.headers, bytes(request.body)
+        push_id = headers.get("apns-id") or str(uuid.uuid4())
+        refusal = self._rules.judge(headers, body, self._provider) or _told(effect)
+        if refusal:
+            self._tally.reject(refusal.reason, perf_counter() - began)
+        else:
+            message = {
+                "apns_id": push_id,
+                "device": device_of(headers),
+                "collapse_id": headers.get("apns-collapse-id"),
+                "payload": body.decode(errors="replace"),
+            }
+            self._tally.accept(push_id, message, perf_counter() - began)
+        if effect.disconnect:
+            self._transport.abort()
+        elif effect.delay:
+            asyncio.get_running_loop().call_later(effect.delay, self._answer_late, stream, push_id, refusal)
+        else:
+            self._answer(stream, push_id, refusal)
+
+    def _answer_late(self, stream: int, push_id: str, refusal: Refusal | None) -> None:
+        if not self._transport.is_closing():
+            self._answer(stream, push_id, refusal)
+            self._flush()
+
+    def _answer(self, stream: int, push_id: str, refusal: Refusal | None) -> None:
+        headers = [(":status", str(refusal.status if refusal else 200)), ("apns-id", push_id)]
+        if refusal and refusal.retry_after:
+            headers.append(("retry-after", str(refusal.retry_after)))
+        try:
+            self._protocol.send_headers(stream, headers, end_stream=refusal is None)
+            if refusal:
+                self._protocol.send_data(stream, refusal.body, end_stream=True)
+        except h2.exceptions.ProtocolError:
+            # The provider has given this stream up, or the whole connection.
+            return
+
+    def _flush(self) -> None:
+        self._transport.write(self._protocol.data_to_send())
+
+
+# The reason for each status, unless another one is told.
+_REASONS = {
+    400: "BadDeviceToken",
+    403: "InvalidProviderToken",
+    410: "Unregistered",
+    413: "PayloadTooLarge",
+    429: "TooManyRequests",
+    500: "InternalServerError",
+    503: "ServiceUnavailable",
+}
+
+
+def _told(effect: Effect) -> Refusal | None:
+    fault = effect.refusal
+    if fault is None or fault.status is None:
+        return None
+    reason = fault.reason or _REASONS.get(fault.status, "Told")
+    return Refusal(fault.status, reason, retry_after=fault.retry_after)

@@ -1,0 +1,1 @@
+"""PostgreSQL: configuration, clusters with their replicas, and the map of logical shards."""

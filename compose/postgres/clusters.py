@@ -1,0 +1,91 @@
+"""The PostgreSQL clusters of a stack: one is made, and copied before any server starts."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from compose.credentials import DATABASE, MONITOR, REPLICATOR, ROLE, Credentials, scram_secret
+from compose.errors import StackError
+from compose.layout import Layout
+from compose.local.supervision import environment
+from compose.topology import Topology
+
+TEMPLATE = "cluster"
+# Small segments: a cluster that has just been made is a third smaller, and there may be dozens of them in memory.
+WAL_SEGMENT_MB = 4
+
+
+def initialise(topology: Topology, layout: Layout, credentials: Credentials, programs: Mapping[str, str]) -> None:
+    """Make every primary's and replica's data folder; without syncing, for a crash now would only mean to start again.
+
+    All are copies of one, so a replica goes on from where its primary begins. StackError with what PostgreSQL said.
+    """
+    template = layout.make_folder(TEMPLATE, layout.user)
+    password = template / "password"
+    password.touch(mode=0o600)
+    password.write_text(credentials.superuser)
+    if layout.user:
+        shutil.chown(password, layout.user, layout.user)
+    data = template / "data"
+    _run(
+        layout, template, "initdb",
+        (programs["initdb"], "--pgdata", data, "--username", "postgres", "--pwfile", password,
+         "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--wal-segsize", str(WAL_SEGMENT_MB),
+         "--no-sync", "--no-instructions"),
+    )  # fmt: skip
+    # Alone on its files the server reads statements, a line each, and opens no port. With a primary's own settings: a
+    # replica must not find that its cluster was used with greater ones.
+    settings = f"config_file={layout.folder(topology.primary_instances[0])}/postgresql.conf"
+    _run(
+        layout, template, "the roles",
+        (programs["postgres"], "--single", "-F", "-D", data, "-c", settings, "template1"),
+        "".join(f"{statement}\n" for statement in statements(credentials)),
+    )  # fmt: skip
+    folders = [layout.folder(name) for name in (*topology.primary_instances, *topology.replica_instances)]
+    with ThreadPoolExecutor(2) as threads:
+        for _ in threads.map(lambda folder: _copy(data, folder / "data"), folders):
+            pass
+    for name in topology.replica_instances:
+        (layout.folder(name) / "data" / "standby.signal").touch(mode=0o600)
+    shutil.rmtree(template)
+
+
+def statements(credentials: Credentials) -> tuple[str, ...]:
+    """The service's role and database, and roles that may see every statistic, or copy the server, and nothing else.
+
+    Secrets need no quoting. A statement whose client has left must end some time, so the role has a deadline; the
+    commands that need longer set their own.
+    """
+    return (
+        f"CREATE ROLE {ROLE} LOGIN PASSWORD '{scram_secret(credentials.database, credentials.salt)}'",
+        f"ALTER ROLE {ROLE} SET statement_timeout = '30s'",
+        f"ALTER ROLE {ROLE} SET idle_in_transaction_session_timeout = '60s'",
+        f"CREATE ROLE {MONITOR} LOGIN PASSWORD '{credentials.monitor}' IN ROLE pg_monitor",
+        f"CREATE ROLE {REPLICATOR} LOGIN REPLICATION PASSWORD '{credentials.replicator}'",
+        # A database of its own would be one more in each copy.
+        f"ALTER DATABASE postgres RENAME TO {DATABASE}",
+        f"ALTER DATABASE {DATABASE} OWNER TO {ROLE}",
+        # Or autovacuum would, on all servers at the same moment: a minute after they started, where load is measured.
+        "VACUUM (ANALYZE)",
+    )
+
+
+def _run(layout: Layout, folder: Path, what: str, command: tuple[str | Path, ...], text: str = "") -> None:
+    done = subprocess.run(
+        command, user=layout.user, group=layout.user, cwd=folder, env=environment(layout), input=text,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    # In single-user mode a statement that fails shows in what is said only.
+    if done.returncode != 0 or "ERROR:" in done.stderr + done.stdout:
+        raise StackError(f"postgres: {what} failed: {' '.join(done.stderr.split())[-300:]}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """With owners and modes; sparse or shared blocks where the file system has them."""
+    done = subprocess.run(
+        ("cp", "-a", "--reflink=auto", "--", source, target), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise StackError(f"postgres: copying the cluster failed: {' '.join(done.stderr.split())[-300:]}")

@@ -1,0 +1,19 @@
+"""The files of dashboards/generated, made from the panel catalogue."""
+
+from pathlib import Path
+
+from likestorm.panels import grafana
+
+from alerts import rules
+from dashboards import metrics
+from dashboards.panels import DASHBOARDS
+
+GENERATED = Path(__file__).parent / "generated"
+
+
+def files() -> dict[Path, str]:
+    """Each generated file and its text: the dashboards' JSON and the document of metrics."""
+    dashboards = grafana.render(DASHBOARDS, rules.runbook)
+    return {GENERATED / f"{name}.json": text for name, text in dashboards.items()} | {
+        GENERATED / "metrics.md": metrics.document()
+    }

@@ -1,0 +1,5 @@
+"""`python -m likestorm` is the command `likestorm`."""
+
+from likestorm.cli import command
+
+command()

@@ -1,0 +1,107 @@
+"""Two revisions of this repository side by side, each in a git worktree of its own that can run."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from likestorm.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[3]
+LOCK = "requirements/run.txt"
+INSTRUMENT = "loadtests"
+COMMIT_LENGTH = 12
+
+
+class RevisionError(UsageError):
+    """A revision that there is not, or that cannot be made to run."""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """One revision as `name` asked for it: its commit, its files, and the Python that has what it requires."""
+
+    name: str
+    commit: str
+    folder: Path
+    python: Path
+
+
+def resolve(name: str, repository: Path = ROOT) -> str:
+    """The commit of a branch, tag, or anything else that git knows; RevisionError where it knows none."""
+    command = [
+        "git",
+        "-C",
+        str(repository),
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        f"{name}^{{commit}}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RevisionError(f"{name}: no such revision in {repository}")
+    return done.stdout.strip()
+
+
+def same_instrument(base: str, candidate: str, repository: Path = ROOT) -> bool:
+    """Whether two commits measure with the same load generator."""
+    trees = [_git(repository, "rev-parse", f"{commit}:{INSTRUMENT}") for commit in (base, candidate)]
+    return trees[0] == trees[1]
+
+
+@contextlib.contextmanager
+def checked_out(
+    base: str, candidate: str, on_phase: Callable[[str], None], repository: Path = ROOT
+) -> Iterator[tuple[Checkout, Checkout]]:
+    """Both revisions, ready to run, in a temporary folder that is gone afterwards.
+
+    A revision that requires the same packages as the repository's own files shares its Python; another one is set up by
+    its own compose/setup.sh. Raises RevisionError.
+    """
+    commits = [resolve(name, repository) for name in (base, candidate)]
+    with tempfile.TemporaryDirectory(prefix="likestorm-compare-") as name, contextlib.ExitStack() as stack:
+        parent = Path(name)
+        parent.chmod(0o755)  # the servers run as a user of their own, who must get in
+        checkouts = []
+        for side, asked, commit in zip(("base", "candidate"), (base, candidate), commits, strict=True):
+            folder = parent / side
+            on_phase(f"{side} is {asked} ({commit[:COMMIT_LENGTH]})")
+            stack.callback(_remove, repository, folder)
+            _git(repository, "worktree", "add", "--quiet", "--detach", str(folder), commit)
+            checkouts.append(Checkout(asked, commit, folder, _python(repository, folder, on_phase)))
+        yield checkouts[0], checkouts[1]
+
+
+def _python(repository: Path, folder: Path, on_phase: Callable[[str], None]) -> Path:
+    ours, theirs = repository / LOCK, folder / LOCK
+    if not theirs.is_file() or ours.read_bytes() == theirs.read_bytes():
+        return Path(sys.executable)
+    on_phase("it requires other packages: setting up an environment of its own")
+    done = subprocess.run(["sh", "compose/setup.sh", "run"], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RevisionError(f"{folder.name} cannot be set up: {_last_line(done.stderr)}")
+    return folder / ".venv/bin/python"
+
+
+def _git(repository: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(repository), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RevisionError(f"git {arguments[0]} failed: {_last_line(done.stderr)}")
+    return done.stdout.strip()
+
+
+def _remove(repository: Path, folder: Path) -> None:
+    """Take a worktree away, whole or half made, and git's memory of it."""
+    for arguments in (("remove", "--force", str(folder)), ("prune",)):
+        subprocess.run(["git", "-C", str(repository), "worktree", *arguments], capture_output=True, check=False)
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["it said nothing"])[-1]

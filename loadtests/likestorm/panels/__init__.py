@@ -1,0 +1,1 @@
+"""Panels, the PromQL they ask and the charts they become, for reports and for Grafana."""

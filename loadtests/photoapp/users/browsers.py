@@ -1,0 +1,75 @@
+"""Members who look: at their feeds, at photos, at each other; and those who come in crowds."""
+
+from __future__ import annotations
+
+from likestorm.generator.plan import Member as Account
+
+from loadtests.photoapp.users.members import Member, bearer, settle
+
+OK = 200
+FOLLOWED_AT_FIRST = 3
+
+
+class Browser(Member):
+    """A member who reads more than he writes."""
+
+    abstract = True
+
+    def feed(self) -> None:
+        """Open the feed, and scroll on to the page that its cursor names."""
+        member = self._member()
+        cursor = self._open_feed(member)
+        if cursor:
+            self.client.get(f"/feed?before={cursor}", name="feed-older", headers=bearer(member.token))
+
+    def photo(self) -> None:
+        """Look at a photo, the popular ones more often: what is known of it, then the picture from the edge."""
+        self._look(self._member(), self._photo_id())
+
+    def profile(self) -> None:
+        """Look at somebody, the popular ones more often, and at his photos."""
+        headers, star = bearer(self._member().token), self._star()
+        self.client.get(f"/users/{star.id}", name="profile", headers=headers)
+        self.client.get(f"/users/{star.id}/photos", name="profile-photos", headers=headers)
+
+    def comments(self) -> None:
+        """Read what is written under a photo, the popular ones more often."""
+        headers = bearer(self._member().token)
+        self.client.get(f"/photos/{self._photo_id()}/comments", name="comments", headers=headers)
+
+    def crowd_like(self) -> None:
+        """Like the one photo that everybody likes now, each time as somebody else."""
+        users = self._manifest.users
+        self._like_as(users[self.number % len(users)], self._manifest.photos[0])
+
+    def crowd_look(self) -> None:
+        """Look at the one photo that everybody likes now."""
+        self._look(self._member(), self._manifest.photos[0])
+
+    def join(self) -> None:
+        """Sign up, follow the first few people, and see what they have."""
+        newcomer = self._sign_up("j")
+        if newcomer is None:
+            return
+        for star in dict.fromkeys(self._star().id for _ in range(FOLLOWED_AT_FIRST)):
+            self._follow(newcomer, star)
+        self._open_feed(newcomer)
+        self._look(newcomer, self._photo_id())
+
+    def _open_feed(self, member: Account) -> str | None:
+        """The cursor of the feed's second page; None where there is none."""
+        answer = self.client.get("/feed", name="feed", headers=bearer(member.token))
+        cursor: str | None = answer.json()["next"] if answer.status_code == OK else None
+        return cursor
+
+    def _look(self, member: Account, photo: str) -> None:
+        answer = self.client.get(f"/photos/{photo}", name="photo", headers=bearer(member.token))
+        if answer.status_code == OK:
+            told = answer.json()
+            self.client.get(told["thumbnail_url"] or told["url"], name="view")
+
+    def _follow(self, member: Account, star: str) -> None:
+        follows = self._journal("follows")
+        effect = f"{member.id}:{star}"
+        follows.attempted.add(effect)
+        settle(follows, effect, self.client.put(f"/users/{star}/follow", name="follow", headers=bearer(member.token)))

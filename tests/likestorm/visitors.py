@@ -1,0 +1,56 @@
+"""Virtual users for tests of the engine; the swarm's process imports them by name."""
+
+import time
+
+from likestorm.generator.arrivals import OpenModelUser
+from likestorm.results.ledger import Journal
+
+
+class Visitor(OpenModelUser):
+    """Asks a scripted server for pages that answer, fail, break or hang."""
+
+    abstract = True
+    network_timeout = 3.0
+
+    def visit(self) -> None:
+        self.client.get("/", name="visit")
+
+    def look(self) -> None:
+        self.client.get("/", name="look")
+
+    def fail(self) -> None:
+        self.client.get("/500", name="fail")
+
+    def crash(self) -> None:
+        self.client.get("/", name="crash")
+        raise ValueError("the task itself is broken")
+
+    def hang(self) -> None:
+        self.client.get("/hang", name="hang")
+
+    def inquire(self) -> None:
+        self.client.get("/told", name="told")
+        self.client.get("/", name="untold")
+
+    def walk(self) -> None:
+        self.client.get("/", name="first")
+        self.client.get("/slow", name="second")
+
+    def burn(self) -> None:
+        """Keep the generator's only thread busy, as an expensive task or a stolen core would."""
+        self.client.get("/", name="burn")
+        end = time.perf_counter() + 0.03
+        while time.perf_counter() < end:
+            pass
+
+
+class Diarist(OpenModelUser):
+    """Notes what it was acknowledged."""
+
+    abstract = True
+
+    def note(self) -> None:
+        notes = self.journals.setdefault("notes", Journal())
+        notes.attempted.add(str(self.number))
+        if self.client.get("/", name="note").status_code == 200:
+            notes.acknowledged.add(str(self.number))
