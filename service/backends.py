@@ -125,7 +125,7 @@ def _rules(config: Config) -> Rules:
 
 
 def _observers(metrics: Metrics) -> dict[str, Observer]:
-    """Who is told what an operation came to, by the operation's name."""
+    """The observers of operations' results, by the operation's name."""
     return {
         "create_user": counting(metrics, catalog.SIGNUPS),
         "insert_photo": counting(metrics, catalog.PHOTOS),

@@ -50,9 +50,9 @@ log = logging.getLogger(__name__)
 
 
 class Job(rq.job.Job):
-    """A job that calls the handler of its name, so that nobody who reaches Redis can have other code run.
+    """A job that calls the handler of its name, so that access to Redis does not let anybody run other code.
 
-    It times itself: RQ does not hand the outcome of a job to whoever runs its worker.
+    It times itself, because a worker does not report the outcome of its jobs.
     """
 
     handlers: ClassVar[Handlers]

@@ -66,7 +66,7 @@ def _jobs(registry: FailedJobRegistry) -> Iterator[Job]:
         try:
             yield Job.fetch(job_id, connection=registry.connection, serializer=JSONSerializer)
         except NoSuchJobError:
-            # Enqueued once more by somebody else, and done since.
+            # Another process enqueued it again, and it is done.
             registry.remove(job_id)
 
 
@@ -76,7 +76,7 @@ def _requeue(registry: FailedJobRegistry, job: Job) -> bool:
     try:
         registry.requeue(job)
     except InvalidJobOperation:
-        # Somebody else was faster.
+        # Another process has requeued it.
         return False
     return True
 

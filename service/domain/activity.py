@@ -1,4 +1,4 @@
-"""Activity: what a user is told of."""
+"""Activity: the events that a user is notified of."""
 
 from math import inf
 

@@ -18,7 +18,7 @@ class Comments:
         self._notifications = notifications
 
     def write(self, user_id: int, photo_id: int, text: str, now: float) -> Comment:
-        """Store a comment and have the photo's owner told; NotFoundError when there is no such photo."""
+        """Store a comment and notify the photo's owner; NotFoundError when there is no such photo."""
         photo = self._cached.photo(photo_id)
         comment = self._comments.add_comment(photo_id, user_id, text)
         if comment is None:

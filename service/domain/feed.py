@@ -1,4 +1,4 @@
-"""The main feed: the newest photos of the users whom one follows, kept ready for those who read it."""
+"""The main feed: the newest photos of the followed users, kept ready in a cache."""
 
 from contextlib import suppress
 

@@ -11,8 +11,8 @@ from service.domain.ports import FeedCache, FollowStore, Notifications
 class Follows:
     """Following and unfollowing; both may be repeated without effect.
 
-    Whoever is followed or left anew, the follower's feed is dropped, also when nothing changed: the request that did
-    change it may have died before this line.
+    The follower's feed is dropped also when nothing changed, because an earlier request that did change it may have
+    died before it dropped the feed.
     """
 
     def __init__(self, follows: FollowStore, feeds: FeedCache, notifications: Notifications) -> None:

@@ -17,7 +17,7 @@ class Likes:
         self._notifications = notifications
 
     def like(self, user_id: int, photo_id: int, now: float) -> LikeOutcome:
-        """Store the like and have the photo's owner told; NotFoundError when there is no such photo."""
+        """Store the like and notify the photo's owner; NotFoundError when there is no such photo."""
         outcome = self._settle(photo_id, self._likes.add_like(photo_id, user_id))
         if outcome.changed:
             # The like is stored, and only that was promised; the store's metric counts a lost notification.

@@ -73,7 +73,7 @@ class CachedPhotos:
         return state
 
     def _claim(self, photo_id: int) -> PhotoState | bytes | None:
-        """The cached state, or the lease on it, or neither when somebody holds that for too long."""
+        """The cached state, or the lease on it, or None when another reader holds the lease for too long."""
         state = self._cache.get_state(photo_id)
         deadline = monotonic() + self._longest_await_s
         while state is None:

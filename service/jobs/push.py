@@ -52,7 +52,7 @@ class Pushes:
         self._gathering_s = gathering_s
 
     def deliver(self, batch: str) -> None:
-        """Tell everybody who is to be told by this batch.
+        """Notify all recipients of a batch.
 
         A repeat leaves out what was sent before. UnavailableError when not all could be sent.
         """
@@ -85,7 +85,7 @@ class Pushes:
         return owners | learnt
 
     def _settle(self, batch: str, results: Sequence[PushResult]) -> None:
-        """Note at once what came of some pushes: who is killed now sends again only what is still under way."""
+        """Store the outcomes at once, so that after a kill only the pushes in flight are sent again."""
         now = time.time()
         self._batches.mark_sent(batch, [result.push.id for result in results])
         for result in results:

@@ -1,7 +1,7 @@
-"""Activity in Redis: what each user is told of, newest first.
+"""Activity in Redis: the events that each user is notified of, newest first.
 
-Each user has a sorted set: the score is the moment in microseconds since 1970, the member says who did what to which
-photo. So the same thing done again moves up and is not listed twice. It can be lost with Redis: the likes, comments
+Each user has a sorted set: the score is the moment in microseconds since 1970, the member holds kind, actor
+and photo. So the same thing done again moves up and is not listed twice. It can be lost with Redis: the likes, comments
 and follows themselves are in PostgreSQL.
 """
 
@@ -51,7 +51,7 @@ class Activity:
 
     @needs_redis
     def add_events(self, events: Mapping[int, Sequence[Event]]) -> None:
-        """Add events by the user who is told; may be repeated without doubling."""
+        """Add events by the recipient; repeating the call adds nothing."""
         told = [(user_id, news) for user_id, news in events.items() if news]
         for start in range(0, len(told), CHUNK):
             users = told[start : start + CHUNK]

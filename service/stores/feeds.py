@@ -1,4 +1,4 @@
-"""Main feeds in Redis: for each user the ids of the newest photos of those whom he follows.
+"""Main feeds in Redis: for each user the ids of the newest photos of the followed users.
 
 A feed is a sorted set in which every score is 0, so that its members, ids of eight bytes each, sort as text: scores
 are doubles and would mix up neighbouring 64-bit ids. Its lowest member, the mark, makes an empty feed exist. With

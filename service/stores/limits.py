@@ -1,7 +1,7 @@
-"""How often somebody may try to log in or to sign up, counted in Redis for all instances together.
+"""Limits on log-ins and sign-ups, counted in Redis for all instances together.
 
-When Redis is away, nobody gets in: a session could not be opened either, and a limit that goes away with Redis would
-invite to push it over.
+Without Redis log-ins fail: a session could not be opened either, and a limit that fails open would invite attacks on
+Redis.
 """
 
 import hashlib

@@ -21,7 +21,7 @@ MOST_WAITING = 1_000_000
 """About 100 MB; more is refused, so that a long outage of the push service does not fill the Redis of everybody."""
 
 SCHEDULED_TTL_S = 5
-"""How long a job counts as scheduled: whoever dies between saying so and scheduling it delays the events by no more."""
+"""How long a job counts as scheduled; a crash between marking and scheduling delays the events by no more."""
 
 BATCH_TTL_S = 7 * 86_400
 """For as long a batch whose job failed for good can still be finished."""
@@ -74,7 +74,7 @@ class Notifications:
 
     @needs_redis
     def notify(self, event: Event, recipient_id: int | None = None) -> None:
-        """Have somebody told of an event; recipient_id None means the photo's owner, whom the job looks up."""
+        """Queue a notification of an event; without a recipient_id the job looks up the photo's owner."""
         row = self._encode((event.kind, event.actor_id, event.photo_id, event.at, recipient_id))
         outcome = self._notify(keys=[_WAITING, _SCHEDULED], args=[row, SCHEDULED_TTL_S, MOST_WAITING])
         if outcome < 0:
@@ -84,7 +84,7 @@ class Notifications:
 
     @needs_redis
     def schedule_waiting(self) -> None:
-        """Schedule a job when events wait and none is scheduled: somebody died before he could."""
+        """Schedule a job when events wait without one, because a process died before scheduling it."""
         if self._claim(keys=[_WAITING, _SCHEDULED], args=[SCHEDULED_TTL_S]):
             self._schedule(_new_name())
 

@@ -32,7 +32,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 
 # The device is gone, whatever is sent to it.
 _GONE = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic", "ExpiredToken", "Unregistered"})
-# What is wrong is neither the push nor the device but who we say that we are: an operator must see to it.
+# The service does not accept the provider: an operator must correct the configuration.
 _OURS = frozenset({"BadTopic", "Forbidden", "InvalidProviderToken", "MissingProviderToken", "MissingTopic",
                    "TopicDisallowed"})  # fmt: skip
 

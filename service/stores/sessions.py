@@ -1,4 +1,4 @@
-"""Sessions in Redis, by the hash of their token: who is logged in, and who wrote lately."""
+"""Sessions in Redis by the hash of their token, and which of their users wrote lately."""
 
 import hashlib
 import secrets
@@ -21,11 +21,10 @@ return user
 
 
 class Sessions:
-    """Tokens and the users for whom they stand; `ttl` in seconds from the log-in, `fresh_s` from a write.
+    """Tokens and their users; `ttl` in seconds from the log-in, `fresh_s` from a write.
 
-    Only a token's SHA-256 is stored: who reads the store cannot act for anybody. Tokens are made here and never taken
-    from a client, so nobody can be made to use one that somebody else knows. When Redis has lost them, users log in
-    again.
+    Only a token's SHA-256 is stored, so a reader of the store cannot act for a user. Tokens are made here and never
+    taken from a client, which prevents session fixation. When Redis has lost them, users log in again.
     """
 
     def __init__(self, client: redis.Redis, ttl: int, fresh_s: int = FRESH_S) -> None:
@@ -50,19 +49,19 @@ class Sessions:
 
     @needs_redis
     def find_session(self, token: str) -> Session | None:
-        """Who asks; None when the token is unknown or has expired."""
+        """The token's session; None when the token is unknown or has expired."""
         user_id, fresh = self._client.mget(_keys(token))
         return None if user_id is None else Session(int(user_id), token, fresh is not None)
 
     @needs_redis
     def find_writer(self, token: str) -> Session | None:
-        """Who is about to write, noted so that he reads from primaries; None as in find_session."""
+        """As find_session for a user who is about to write; marks the session so that reads go to primaries."""
         user_id = self._find_writer(keys=_keys(token), args=[self._fresh_s])
         return None if user_id is None else Session(int(user_id), token, True)
 
     @needs_redis
     def mark_written(self, token: str) -> None:
-        """Have the session's user read from primaries for a while; to be called before he writes."""
+        """Send the session's reads to primaries for a while; to be called before a write."""
         self._client.set(_keys(token)[1], 1, ex=self._fresh_s)
 
     @needs_redis

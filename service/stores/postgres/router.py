@@ -1,4 +1,4 @@
-"""Statements on logical shards: each finds the server that has its shard now, at first use and after every move."""
+"""Routes each statement to the server that has its logical shard, also after a shard has moved."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ T = TypeVar("T")
 REPLICA_PAUSE_S = 5.0
 """For how long a replica that failed is left alone."""
 _REPLICA_PATIENCE = 0.25
-"""A replica's deadline, as a share of the primary's: who waits for it in vain has still to ask the primary."""
+"""A replica's deadline as a share of the primary's, because the primary is asked after a replica has failed."""
 _POLL_S = 0.005
 
 _MOVED = (errors.UndefinedTable, errors.InvalidSchemaName)
@@ -162,7 +162,7 @@ class ShardRouter:
             raise UnavailableError("postgres", error) from error
 
     def _await_newer(self, known: ShardMap, patience: float) -> ShardMap | None:
-        """A map other than `known`; whoever moves a shard replaces the file just after the shard has gone."""
+        """A map other than `known`; move-shard replaces the file just after the shard has left its old server."""
         deadline = monotonic() + patience
         while (newer := self._file.current()) is known:
             if monotonic() >= deadline:

@@ -109,7 +109,7 @@ def photo_of_last_year(drawn: random.Random, number: int) -> tuple[int, int]:
 
 
 def test_an_entry_costs_what_it_may(client: redis.Redis) -> None:
-    drawn, entries = random.Random(1), 20_000
+    drawn, entries = random.Random(1), 60_000
     owners = dict(photo_of_last_year(drawn, number) for number in range(entries))
     client.config_set("hash-max-listpack-entries", LISTPACK_ENTRIES)
     client.flushdb()
