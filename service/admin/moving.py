@@ -2,7 +2,8 @@
 
 The order is what keeps everything: the copy is committed on the target while the source's tables are locked against
 writes; then the source's schema gets another name, which ends the lock; then the map says where the shard is. Writers
-that waited find the schema gone, read the map until it is another one, and repeat on the target (stores/postgres/router.py).
+that waited find the schema gone, read the map until it is another one, and repeat on the target
+(stores/postgres/router.py).
 Whenever this is killed, the source has the schema under its own name and everything in it, or the target has; the same
 command again starts anew in the one case and goes on in the other.
 """
