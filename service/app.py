@@ -1,4 +1,4 @@
-"""The web application: stores, domain and routes are put together here."""
+"""The web application: connects stores, domain and routes."""
 
 from flask import Flask, has_request_context, request
 
@@ -16,21 +16,21 @@ from service.domain.photos import Photos
 from service.domain.profiles import Profiles
 from service.domain.tags import Tags
 from service.domain.users import Users
-from service.framework import Service
 from service.routes import comments, devices, errors, feed, health, likes, openapi, pages, photos, profiles, users
+from service.routes.responses import MsgspecProvider, add_private_headers
 from service.stores.passwords import Passwords
 from service.telemetry import errors as tracking
 from service.telemetry import logs
 from service.telemetry.http import time_requests
 from service.telemetry.metrics import Metrics
+from service.telemetry.null_metrics import choose
 from service.telemetry.server_timing import tell_timing
-from service.telemetry.silence import choose
 
 LARGEST_BODY = 64 * 1024
 
 
 def from_env() -> Flask:
-    """The application that the environment describes; what gunicorn loads."""
+    """The application that the environment describes, as gunicorn loads it."""
     config = Config.from_env()
     logs.configure(config.instance)
     tracking.configure(config, find_route)
@@ -38,26 +38,28 @@ def from_env() -> Flask:
 
 
 def create_app(config: Config, metrics: Metrics) -> Flask:
-    """An application with connections of its own, so make it after the last fork.
+    """An application with its own connections; create it after the last fork.
 
     `app.extensions["likestorm"]` holds its Backends.
     """
     stores = backends.connect(config, metrics)
-    app = Service("likestorm", static_folder=None)
+    app = Flask("likestorm", static_folder=None)
+    app.json = MsgspecProvider(app)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY, PROVIDE_AUTOMATIC_OPTIONS=False)
-    # A path with two slashes is an unknown one, not a redirect.
+    # A path with two slashes is unknown, not redirected.
     app.url_map.merge_slashes = False
     app.extensions["likestorm"] = stores
+    time_requests(app, metrics)
+    app.after_request(add_private_headers)
     _add_routes(app, config, stores)
     errors.register(app)
-    time_requests(app, metrics)
     if config.server_timing:
         tell_timing(app)
     return app
 
 
 def find_route() -> str | None:
-    """What this thread answers, by its rule."""
+    """Method and rule of the request that this thread handles, None outside of a request."""
     if has_request_context() and request.url_rule is not None:
         return f"{request.method} {request.url_rule.rule}"
     return None

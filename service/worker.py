@@ -34,10 +34,10 @@ from service.stores.notifications import Notifications
 from service.stores.queue import POLICIES, JobQueue
 from service.stores.queue_maintenance import QueueMaintenance
 from service.stores.redis import connect_redis
-from service.telemetry import errors, logs, slots
+from service.telemetry import errors, logs, multiprocess
 from service.telemetry.jobs import JobTimer
 from service.telemetry.metrics import Metrics
-from service.telemetry.silence import choose
+from service.telemetry.null_metrics import choose
 
 WORKER_TTL_S = 45
 """A worker of a machine that vanished stays listed for this and a minute."""
@@ -131,7 +131,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"service.worker: {error}\n")
         return 2
     logs.configure(config.instance)
-    slots.wipe()
+    multiprocess.remove_files()
     names = [f"{config.instance}-{i + 1}" for i in range(options.count)] if options.count else [config.instance]
     _run_all(options.queue, config, names, create_handlers)
     return 0
@@ -151,7 +151,7 @@ def _run_all(queue: str, config: Config, names: list[str], create_handlers: Crea
         _work(queue, replace(config, instance=names[number], db_pool_size=1), create_handlers, number)
 
     def bury(number: int, pid: int) -> None:
-        slots.bury(number)
+        multiprocess.mark_dead(number)
         _attempt(partial(maintenance.release, _worker_name(names[number], pid)))
 
     def maintain() -> None:
@@ -167,14 +167,13 @@ def _work(queue: str, config: Config, create_handlers: Create, slot: int) -> Non
     logging.getLogger().handlers.clear()
     logs.configure(config.instance)
     end_tracking = errors.configure(config, queue=queue)
-    slots.claim(slot)
+    multiprocess.set_slot(slot)
     metrics = choose(config.metrics)
     stores = backends.connect(config, metrics)
     try:
         create_worker(queue, config, metrics, create_handlers(stores, metrics)).work(logging_level="WARNING")
     finally:
         stores.close()
-        metrics.close()
         end_tracking()
 
 

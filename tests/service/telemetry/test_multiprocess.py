@@ -1,4 +1,4 @@
-"""Slots, and what they are for: two gunicorn instances whose workers die."""
+"""Slots, and two gunicorn instances whose workers die."""
 
 import os
 import signal
@@ -10,27 +10,28 @@ import urllib3
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from service import catalog
 from service.config import Config
-from service.telemetry import slots
+from service.telemetry import multiprocess
 from tests.servers import Servers, answers_http, wait_until
 from tests.service.telemetry.instances import gunicorn
 
 
 @pytest.mark.parametrize(("taken", "free"), [([], 0), ([0, 1], 2), ([1, 2], 0), ([0, 2, 3], 1)])
 def test_the_lowest_free_slot_is_taken(taken: list[int], free: int) -> None:
-    assert slots.lowest_free(taken) == free
+    assert multiprocess.lowest_free(taken) == free
 
 
 def test_a_start_forgets_the_files_of_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "metrics"))
-    slots.wipe()
+    multiprocess.remove_files()
     for name in ("counter_0.db", "gauge_livesum_0.db", "gauge_livesum_1.db", "keep.txt"):
         (tmp_path / "metrics" / name).touch()
-    slots.bury(0)
+    multiprocess.mark_dead(0)
     assert sorted(file.name for file in (tmp_path / "metrics").iterdir()) == [
         "counter_0.db", "gauge_livesum_1.db", "keep.txt",
     ]  # fmt: skip
-    slots.wipe()
+    multiprocess.remove_files()
     assert [file.name for file in (tmp_path / "metrics").iterdir()] == ["keep.txt"]
 
 
@@ -72,3 +73,12 @@ def test_counters_survive_their_workers(servers: Servers, config: Config, tmp_pa
         names = {file.name for file in first.iterdir()}
         assert names == {"counter_0.db", "histogram_0.db", "gauge_livesum_0.db"}
         assert {file.name.rsplit("_", 1)[1] for file in second.iterdir()} == {"0.db", "1.db"}
+
+
+def test_an_instance_that_ends_has_written_every_request(servers: Servers, config: Config, tmp_path: Path) -> None:
+    labels = {"method": "GET", "route": "/feed"}
+    with gunicorn(servers, tmp_path, 1) as (url, _):
+        ask(url, 20)
+    found = collected(tmp_path)
+    assert found.get_sample_value(f"{catalog.HTTP_DURATION.name}_count", labels) == 20
+    assert refused(tmp_path) == 20

@@ -1,4 +1,4 @@
-"""Who a request comes from, and from where."""
+"""The user and the address that a request comes from."""
 
 from flask import request
 
@@ -17,23 +17,23 @@ def bearer_token() -> str:
 
 
 def current_session(users: Users) -> Session:
-    """The session of the user who reads."""
+    """The session of a user who reads."""
     return users.identify(bearer_token())
 
 
 def current_writer(users: Users) -> Session:
-    """The session of the user who writes, and who is then to read what he wrote."""
+    """The session of a user who writes; for some seconds that user reads from primaries."""
     return users.identify_writer(bearer_token())
 
 
 def client_address(hops: int) -> str:
-    """Where the request comes from, past `hops` proxies that each append to X-Forwarded-For who came to them.
+    """The client's address behind `hops` proxies, each of which appends its peer's address to X-Forwarded-For.
 
-    What stands further left was sent by the client and may be anything.
+    The client controls what stands further left in that header.
     """
     if hops == 0:
         return request.remote_addr or ""
     forwarded: str = request.environ.get("HTTP_X_FORWARDED_FOR", "")
     addresses = [part.strip() for part in forwarded.split(",")]
-    # With fewer addresses than proxies the request has come past them, from the machine itself.
+    # Fewer addresses than proxies: the request bypassed the proxies and comes from this machine.
     return addresses[-hops] if forwarded and len(addresses) >= hops else request.remote_addr or ""

@@ -1,4 +1,4 @@
-"""Request bodies and their rules, and how they are read."""
+"""The bodies and queries of requests, their constraints, and how they are read."""
 
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -17,7 +17,7 @@ def _text(largest: int, pattern: str, least: int = 0) -> msgspec.Meta:
     return msgspec.Meta(min_length=least, max_length=largest, pattern=rf"\A{pattern}\Z")
 
 
-# PostgreSQL's text holds everything but NUL.
+# PostgreSQL's text accepts every character but NUL.
 _ANYTHING = r"[^\x00]*"
 DeviceToken = Annotated[str, _text(200, "(?:[0-9a-fA-F]{2})+", least=64)]
 Id = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$", examples=["3847561029384756"])]
@@ -59,27 +59,27 @@ class WriteComment(msgspec.Struct):
 
 
 class RegisterDevice(msgspec.Struct):
-    """The body of POST /devices; the token that the push service gave to the device, in hexadecimal digits."""
+    """The body of POST /devices; `token` is the push service's token of the device, in hexadecimal digits."""
 
     token: DeviceToken
 
 
 class Before(msgspec.Struct):
-    """Which page of a list that begins with the newest; `before` is the `next` of the page before."""
+    """The page of a list in descending order; `before` is the `next` of the previous page."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_PAGE)] = DEFAULT_PAGE
     before: Id = ""
 
 
 class After(msgspec.Struct):
-    """Which page of a list that begins with the oldest; `after` is the `next` of the page before."""
+    """The page of a list in ascending order; `after` is the `next` of the previous page."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_PAGE)] = DEFAULT_PAGE
     after: Id = ""
 
 
 class BeforeMoment(msgspec.Struct):
-    """Which page of what happened; `before` is the `next` of the page before, in seconds since 1970."""
+    """The page of a list of events; `before` is the `next` of the previous page, in seconds since 1970."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_PAGE)] = DEFAULT_PAGE
     before: Annotated[str, _text(20, r"[0-9]{1,10}(?:\.[0-9]{1,6})?")] = ""
@@ -89,7 +89,7 @@ Message = TypeVar("Message")
 
 
 def read(body: type[Message]) -> Message:
-    """The request's body; MalformedError says what is wrong with it."""
+    """The request's body; MalformedError describes what is wrong with it."""
     data = request.get_data(cache=False)
     try:
         return msgspec.json.decode(data, type=body)
@@ -100,7 +100,7 @@ def read(body: type[Message]) -> Message:
 
 
 def read_query(query: type[Message]) -> Message:
-    """The request's query; of a name that is there twice the first counts, unknown names do not."""
+    """The request's query; the first of repeated names counts, unknown names are ignored."""
     values: dict[str, Any] = request.args.to_dict()
     limit = values.get("limit")
     if isinstance(limit, str) and not (limit.isascii() and limit.isdigit() and len(limit) <= 9):
@@ -112,15 +112,15 @@ def read_query(query: type[Message]) -> Message:
 
 
 def read_position(text: str) -> int | None:
-    """The id from which a page is read, None for the first; MalformedError when it is no id."""
+    """The id at which a page begins, None for the first page; MalformedError when the text is no id."""
     position = ids.parse(text)
     if text and position is None:
-        raise MalformedError("a page begins at an id, the `next` of another page")
+        raise MalformedError("the position of a page is the `next` of another page")
     return position
 
 
 def read_id(text: str) -> int:
-    """The id in a URL or body; NotFoundError when there can be no such id."""
+    """The id in a URL or body; NotFoundError when the text cannot be an id."""
     number = ids.parse(text)
     if number is None:
         raise NotFoundError(f"no such id: {text[:40]!r}")
