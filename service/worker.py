@@ -9,6 +9,7 @@ import argparse
 import encodings.idna  # noqa: F401 (each worker would import it with its first connection)
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -170,8 +171,13 @@ def _work(queue: str, config: Config, create_handlers: Create, slot: int) -> Non
     multiprocess.set_slot(slot)
     metrics = choose(config.metrics)
     stores = backends.connect(config, metrics)
+    worker = create_worker(queue, config, metrics, create_handlers(stores, metrics))
+    # RQ handles signals only after it has registered the worker, which would stay listed.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit())
     try:
-        create_worker(queue, config, metrics, create_handlers(stores, metrics)).work(logging_level="WARNING")
+        worker.work(logging_level="WARNING")
+    except SystemExit:
+        worker.register_death()  # type: ignore[no-untyped-call]
     finally:
         stores.close()
         end_tracking()
