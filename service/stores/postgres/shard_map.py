@@ -1,4 +1,4 @@
-"""The one file that says which server has each logical shard, read anew when somebody has replaced it.
+"""The file that maps logical shards to servers, read again when it was replaced.
 
     {"servers": {"postgres-1": {"primary": "postgresql://…", "replica": "postgresql://…" or null}, …},
      "shards": ["postgres-1", "postgres-1", …, "postgres-2"]}
@@ -83,7 +83,7 @@ def write(path: Path, shard_map: ShardMap) -> None:
 
 
 def update(path: Path, change: Callable[[ShardMap], ShardMap]) -> None:
-    """Replace the file by what `change` makes of it; who else does so waits (the lock is on the folder)."""
+    """Replace the file by the result of `change`, under a lock on the folder."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -130,7 +130,7 @@ class MapFile:
         try:
             found = read(self._path)
         except ShardMapError as error:
-            # Whoever has a map that works goes on with it.
+            # The process goes on with the map that works.
             _log.warning("the shard map stays as it was: %s", error)
             return
         if len(found.shards) != len(self._map.shards):

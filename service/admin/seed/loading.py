@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -13,25 +14,24 @@ from time import perf_counter
 
 import numpy as np
 import psycopg
-import redis
 from psycopg import sql
 
-from service.admin.jpegs import load_jpegs
 from service.admin.migration import SHARD_LOCK, take_time
-from service.admin.population import Batch, Population, PopulationError, Size
-from service.admin.rows import Rows, rows_of_follows, rows_of_users
+from service.admin.seed.jpegs import load_jpegs
+from service.admin.seed.population import Batch, Population, PopulationError, Size
+from service.admin.seed.rows import Rows, rows_of_follows, rows_of_users
 from service.backends import bucket
 from service.config import Config
 from service.domain.errors import UnavailableError
 from service.domain.photos import CONTENT_TYPE, thumbnail_key
 from service.jobs.thumbnails import shrink
-from service.stores import shard_map
 from service.stores.memcached import PhotoCache
 from service.stores.objects import Objects
 from service.stores.passwords import Passwords
-from service.stores.redis import connect_redis
+from service.stores.postgres import shard_map
+from service.stores.postgres.router import schema
+from service.stores.redis import connect_redis, needs_redis
 from service.stores.sessions import Sessions
-from service.stores.shards import schema
 
 PASSWORD = "likestorm"  # noqa: S105 (no secret: seeded users are made up)
 """Of every seeded user."""
@@ -187,21 +187,18 @@ def _copy(connection: psycopg.Connection, shard: int, rows: Rows) -> None:
         copy.write(rows.data)
 
 
+@needs_redis
 def _reset_redis(config: Config, users: list[int]) -> dict[int, str]:
     """Empty the database and log users in; their tokens by their ids.
 
     What running workers have registered stays: they do it once, when they start.
     """
     client = connect_redis(config.redis_url, config.backend_timeout_s)
-    try:
+    with closing(client):
         stale = [key for key in client.scan_iter(count=1000) if not key.startswith(_KEPT_IN_REDIS)]
         if stale:
             client.unlink(*stale)
         tokens = Sessions(client, config.session_ttl_s).open_sessions(users)
-    except redis.RedisError as error:
-        raise UnavailableError("redis", error) from error
-    finally:
-        client.close()
     return dict(zip(users, tokens, strict=True))
 
 

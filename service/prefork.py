@@ -1,4 +1,8 @@
-"""Processes forked from this one: started again when they die, all ended when this one ends or is told to."""
+"""Processes forked from one parent, which starts another for each that dies.
+
+RQ's WorkerPool would do, but it gives workers random names, so that every new worker adds metric files; it waits for
+its workers in turn, so that of 60 a dead one is seen after 6 s; and they outlive a parent that is killed.
+"""
 
 import ctypes
 import gc
@@ -10,19 +14,19 @@ from collections.abc import Callable
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 SIGNALS = (*ENDING, signal.SIGCHLD)
-LOOK_INTERVAL_S = 1.0
+INTERVAL_S = 1.0
 SHORTEST_LIFE_S = 2.0
-"""Who dies sooner is started again only then, so that a crew that cannot work does not use up the machine."""
+"""A process that dies sooner is replaced only then, so that processes that cannot work do not use up the machine."""
 
 _PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger(__name__)
 
 
-class Crew:
-    """`count` processes that each run `work(number)`, number from 0; nothing may be connected before they are forked.
+class Prefork:
+    """`count` processes that each run `work(number)`, number from 0; connect nothing before they are forked.
 
-    died: gets the number and the process id of one that has ended. look: called about once a second.
+    died: gets the number and the process id of a dead process. maintain: called about once a second.
     patience_s: how long the processes may take to end before they are killed.
     """
 
@@ -31,12 +35,12 @@ class Crew:
         count: int,
         work: Callable[[int], None],
         died: Callable[[int, int], None],
-        look: Callable[[], None],
+        maintain: Callable[[], None],
         patience_s: float,
     ) -> None:
         self._work = work
         self._died = died
-        self._look = look
+        self._maintain = maintain
         self._patience_s = patience_s
         self._alive: dict[int, int] = {}
         self._started = dict.fromkeys(range(count), -SHORTEST_LIFE_S)
@@ -45,7 +49,7 @@ class Crew:
     def run(self) -> None:
         """Return when a signal to end has come and all processes have ended."""
         gc.collect()
-        # What is there before the fork stays shared: the collector does not touch it any more.
+        # Without the collector's writes, the memory that exists before the fork stays shared.
         gc.freeze()
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
@@ -55,16 +59,16 @@ class Crew:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _keep(self) -> None:
-        looked = -LOOK_INTERVAL_S
+        maintained = -INTERVAL_S
         while True:
             self._start_missing()
-            received = signal.sigtimedwait(SIGNALS, LOOK_INTERVAL_S)
+            received = signal.sigtimedwait(SIGNALS, INTERVAL_S)
             if received is not None and received.si_signo in ENDING:
                 return
             self._reap()
-            if time.monotonic() - looked >= LOOK_INTERVAL_S:
-                looked = time.monotonic()
-                self._look()
+            if time.monotonic() - maintained >= INTERVAL_S:
+                maintained = time.monotonic()
+                self._maintain()
 
     def _end(self) -> None:
         for pid in self._alive:
@@ -73,7 +77,7 @@ class Crew:
         while self._alive and time.monotonic() < deadline:
             self._reap()
             if self._alive:
-                signal.sigtimedwait(SIGNALS, LOOK_INTERVAL_S)
+                signal.sigtimedwait(SIGNALS, INTERVAL_S)
         for pid in self._alive:
             log.error("process %d does not end: killed", pid)
             os.kill(pid, signal.SIGKILL)
@@ -87,7 +91,7 @@ class Crew:
                 self._alive[self._fork(number)] = number
 
     def _fork(self, number: int) -> int:
-        """The id of a new process; in that one, never returns."""
+        """The id of a new process; in that process, never returns."""
         parent = os.getpid()
         pid = os.fork()
         if pid:
@@ -101,16 +105,16 @@ class Crew:
         except BaseException:
             log.exception("process %d failed", os.getpid())
         finally:
-            # Nothing of the parent's is to be unwound here.
+            # The parent's stack must not be unwound here.
             os._exit(status)
 
     @staticmethod
     def _end_with(parent: int) -> None:
-        """Have the kernel tell this process to end when its parent does, by kill -9 even."""
+        """Have the kernel send SIGTERM to this process when its parent ends, also by SIGKILL."""
         if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM)) != 0:
             raise OSError(ctypes.get_errno(), "prctl")
         if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)  # it ended before the kernel knew
+            os.kill(os.getpid(), signal.SIGTERM)  # It ended before the kernel knew.
 
     def _reap(self) -> None:
         while self._alive:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from service.admin.population import Batch, Population, PopulationError, Size
+from service.admin.seed.population import Batch, Population, PopulationError, Size
 from service.domain.ids import shard_of_name, split
 
 SHARDS = 8

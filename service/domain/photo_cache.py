@@ -4,9 +4,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import ParamSpec, TypeVar
 
+from service.domain.entities import Photo, PhotoState
 from service.domain.errors import NotFoundError, ServiceError, UnavailableError
 from service.domain.ports import PhotoCache, PhotoStore
-from service.domain.records import Photo, PhotoState
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -15,7 +15,7 @@ LONGEST_AWAIT_S = 0.05
 """For how long a reader waits for another one to fill the cache, before it asks the database as well."""
 
 
-class PhotoLookup:
+class CachedPhotos:
     """Cache-aside reads; a cache that fails is a miss, never an error.
 
     longest_await_s: for how long a reader waits for another one to fill the cache.
@@ -73,7 +73,7 @@ class PhotoLookup:
         return state
 
     def _claim(self, photo_id: int) -> PhotoState | bytes | None:
-        """The cached state, or the lease on it, or neither when somebody holds that for too long."""
+        """The cached state, or the lease on it, or None when another reader holds the lease for too long."""
         state = self._cache.get_state(photo_id)
         deadline = monotonic() + self._longest_await_s
         while state is None:

@@ -1,6 +1,7 @@
 """Statements on logical shards: pools, deadlines, replicas, and maps that change."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,22 +15,22 @@ import pytest
 from service.admin.migration import migrate
 from service.config import Config
 from service.domain.errors import UnavailableError
-from service.stores import shard_map
-from service.stores.shard_map import ShardMapError
-from service.stores.shards import Shards
-from tests.servers import DATABASES, Servers, free_port, wait_until, write_shard_map
+from service.stores.postgres import shard_map
+from service.stores.postgres.router import ShardRouter
+from service.stores.postgres.shard_map import ShardMapError
+from tests.servers import DATABASES, Servers, free_port, standing_still, wait_until, write_shard_map
 
-Make = Callable[..., Shards]
+Make = Callable[..., ShardRouter]
 WHERE = "SELECT current_database()"
 
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Makes Shards of a map file, closed when the test ends."""
-    made: list[Shards] = []
+    """Makes ShardRouter of a map file, closed when the test ends."""
+    made: list[ShardRouter] = []
 
-    def make(path: Path, size: int = 4, timeout: float = 5.0, waits: list[float] | None = None) -> Shards:
-        made.append(Shards(path, size, timeout, (waits if waits is not None else []).append))
+    def make(path: Path, size: int = 4, timeout: float = 5.0, waits: list[float] | None = None) -> ShardRouter:
+        made.append(ShardRouter(path, size, timeout, (waits if waits is not None else []).append))
         return made[-1]
 
     yield make
@@ -63,11 +64,8 @@ def test_one_connection_takes_statements_of_all_kinds_one_after_the_other(config
         assert shards.rows(0, "SELECT 1 WHERE false") == []
         with pytest.raises(psycopg.errors.DivisionByZero, match="division by zero"):
             shards.rows(0, "SELECT 1 / $1::int", (0,))
-        # Without rows to return, and more than one at a time.
         with pytest.raises(psycopg.Error):
             shards.rows(0, "SET application_name = 'x'")
-        with pytest.raises(psycopg.errors.SyntaxError):
-            shards.rows(0, "SELECT 1; SELECT 2")
 
 
 @pytest.mark.timed
@@ -81,6 +79,29 @@ def test_a_silent_server_costs_no_more_than_the_deadline(config: Config, make: M
     # The connection with the answer that is still to come is not used again.
     assert shards.rows(0, "SELECT 'prompt'") == [("prompt",)]
     assert len(waits) == 2
+
+
+@pytest.mark.timed
+def test_a_stopped_server_holds_nobody_longer_than_the_deadline(servers: Servers, tmp_path: Path, make: Make) -> None:
+    shards = make(write_shard_map(tmp_path / "shards.json", servers.postgres_urls), size=2, timeout=0.5)
+    [(pid,)] = shards.rows(0, "SELECT pg_backend_pid()")
+    with standing_still(pid):
+        started = monotonic()
+        with pytest.raises(UnavailableError, match=r"no answer within 0\.5 s"):
+            shards.rows(0, "SELECT 1")
+        assert 0.4 < monotonic() - started < 1.5
+        assert shards.rows(0, "SELECT 'another connection'") == [("another connection",)]
+    assert shards.rows(0, "SELECT pg_backend_pid()") != [(pid,)]
+
+
+def test_all_pools_of_a_process_share_one_thread(servers: Servers, config: Config, make: Make) -> None:
+    before = set(threading.enumerate())
+    shards = make(config.shards)
+    shards.ping()
+    assert len(servers.postgres_urls) == 2
+    [thread] = set(threading.enumerate()) - before
+    shards.close()
+    wait_until(lambda: not thread.is_alive())
 
 
 @pytest.mark.timed

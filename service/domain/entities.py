@@ -15,7 +15,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Session:
-    """Who asks, and by which token.
+    """A logged-in user and the token.
 
     wrote_lately: he wrote something so recently that a replica may not have it yet, so what he reads comes from the
     primary.
@@ -67,7 +67,7 @@ class LikeOutcome:
 
 @dataclass(frozen=True)
 class Comment:
-    """What somebody wrote under a photo."""
+    """A user's text under a photo."""
 
     id: int
     photo_id: int
@@ -81,7 +81,7 @@ Kind = Literal["like", "comment", "follow"]
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a user is told of: who did what, and to which photo (none when he was followed).
+    """An action that a user is notified of: its kind, actor and photo (no photo for a follow).
 
     at: when the request that did it was acknowledged, seconds since 1970.
     """

@@ -17,20 +17,20 @@ import psycopg
 import pytest
 from PIL import Image
 
-from service.admin.jpegs import load_jpegs, make_jpeg
-from service.admin.seeding import PASSWORD
+from service.admin.seed.jpegs import load_jpegs, make_jpeg
+from service.admin.seed.loading import PASSWORD
 from service.app import create_app
 from service.backends import bucket
 from service.config import Config
 from service.domain.ids import created_at, split
 from service.stores.objects import Objects
+from service.stores.postgres.router import ShardRouter
 from service.stores.redis import connect_redis
-from service.stores.shards import Shards
 from service.telemetry.metrics import Metrics
 from tests.servers import Servers
 from tests.service.conftest import Member, ask, jpeg, sign_up
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def rows(config: Config) -> list[Any]:
         "comments": "photo_id, comment_id",
         "tags": "tag, photo_id",
     }
-    shards = Shards(config.shards, 1, 5.0, lambda seconds: None)
+    shards = ShardRouter(config.shards, 1, 5.0, lambda seconds: None)
     found = [
         sorted(row for shard in range(shards.count) for row in shards.rows(shard, select(columns, table)))
         for table, columns in tables.items()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from service.admin.population import Batch, Ids, Population
+from service.admin.seed.population import Batch, Ids, Population
 from service.domain.ids import EPOCH, SEQUENCE_BITS, SHARD_BITS
 
 Column = NDArray[np.generic]

@@ -8,7 +8,7 @@ import pytest
 
 from service.config import Config
 from service.domain.ids import created_at, split
-from service.stores.shards import Shards
+from service.stores.postgres.router import ShardRouter
 from tests.servers import Servers
 
 
@@ -52,7 +52,7 @@ def test_an_id_is_never_given_again_when_the_clock_steps_back(database: str) -> 
 
 
 def test_many_connections_at_once_get_different_ids(config: Config) -> None:
-    shards = Shards(config.shards, 8, 5.0, lambda seconds: None)
+    shards = ShardRouter(config.shards, 8, 5.0, lambda seconds: None)
     statement = "SELECT {shard}.next_id() FROM generate_series(1, 20)"
     with ThreadPoolExecutor(8) as threads:
         rows = [row for found in threads.map(lambda _: shards.rows(2, statement), range(200)) for row in found]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from service.backends import Backends
+from service.domain.entities import Photo, PhotoState
 from service.domain.errors import NotFoundError, UnavailableError
-from service.domain.lookup import LONGEST_AWAIT_S, PhotoLookup
-from service.domain.records import Photo, PhotoState
+from service.domain.photo_cache import LONGEST_AWAIT_S, CachedPhotos
 from service.stores.memcached import LEASE_TTL_S
 
 
@@ -52,14 +52,14 @@ class CountingPhotos:
 
 def test_a_failing_cache_is_a_miss(stores: Backends) -> None:
     photo = insert(stores)
-    lookup = PhotoLookup(stores.photos, BrokenCache())
+    lookup = CachedPhotos(stores.photos, BrokenCache())
     assert lookup.photo(photo.id) == photo
     assert lookup.state(photo.id) == PhotoState(likes=0, thumbnail=False)
     lookup.forget_state(photo.id)
 
 
 def test_what_is_not_there_is_not_found(stores: Backends) -> None:
-    lookup = PhotoLookup(stores.photos, stores.cache)
+    lookup = CachedPhotos(stores.photos, stores.cache)
     with pytest.raises(NotFoundError):
         lookup.photo(2**62)
     with pytest.raises(NotFoundError):
@@ -68,7 +68,7 @@ def test_what_is_not_there_is_not_found(stores: Backends) -> None:
 
 def test_photo_and_state_come_from_the_cache_the_second_time(stores: Backends) -> None:
     photo = insert(stores)
-    lookup = PhotoLookup(stores.photos, stores.cache)
+    lookup = CachedPhotos(stores.photos, stores.cache)
     first = lookup.photo(photo.id), lookup.state(photo.id)
     assert (stores.cache.get_photo(photo.id), stores.cache.get_state(photo.id)) == first
 
@@ -88,16 +88,16 @@ def test_a_reader_that_was_overtaken_leaves_no_stale_state(stores: Backends) -> 
         def __getattr__(self, name: str) -> Any:
             return getattr(stores.photos, name)
 
-    assert PhotoLookup(Overtaken(), stores.cache).state(photo.id).likes == 0
+    assert CachedPhotos(Overtaken(), stores.cache).state(photo.id).likes == 0
     assert stores.cache.get_state(photo.id) is None
-    assert PhotoLookup(stores.photos, stores.cache).state(photo.id).likes == 1
+    assert CachedPhotos(stores.photos, stores.cache).state(photo.id).likes == 1
 
 
 def test_many_readers_of_a_hot_photo_are_one_to_the_database(stores: Backends) -> None:
     photo = insert(stores)
     photos = CountingPhotos(stores, 0.01)
     # For as long as a lease holds: on a busy machine fifty threads take longer than readers wait otherwise.
-    lookup = PhotoLookup(photos, stores.cache, longest_await_s=LEASE_TTL_S)
+    lookup = CachedPhotos(photos, stores.cache, longest_await_s=LEASE_TTL_S)
     together = Barrier(50)
 
     def read(_number: int) -> PhotoState:
@@ -115,7 +115,7 @@ def test_who_waits_for_too_long_asks_the_database_himself(stores: Backends) -> N
     photo = insert(stores)
     assert stores.cache.lease_state(photo.id)
     started = time.monotonic()
-    assert PhotoLookup(stores.photos, stores.cache).state(photo.id) == PhotoState(likes=0, thumbnail=False)
+    assert CachedPhotos(stores.photos, stores.cache).state(photo.id) == PhotoState(likes=0, thumbnail=False)
     assert LONGEST_AWAIT_S / 2 < time.monotonic() - started < 1
     assert stores.cache.get_state(photo.id) is None
 
@@ -131,13 +131,13 @@ def test_a_reader_that_fails_keeps_nobody_waiting(stores: Backends) -> None:
             return getattr(stores.photos, name)
 
     with pytest.raises(UnavailableError):
-        PhotoLookup(Broken(), stores.cache).state(photo.id)
+        CachedPhotos(Broken(), stores.cache).state(photo.id)
     assert stores.cache.lease_state(photo.id)
 
 
 def test_a_like_is_seen_by_whoever_reads_after_it(stores: Backends) -> None:
     photo = insert(stores)
-    lookup = PhotoLookup(stores.photos, stores.cache)
+    lookup = CachedPhotos(stores.photos, stores.cache)
     likers, each = 4, 25
     done = [0] * likers
 

@@ -1,4 +1,4 @@
-"""Statements on logical shards: each finds the server that has its shard now, at first use and after every move."""
+"""Routes each statement to the server that has its logical shard, also after a shard has moved."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +11,16 @@ import psycopg
 from psycopg import errors
 
 from service.domain.errors import UnavailableError
-from service.stores.connections import NotConnectedError, Pool, Row
-from service.stores.shard_map import MapFile, ShardMap
+from service.stores.postgres.deadlines import Deadlines
+from service.stores.postgres.pool import NotConnectedError, Pool, Row
+from service.stores.postgres.shard_map import MapFile, ShardMap
 
 T = TypeVar("T")
 
 REPLICA_PAUSE_S = 5.0
 """For how long a replica that failed is left alone."""
 _REPLICA_PATIENCE = 0.25
-"""A replica's deadline, as a share of the primary's: who waits for it in vain has still to ask the primary."""
+"""A replica's deadline as a share of the primary's, because the primary is asked after a replica has failed."""
 _POLL_S = 0.005
 
 _MOVED = (errors.UndefinedTable, errors.InvalidSchemaName)
@@ -43,12 +44,12 @@ def _encoded(statement: LiteralString, shard: int) -> bytes:
     return _fill(statement, shard).encode()
 
 
-class Shards:
+class ShardRouter:
     """All logical shards behind their pools, one for each server that is used; to be made after the last fork.
 
     `size` connections a server, `timeout` in seconds for each statement; `on_wait` gets the seconds for which a caller
     waited for a connection. In statements {shard} stands for the shard's schema. UnavailableError when a server does
-    not answer or not in time. Shards beyond the map's, which only made-up ids name, have no rows.
+    not answer or not in time. ShardRouter beyond the map's, which only made-up ids name, have no rows.
     """
 
     def __init__(self, path: Path, size: int, timeout: float, on_wait: Callable[[float], None]) -> None:
@@ -56,6 +57,7 @@ class Shards:
         self._size = size
         self._timeout = timeout
         self._on_wait = on_wait
+        self._deadlines = Deadlines()
         self._pools: dict[str, Pool] = {}
         self._paused: dict[str, float] = {}
 
@@ -68,6 +70,7 @@ class Shards:
         """Close all connections."""
         for pool in self._pools.values():
             pool.close()
+        self._deadlines.close()
 
     def row(
         self, shard: int, statement: LiteralString, parameters: Sequence[object] = (), fresh: bool = True
@@ -129,7 +132,7 @@ class Shards:
         pool = self._pools.get(address)
         if pool is None:
             # Of two threads that come at once, one makes the pool that both use.
-            made = Pool(address, self._size, self._timeout * patience, self._on_wait)
+            made = Pool(address, self._size, self._timeout * patience, self._deadlines, self._on_wait)
             pool = self._pools.setdefault(address, made)
         return pool.run(query, parameters)
 
@@ -159,7 +162,7 @@ class Shards:
             raise UnavailableError("postgres", error) from error
 
     def _await_newer(self, known: ShardMap, patience: float) -> ShardMap | None:
-        """A map other than `known`; whoever moves a shard replaces the file just after the shard has gone."""
+        """A map other than `known`; move-shard replaces the file just after the shard has left its old server."""
         deadline = monotonic() + patience
         while (newer := self._file.current()) is known:
             if monotonic() >= deadline:

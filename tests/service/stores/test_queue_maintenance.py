@@ -18,10 +18,10 @@ from rq.worker import SimpleWorker
 
 from service.catalog import THUMBNAILS
 from service.domain.errors import UnavailableError
-from service.stores import upkeep as upkeep_module
+from service.stores import queue_maintenance as maintenance_module
 from service.stores.queue import POLICIES, JobQueue
+from service.stores.queue_maintenance import QueueMaintenance
 from service.stores.redis import connect_redis
-from service.stores.upkeep import Upkeep
 from tests.servers import free_port, redis
 from tests.service.workers import job_of, open_queue
 
@@ -45,14 +45,8 @@ def queue(server: Redis) -> Queue:
 
 
 @pytest.fixture
-def upkeep(queue: Queue) -> Upkeep:
-    return Upkeep(queue.name, queue.connection)
-
-
-def look(upkeep: Upkeep, queue: Queue) -> None:
-    """As if a second had passed."""
-    queue.connection.delete("likestorm:upkeep:thumbnails")
-    upkeep.look_after()
+def maintenance(queue: Queue) -> QueueMaintenance:
+    return QueueMaintenance(queue.name, queue.connection, "parent")
 
 
 def scheduled(queue: Queue) -> ScheduledJobRegistry:
@@ -79,50 +73,56 @@ def dead_process() -> int:
     return ended.pid
 
 
-def test_only_what_is_due_is_enqueued(upkeep: Upkeep, queue: Queue) -> None:
+def test_only_what_is_due_is_enqueued(maintenance: QueueMaintenance, queue: Queue) -> None:
     job = job_of(queue, JOB)
     queue.empty()  # type: ignore[no-untyped-call]
     job.save()
     now = datetime.now(UTC)
     scheduled(queue).schedule(job, now + timedelta(seconds=60))
-    look(upkeep, queue)
+    maintenance.run()
     assert (queue.job_ids, scheduled(queue).get_job_ids()) == ([], [JOB])
     scheduled(queue).schedule(job, now - timedelta(seconds=1))
     queue.connection.zadd(scheduled(queue).key, {"deleted-since": 1})
-    look(upkeep, queue)
+    maintenance.run()
     assert (queue.job_ids, scheduled(queue).get_job_ids()) == ([JOB], [])
 
 
-def test_one_look_a_second_is_enough_for_all(upkeep: Upkeep, queue: Queue) -> None:
+def test_of_two_parents_one_maintains_the_queue_and_after_a_restart_goes_on(
+    maintenance: QueueMaintenance, queue: Queue
+) -> None:
     job = job_of(queue, JOB)
-    upkeep.look_after()
+    queue.empty()  # type: ignore[no-untyped-call]
+    job.save()
+    maintenance.run()
     scheduled(queue).schedule(job, datetime.now(UTC) - timedelta(seconds=1))
-    Upkeep(queue.name, queue.connection).look_after()
+    QueueMaintenance(queue.name, queue.connection, "another").run()
     assert scheduled(queue).get_job_ids() == [JOB]
+    QueueMaintenance(queue.name, queue.connection, "parent").run()
+    assert (queue.job_ids, scheduled(queue).get_job_ids()) == ([JOB], [])
 
 
-def test_what_a_dead_worker_had_in_hand_uses_up_its_attempts(upkeep: Upkeep, queue: Queue) -> None:
+def test_what_a_dead_worker_had_in_hand_uses_up_its_attempts(maintenance: QueueMaintenance, queue: Queue) -> None:
     waits = POLICIES[THUMBNAILS].waits_s
     for left, wait in zip(range(len(waits) - 1, -1, -1), waits, strict=True):
         take(queue, "worker", 1, "elsewhere")
         before = int(time.time())
-        upkeep.release("worker")
+        maintenance.release("worker")
         assert job_of(queue, JOB).retries_left == left
         due = scheduled(queue).get_scheduled_time(JOB).timestamp()
         assert before + wait <= due <= before + wait + 2
         scheduled(queue).schedule(job_of(queue, JOB), datetime.now(UTC) - timedelta(seconds=1))
-        look(upkeep, queue)
+        maintenance.run()
     take(queue, "worker", 1, "elsewhere")
-    upkeep.release("worker")
+    maintenance.release("worker")
     assert FailedJobRegistry(queue=queue).get_job_ids() == [JOB]
     assert (queue.job_ids, scheduled(queue).get_job_ids()) == ([], [])
 
 
-def test_nobody_is_released_twice(upkeep: Upkeep, queue: Queue) -> None:
+def test_nobody_is_released_twice(maintenance: QueueMaintenance, queue: Queue) -> None:
     take(queue, "worker", 1, "elsewhere")
-    upkeep.release("worker")
-    upkeep.release("worker")
-    upkeep.release("nobody")
+    maintenance.release("worker")
+    maintenance.release("worker")
+    maintenance.release("nobody")
     assert job_of(queue, JOB).retries_left == len(POLICIES[THUMBNAILS].waits_s) - 1
 
 
@@ -130,37 +130,39 @@ def test_nobody_is_released_twice(upkeep: Upkeep, queue: Queue) -> None:
     ("alive", "here", "released"), [(False, True, True), (True, True, False), (False, False, False)]
 )
 def test_dead_processes_of_this_machine_are_found(
-    upkeep: Upkeep, queue: Queue, alive: bool, here: bool, released: bool
+    maintenance: QueueMaintenance, queue: Queue, alive: bool, here: bool, released: bool
 ) -> None:
     take(queue, "worker", os.getpid() if alive else dead_process(), socket.gethostname() if here else "elsewhere")
-    look(upkeep, queue)
+    maintenance.run()
     assert scheduled(queue).get_job_ids() == ([JOB] if released else [])
     assert job_of(queue, JOB).get_status() == (JobStatus.SCHEDULED if released else JobStatus.STARTED)
 
 
 def test_a_job_that_was_taken_and_never_begun_goes_back(
-    upkeep: Upkeep, queue: Queue, monkeypatch: pytest.MonkeyPatch
+    maintenance: QueueMaintenance, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Queue.dequeue_any([queue], None, connection=queue.connection, serializer=JSONSerializer)
-    look(upkeep, queue)
+    maintenance.run()
     assert queue.job_ids == []
-    monkeypatch.setattr(upkeep_module, "STUCK_S", 0)
-    look(upkeep, queue)
+    monkeypatch.setattr(maintenance_module, "STUCK_S", 0)
+    maintenance.run()
     assert (queue.job_ids, queue.intermediate_queue.get_job_ids()) == ([JOB], [])
     assert job_of(queue, JOB).retries_left == len(POLICIES[THUMBNAILS].waits_s)
 
 
-def test_a_job_that_runs_is_left_alone(upkeep: Upkeep, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep_module, "STUCK_S", 0)
+def test_a_job_that_runs_is_left_alone(
+    maintenance: QueueMaintenance, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance_module, "STUCK_S", 0)
     take(queue, "worker", os.getpid(), socket.gethostname())
     queue.connection.rpush(queue.intermediate_queue_key, JOB)
-    look(upkeep, queue)
+    maintenance.run()
     assert queue.job_ids == []
 
 
 def test_without_redis_it_says_so() -> None:
-    upkeep = Upkeep(THUMBNAILS, connect_redis(f"redis://127.0.0.1:{free_port()}/0", 0.2))
+    maintenance = QueueMaintenance(THUMBNAILS, connect_redis(f"redis://127.0.0.1:{free_port()}/0", 0.2), "parent")
     with pytest.raises(UnavailableError, match="redis"):
-        upkeep.look_after()
+        maintenance.run()
     with pytest.raises(UnavailableError, match="redis"):
-        upkeep.release("worker")
+        maintenance.release("worker")

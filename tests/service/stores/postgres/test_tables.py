@@ -7,41 +7,41 @@ from itertools import count
 import pytest
 
 from service.config import Config
+from service.domain.entities import LikeOutcome
 from service.domain.ids import LARGEST, compose, shard_of, shard_of_name
-from service.domain.records import LikeOutcome
 from service.stores.postgres import Accounts, Comments, Follows, Likes, Photos, Tags
-from service.stores.shards import Shards
+from service.stores.postgres.router import ShardRouter
 
 _names = count(1)
 
 
 @pytest.fixture
-def shards(config: Config) -> Iterator[Shards]:
-    shards = Shards(config.shards, 4, 5.0, lambda seconds: None)
+def shards(config: Config) -> Iterator[ShardRouter]:
+    shards = ShardRouter(config.shards, 4, 5.0, lambda seconds: None)
     yield shards
     shards.close()
 
 
-def sign_up(shards: Shards) -> int:
+def sign_up(shards: ShardRouter) -> int:
     user_id = Accounts(shards).create_user(f"postgres-test-{next(_names)}", "hash")
     assert user_id is not None
     return user_id
 
 
-def insert(shards: Shards, owner: int) -> int:
+def insert(shards: ShardRouter, owner: int) -> int:
     photos = Photos(shards)
     photo_id = photos.next_photo_id(owner)
     assert photos.insert_photo(photo_id, owner, "key", "caption")
     return photo_id
 
 
-def two_on_different_servers(shards: Shards) -> tuple[int, int]:
+def two_on_different_servers(shards: ShardRouter) -> tuple[int, int]:
     users = [sign_up(shards) for _ in range(16)]
     # The map gives the shards to the servers in turn.
     return next(user for user in users if shard_of(user) % 2 == 0), next(user for user in users if shard_of(user) % 2)
 
 
-def test_a_name_is_given_once_and_its_shard_is_in_the_id(shards: Shards) -> None:
+def test_a_name_is_given_once_and_its_shard_is_in_the_id(shards: ShardRouter) -> None:
     accounts = Accounts(shards)
     user_id = accounts.create_user("only-one", "hash")
     assert user_id is not None
@@ -55,7 +55,7 @@ def test_a_name_is_given_once_and_its_shard_is_in_the_id(shards: Shards) -> None
     assert accounts.find_username(user_id + 1) is None
 
 
-def test_a_like_counts_once_and_can_be_taken_back_once(shards: Shards) -> None:
+def test_a_like_counts_once_and_can_be_taken_back_once(shards: ShardRouter) -> None:
     likes, photo = Likes(shards), insert(shards, sign_up(shards))
     assert likes.add_like(photo, 5) == LikeOutcome(True, 1)
     assert likes.add_like(photo, 5) == LikeOutcome(False, 1)
@@ -64,7 +64,7 @@ def test_a_like_counts_once_and_can_be_taken_back_once(shards: Shards) -> None:
     assert likes.remove_like(photo, 5) == LikeOutcome(False, 1)
 
 
-def test_a_photo_that_is_not_there_cannot_be_liked_and_nothing_stays(shards: Shards) -> None:
+def test_a_photo_that_is_not_there_cannot_be_liked_and_nothing_stays(shards: ShardRouter) -> None:
     likes = Likes(shards)
     missing = Photos(shards).next_photo_id(sign_up(shards))
     assert likes.add_like(missing, 5) is None
@@ -72,7 +72,7 @@ def test_a_photo_that_is_not_there_cannot_be_liked_and_nothing_stays(shards: Sha
     assert not shards.rows(shard_of(missing), "SELECT 1 FROM {shard}.likes WHERE photo_id = $1", (missing,))
 
 
-def test_likes_at_the_same_time_are_all_counted(shards: Shards) -> None:
+def test_likes_at_the_same_time_are_all_counted(shards: ShardRouter) -> None:
     likes, photo = Likes(shards), insert(shards, sign_up(shards))
     with ThreadPoolExecutor(8) as threads:
         outcomes = list(threads.map(lambda turn: likes.add_like(photo, turn // 2), range(100)))
@@ -82,7 +82,7 @@ def test_likes_at_the_same_time_are_all_counted(shards: Shards) -> None:
     assert found.likes == 50
 
 
-def test_a_photo_is_inserted_once_and_counted_once(shards: Shards) -> None:
+def test_a_photo_is_inserted_once_and_counted_once(shards: ShardRouter) -> None:
     photos, owner = Photos(shards), sign_up(shards)
     photo = insert(shards, owner)
     assert shard_of(photo) == shard_of(owner)
@@ -99,7 +99,7 @@ def test_a_photo_is_inserted_once_and_counted_once(shards: Shards) -> None:
     assert (profile.user_id, profile.photos, profile.followers, profile.following) == (owner, 1, 0, 0)
 
 
-def test_photos_of_several_servers_are_found_together(shards: Shards) -> None:
+def test_photos_of_several_servers_are_found_together(shards: ShardRouter) -> None:
     photos, owners = Photos(shards), two_on_different_servers(shards)
     ids = [insert(shards, owner) for owner in (*owners, *owners)]
     found = photos.find_photos([*ids, LARGEST, ids[0] + 1])
@@ -114,7 +114,7 @@ def test_photos_of_several_servers_are_found_together(shards: Shards) -> None:
     assert photos.newest_of_all([], LARGEST, 3) == []
 
 
-def test_an_edge_is_stored_on_both_users_shards_and_counted(shards: Shards) -> None:
+def test_an_edge_is_stored_on_both_users_shards_and_counted(shards: ShardRouter) -> None:
     follows, accounts = Follows(shards), Accounts(shards)
     reader, followed = two_on_different_servers(shards)
     assert follows.add_follow(reader, followed) is True
@@ -131,14 +131,14 @@ def test_an_edge_is_stored_on_both_users_shards_and_counted(shards: Shards) -> N
     assert (follows.followees(reader), follows.followers(followed, 0, 10)) == ([], [])
 
 
-def test_nobody_can_follow_who_is_not_there(shards: Shards) -> None:
+def test_nobody_can_follow_who_is_not_there(shards: ShardRouter) -> None:
     follows, reader = Follows(shards), sign_up(shards)
     assert follows.add_follow(reader, compose(2**39, shard_of(reader))) is None
     assert follows.add_follow(reader, compose(1, 8191)) is None
     assert follows.followees(reader) == []
 
 
-def test_a_follow_that_failed_half_way_is_repaired_by_its_repetition(shards: Shards) -> None:
+def test_a_follow_that_failed_half_way_is_repaired_by_its_repetition(shards: ShardRouter) -> None:
     follows = Follows(shards)
     reader, followed = two_on_different_servers(shards)
     follows.add_follow(reader, followed)
@@ -147,7 +147,7 @@ def test_a_follow_that_failed_half_way_is_repaired_by_its_repetition(shards: Sha
     assert follows.followers(followed, 0, 10) == [reader]
 
 
-def test_comments_are_read_in_the_order_in_which_they_were_written(shards: Shards) -> None:
+def test_comments_are_read_in_the_order_in_which_they_were_written(shards: ShardRouter) -> None:
     comments, photo = Comments(shards), insert(shards, sign_up(shards))
     written = [comments.add_comment(photo, 7, text) for text in ("first", "'; DROP TABLE users; --", "third")]
     found = comments.find_comments(photo, 0, 10, fresh=True)
@@ -159,7 +159,7 @@ def test_comments_are_read_in_the_order_in_which_they_were_written(shards: Shard
     assert comments.find_comments(photo + 1, 0, 10, fresh=True) == []
 
 
-def test_photos_are_listed_under_each_of_their_tags_once(shards: Shards) -> None:
+def test_photos_are_listed_under_each_of_their_tags_once(shards: ShardRouter) -> None:
     tags, owners = Tags(shards), two_on_different_servers(shards)
     ids = sorted(insert(shards, owner) for owner in owners)
     for _ in range(2):
@@ -171,7 +171,7 @@ def test_photos_are_listed_under_each_of_their_tags_once(shards: Shards) -> None
     assert tags.newest_tagged("unknown", LARGEST, 10, fresh=True) == []
 
 
-def test_an_id_of_a_shard_that_does_not_exist_is_just_not_there(shards: Shards) -> None:
+def test_an_id_of_a_shard_that_does_not_exist_is_just_not_there(shards: ShardRouter) -> None:
     made_up = compose(2**39, 8191, 5)
     assert Photos(shards).find_photo(made_up) is None
     assert Photos(shards).find_photos([made_up]) == {}
