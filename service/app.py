@@ -9,9 +9,9 @@ from service.domain.comments import Comments
 from service.domain.devices import Devices
 from service.domain.feed import Feed
 from service.domain.follows import Follows
-from service.domain.gallery import Gallery
 from service.domain.likes import Likes
-from service.domain.lookup import PhotoLookup
+from service.domain.photo_cache import CachedPhotos
+from service.domain.photo_views import PhotoViews
 from service.domain.photos import Photos
 from service.domain.profiles import Profiles
 from service.domain.tags import Tags
@@ -66,24 +66,24 @@ def find_route() -> str | None:
 
 
 def _add_routes(app: Flask, config: Config, stores: backends.Backends) -> None:
-    lookup = PhotoLookup(stores.photos, stores.cache)
-    gallery = Gallery(stores.photos, stores.cache, stores.links)
+    cached = CachedPhotos(stores.photos, stores.cache)
+    views = PhotoViews(stores.photos, stores.cache, stores.links)
     passwords = Passwords(config.password_memory_kib, config.password_time_cost)
     members = Users(stores.accounts, stores.sessions, passwords, stores.limits)
     album = Photos(
-        stores.photos, lookup, stores.objects, stores.links, stores.queue, stores.media_map,
+        stores.photos, cached, stores.objects, stores.links, stores.queue, stores.media_map,
         config.upload_max_bytes, config.share_networks,
     )  # fmt: skip
-    profile = Profiles(stores.accounts, stores.photos, gallery)
+    profile = Profiles(stores.accounts, stores.photos, views)
     follows = Follows(stores.follows, stores.feeds, stores.notifications)
-    newest = Feed(stores.feeds, stores.follows, stores.photos, gallery)
+    newest = Feed(stores.feeds, stores.follows, stores.photos, views)
     for routes in (
         users.blueprint(members, config.proxy_hops),
         photos.blueprint(album, members),
-        likes.blueprint(Likes(stores.likes, lookup, stores.notifications), members),
-        comments.blueprint(Comments(stores.comments, lookup, stores.notifications), members),
+        likes.blueprint(Likes(stores.likes, cached, stores.notifications), members),
+        comments.blueprint(Comments(stores.comments, cached, stores.notifications), members),
         profiles.blueprint(profile, follows, members),
-        feed.blueprint(newest, Tags(stores.tags, gallery), Activity(stores.activity), members),
+        feed.blueprint(newest, Tags(stores.tags, views), Activity(stores.activity), members),
         devices.blueprint(Devices(stores.devices), members),
         health.blueprint(stores.pings),
         openapi.blueprint(app),

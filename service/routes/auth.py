@@ -2,8 +2,8 @@
 
 from flask import request
 
+from service.domain.entities import Session
 from service.domain.errors import UnauthenticatedError
-from service.domain.records import Session
 from service.domain.users import Users
 
 

@@ -16,10 +16,10 @@ from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 from werkzeug.exceptions import Forbidden
 
+from service.domain.entities import Session
 from service.domain.errors import ServiceError, TooManyError, UnauthenticatedError
 from service.domain.feed import Feed
 from service.domain.profiles import Profiles
-from service.domain.records import Session
 from service.domain.users import Users
 from service.routes.auth import client_address
 from service.routes.request_schemas import Before, LogIn, read_position, read_query

@@ -7,9 +7,9 @@ import msgspec
 from flask import Response, jsonify
 from flask.json.provider import JSONProvider
 
+from service.domain.entities import Comment, Event, Kind, LikeOutcome, Profile
 from service.domain.pages import Page
 from service.domain.photos import PhotoView, Upload
-from service.domain.records import Comment, Event, Kind, LikeOutcome, Profile
 from service.routes.request_schemas import Id
 
 # Every response is for one user at one moment: no cache may keep it, no page may show it in a frame.
