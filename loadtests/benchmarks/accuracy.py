@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loadtests.accuracy import drive, throughput
 from loadtests.accuracy.cases import CASES, PERCENTILES, Case, errors
-from loadtests.benchmarks.results import Figure, ratio
+from loadtests.benchmarks.result import Figure, ratio
 
 
 def figures() -> list[Figure]:

@@ -32,7 +32,7 @@ from likestorm.targets.base import OnPhase
 from msgspec import Struct
 
 from compose.topology import DEFAULT_BASE_PORT
-from loadtests.benchmarks.results import BenchmarkError, Figure, median, ratio
+from loadtests.benchmarks.result import BenchmarkError, Figure, median, ratio
 from loadtests.benchmarks.stack import call
 
 COMMIT = "7ad72af"
@@ -43,7 +43,7 @@ SCENARIO = Path(__file__).with_name("baseline.toml")
 UP = re.compile(r"^up in [\d.]+ s: (?P<url>\S+).*^its data is in \w+: (?P<folder>[^\n]+)", re.MULTILINE | re.DOTALL)
 
 
-class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+class Address(Struct, frozen=True, forbid_unknown_fields=True):
     """A stack that is up: its address (a URL), and the manifest of its data."""
 
     address: str = ""
@@ -53,10 +53,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 class BootedStack:
     """A stack of any commit that is up already, as a scenario's target: driven, but neither audited nor observed."""
 
-    Settings: ClassVar[type[Struct]] = Settings
+    Settings: ClassVar[type[Struct]] = Address
     objectives: ClassVar[Path | None] = None
 
-    def __init__(self, settings: Settings, seed: int) -> None:
+    def __init__(self, settings: Address, seed: int) -> None:
         del seed
         self._settings = settings
 
@@ -190,7 +190,7 @@ def describe(found: Sequence[tuple[float, float]]) -> list[Figure]:
 def _search(side: Checkout, base_port: int, folder: Path) -> float | None:
     with booted(side, base_port) as stack:
         found = stack.drive(folder / f"capacity-{side.folder.name}", SEARCH).capacity
-    return found and found.holds
+    return found.holds if found else None
 
 
 def _capacity(name: str, rate: float | None) -> Figure:

@@ -30,7 +30,7 @@ from compose.local import Target, supervision
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, Topology, named
 from loadtests.benchmarks import overhead
 from loadtests.benchmarks.overhead import OverheadError
-from loadtests.benchmarks.results import Figure, median, ratio
+from loadtests.benchmarks.result import Figure, median, ratio
 
 RATE, SECONDS, WARM_UP_S, PAIRS = 450.0, 20, 5, 8
 PAUSES = """

@@ -18,8 +18,8 @@ from likestorm.errors import LikestormError
 from compose.errors import StackError
 from compose.topology import DEFAULT_BASE_PORT
 from loadtests.accuracy.drive import DriveError
-from loadtests.benchmarks import accuracy, baseline, cost, overhead, package, results, stack, stall_plot
-from loadtests.benchmarks.results import BenchmarkError, Figure
+from loadtests.benchmarks import accuracy, baseline, cost, overhead, package, result, stack, stall_plot
+from loadtests.benchmarks.result import BenchmarkError, Figure
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     names = [] if options.page else options.only or list(BENCHMARKS)
     failed = [name for name in names if not _measure(name, options.base_port)]
-    kept = (results.load(name) for name in (*BENCHMARKS, EARLIER))
-    results.PAGE.write_text(results.page(result for result in kept if result))
+    kept = (result.load(name) for name in (*BENCHMARKS, EARLIER))
+    result.PAGE.write_text(result.page(each for each in kept if each))
     return 1 if failed else 0
 
 
@@ -70,7 +70,7 @@ def _measure(name: str, base_port: int) -> bool:
         return False
     for figure in found:
         print(f"  {figure.what}: {figure.value} ({figure.interval})", flush=True)
-    results.save(name, results.measured(BENCHMARKS[name].title, name, found, load))
+    result.save(name, result.measured(BENCHMARKS[name].title, name, found, load))
     return True
 
 

@@ -35,7 +35,7 @@ from compose.layout import STATE
 from compose.local import Target
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
 from loadtests.benchmarks import bare
-from loadtests.benchmarks.results import Figure, median, ratio
+from loadtests.benchmarks.result import Figure, median, ratio
 
 ROUNDS, SECONDS, CONNECTIONS = 16, 8, 16
 USERS = 4000

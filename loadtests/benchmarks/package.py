@@ -10,7 +10,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from loadtests.benchmarks.results import ROOT, BenchmarkError, Figure
+from loadtests.benchmarks.result import ROOT, BenchmarkError, Figure
 
 PACKAGE = Path("loadtests/likestorm")
 BARE = frozenset({"pip", "setuptools"})

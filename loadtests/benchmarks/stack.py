@@ -11,7 +11,7 @@ from pathlib import Path
 from likestorm.results.record import Record, document
 from likestorm.run import RECORD_FILE
 
-from loadtests.benchmarks.results import ROOT, BenchmarkError, Figure, median
+from loadtests.benchmarks.result import ROOT, BenchmarkError, Figure, median
 
 STARTS, BENCHES, LAG_PAIRS = 3, 3, 3
 LAG_S = 15

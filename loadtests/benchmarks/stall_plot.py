@@ -18,7 +18,7 @@ from loadtests.accuracy import drive
 from loadtests.accuracy.cases import PERCENTILES, STOCK_USER_RATE, Case
 from loadtests.accuracy.drive import Load
 from loadtests.accuracy.script import Behaviour, Service, Stall
-from loadtests.benchmarks.results import BenchmarkError, Figure
+from loadtests.benchmarks.result import BenchmarkError, Figure
 
 STALL = Case("a stall of 2 s", Load(90, "constant", 20), Behaviour(Service("constant", 0.01), None, (Stall(9.0, 2.0),)))
 LEAST_STOCK = 1500

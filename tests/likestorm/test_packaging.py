@@ -12,7 +12,7 @@ import pytest
 from likestorm.results.record import document
 
 from loadtests.benchmarks import package
-from loadtests.benchmarks.results import ROOT
+from loadtests.benchmarks.result import ROOT
 
 SOURCES = ROOT / package.PACKAGE
 DATA = frozenset({".css", ".html", ".json", ".py", ".typed"})

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.benchmarks import figures, results
+from loadtests.benchmarks import figures, result
 from loadtests.benchmarks.baseline import interpolate
-from loadtests.benchmarks.results import BenchmarkError, Figure, Result, median, ratio
+from loadtests.benchmarks.result import BenchmarkError, Figure, Result, median, ratio
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(results, "RESULTS", tmp_path)
-    monkeypatch.setattr(results, "PAGE", tmp_path / "BENCHMARKS.md")
+    monkeypatch.setattr(result, "RESULTS", tmp_path)
+    monkeypatch.setattr(result, "PAGE", tmp_path / "BENCHMARKS.md")
     return tmp_path
 
 
@@ -21,9 +21,9 @@ def _result(title: str, date: str) -> Result:
 
 
 def test_the_page_has_the_newest_result_of_each_benchmark(folder: Path) -> None:
-    results.save("start", _result("Starts", "2026-01-01"))
-    results.save("bench", _result("Benches", "2026-01-02"))
-    results.save("start", _result("Starts", "2026-01-03"))
+    result.save("start", _result("Starts", "2026-01-01"))
+    result.save("bench", _result("Benches", "2026-01-02"))
+    result.save("start", _result("Starts", "2026-01-03"))
     assert figures.main(["--page"]) == 0
     text = (folder / "BENCHMARKS.md").read_text()
     assert text.index("## Benches") < text.index("## Starts")
@@ -39,7 +39,7 @@ def test_a_benchmark_that_fails_keeps_its_earlier_result(
         raise BenchmarkError("the stack does not start")
 
     monkeypatch.setitem(figures.BENCHMARKS, "start", figures.Benchmark("Starts", fail))
-    results.save("start", _result("Starts", "2026-01-01"))
+    result.save("start", _result("Starts", "2026-01-01"))
     assert figures.main(["--only", "start"]) == 1
     assert "figures: start: the stack does not start" in capsys.readouterr().err
     assert "2026-01-01" in (folder / "BENCHMARKS.md").read_text()
@@ -50,17 +50,17 @@ def test_a_measured_result_says_when_where_and_how(folder: Path, monkeypatch: py
     benchmark = figures.Benchmark("Starts", lambda port: [Figure("port", f"{port}")])
     monkeypatch.setitem(figures.BENCHMARKS, "start", benchmark)
     assert figures.main(["--only", "start", "--base-port", "9000"]) == 0
-    saved = results.load("start")
+    saved = result.load("start")
     assert saved
     assert saved.figures == [Figure("port", "9000")]
     assert saved.command == "python -m loadtests.benchmarks.figures --only start"
     assert "cores" in saved.machine
-    assert saved.revision.startswith(results.revision().rstrip("+"))
+    assert saved.revision.startswith(result.revision().rstrip("+"))
 
 
 def test_the_committed_page_is_made_of_the_committed_results() -> None:
-    kept = (results.load(name) for name in (*figures.BENCHMARKS, figures.EARLIER))
-    assert results.PAGE.read_text() == results.page(result for result in kept if result)
+    kept = (result.load(name) for name in (*figures.BENCHMARKS, figures.EARLIER))
+    assert result.PAGE.read_text() == result.page(each for each in kept if each)
 
 
 def test_runs_are_told_by_their_median_and_range() -> None:
