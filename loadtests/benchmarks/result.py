@@ -21,7 +21,7 @@ RESULTS = Path(__file__).with_name("results")
 PAGE = ROOT / "BENCHMARKS.md"
 HEAD = """# Benchmarks
 
-`make figures` measures all of these and writes this page from `loadtests.benchmarks.result/`;
+`make figures` measures all of these and writes this page from `loadtests/benchmarks/results/`;
 `.venv/bin/python -m loadtests.benchmarks.figures --only NAME` measures one and leaves the others as they are.
 An interval is a 95 % interval unless the figure says otherwise. A load average far above zero at the start means that
 other programs used the machine too: CPU times then bear a comparison, latencies do not.
