@@ -12,7 +12,10 @@ STORAGE ?=##+ place of the data: memory, disk, or unsynced (disk without syncs);
 ERRORS ?=##+ 1 adds an error tracker to the stack; the report lists its errors
 USERS ?= 4000##+ number of users that `make seed` creates
 FOLLOWS ?= 20##+ number of users that each of them follows
-PROCESSES ?=##+ number of generator processes of a bench, in place of one
+PROCESSES ?=##+ number of generator processes of a bench, in place of one; of `make swarm`, on each host
+HOSTS ?=##+ hosts of the workers of `make swarm`: a,b,c as ssh knows them, or a fleet file
+CODE ?=##+ folder of the code on these hosts, in place of the release of `fab deploy`
+MASTER ?=##+ HOST[:PORT] at which these hosts reach this machine, in place of the address that ssh shows
 WEB ?=##+ 1 shows Locust's web UI on loopback during a bench
 RUN ?=## folder of a finished run for `make view`, in place of the stack that is up
 BASE ?=## revision that `make compare` takes as the baseline
@@ -32,7 +35,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 LIST_TARGETS = awk -F ':.*$(1) ' '/^[a-z-]+:.*$(1) / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
 LIST_VARIABLES = awk -F ' *[?]= *|$(1) ' '/^[A-Z_]+ [?]=.*$(1) / { printf "  %-20s %s%s\n", $$1, $$3, $$2 == "" ? "" : " (" $$2 ")" }' Makefile
-.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench up down status seed rolling-restart test test-crowd lint lint-style lint-types lint-rules verify compare dashboards dashboards-generate view drill accuracy lock figures overhead clean
+.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench swarm up down status seed rolling-restart test test-crowd lint lint-style lint-types lint-rules verify compare dashboards dashboards-generate view drill accuracy lock figures overhead clean
 
 # ## marks a line of the first part, ##+ a line under "more".
 help: ## show this list
@@ -73,6 +76,11 @@ PORT_OPTION = $(if $(BASE_PORT),--base-port $(BASE_PORT))
 bench: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## start the stack, run SCENARIO on it, judge it, write a report, stop the stack
 	@$(PYTHON) -m likestorm run $(SCENARIO) $(STACK_SETTINGS) $(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) \
 		$(if $(OUT),--out '$(OUT)') $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
+
+swarm: setup ##+ bench a service of your own with load from workers on HOSTS
+	@$(PYTHON) -m likestorm run $(SCENARIO) --hosts '$(HOSTS)' $(if $(CODE),--code '$(CODE)') $(if $(MASTER),--master-bind '$(MASTER)') \
+		$(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(OUT),--out '$(OUT)') \
+		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
 
 up: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## start the stack with data; it stays until `make down`
 	@$(PYTHON) -m compose up $(STACK_OPTIONS)
