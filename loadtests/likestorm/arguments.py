@@ -1,6 +1,4 @@
-"""What the command line takes as numbers; argparse names a bad one after the function: "invalid share value: …"."""
-
-from __future__ import annotations
+"""Argument types of the command line; argparse names a function in its message: "invalid share value: …"."""
 
 
 def positive(text: str) -> float:
@@ -20,7 +18,7 @@ def change(text: str) -> float:
 
 
 def share(text: str) -> float:
-    """A share from 0 to 1 without it, such as 0.05 or 5%."""
+    """A share from 0 to below 1, such as 0.05 or 5%."""
     number = change(text)
     if number >= 1:
         raise ValueError
@@ -36,7 +34,7 @@ def count(text: str) -> int:
 
 
 def count_or_none(text: str) -> int:
-    """A whole number, 0 included."""
+    """A whole number from 0."""
     number = int(text)
     if number < 0:
         raise ValueError

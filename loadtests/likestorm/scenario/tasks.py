@@ -1,6 +1,4 @@
-"""Which tasks a Locust user class has, read from its source: nothing is imported, so Locust does not come along."""
-
-from __future__ import annotations
+"""The tasks of a Locust user class, read from its source without importing it, because that would import Locust."""
 
 import ast
 import importlib.machinery
@@ -11,19 +9,19 @@ from pathlib import Path
 
 
 class TaskError(Exception):
-    """A user class that cannot be found; the message says what was looked for."""
+    """A user class that cannot be found."""
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """The public methods of a user class; without `is_whole` it has bases whose source is not to be had."""
+    """The public methods of a user class; not `is_whole` if the source of a base class is not available."""
 
     names: frozenset[str]
     is_whole: bool
 
 
 def find(reference: str) -> Tasks:
-    """The tasks of "module:Class" and of its bases in the repository, or wherever Python looks; TaskError."""
+    """The tasks of "module:Class" and its bases, in the current directory or on sys.path; TaskError."""
     module, _, name = reference.partition(":")
     if _source(module) is None:
         raise TaskError(f"there is no module {module!r}")
@@ -34,7 +32,7 @@ def find(reference: str) -> Tasks:
 
 
 def _class(module: str, name: str, seen: frozenset[tuple[str, str]]) -> Tasks | None:
-    """The class of that name in a module, or imported there from another one; None where it cannot be found."""
+    """A class defined in a module or imported there; None if it cannot be found."""
     if _is_engine(module):
         return Tasks(frozenset(), is_whole=True)
     tree = _parse(module)
@@ -59,7 +57,7 @@ def _base(module: str, tree: ast.Module, base: ast.expr, seen: frozenset[tuple[s
 
 
 def _imported(module: str, tree: ast.Module, name: str, seen: frozenset[tuple[str, str]]) -> Tasks | None:
-    """A class that the module takes from another one, by whatever name."""
+    """A class that the module imports from another one, under any name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
@@ -69,7 +67,7 @@ def _imported(module: str, tree: ast.Module, name: str, seen: frozenset[tuple[st
 
 
 def _is_engine(module: str) -> bool:
-    """Methods of Locust's and of the generator's own classes are no tasks."""
+    """The methods of Locust's and of the generator's classes are no tasks."""
     package, _, _ = module.partition(".")
     return package in ("locust", "likestorm")
 
@@ -83,7 +81,7 @@ def _absolute(module: str, node: ast.ImportFrom) -> str:
 
 
 def _named(tree: ast.Module, name: str) -> str:
-    """The module that a module calls by a name of its own: import x as y, from p import x."""
+    """The module behind a local name: import x as y, from p import x."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for alias in node.names:
@@ -113,7 +111,7 @@ def _parse(module: str) -> ast.Module | None:
 
 @cache
 def _source(module: str) -> Path | None:
-    """The file of a module, where the swarm would find it; no package of it is imported either."""
+    """The file of a module where the generator finds it; parent packages are not imported either."""
     places: list[str] | None = [str(Path.cwd()), *sys.path]
     spec = None
     name = ""
