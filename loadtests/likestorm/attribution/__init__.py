@@ -1,10 +1,9 @@
 """The tier that made requests slow, from the time splits of a record: pure; says so if the tier is not known.
 
-The rule compares where the time of slow answers goes with a reference: the slow answers of a baseline if there is one,
-otherwise the median of the same run. If the median itself exceeds the limit, the reference is empty. The tier with the
-largest increase is named if it makes up at least LEAST_SHARE of the whole increase. "Slow" are all answers that are
-closer to the slowest 1 % than to the median: when a process stops, the slowest 1 % alone are the answers that happened
-to be in progress, and the tier that they were in is not the cause.
+The rule compares where the time of slow answers goes with the median of the same run. If the median itself exceeds the
+limit, its whole time counts. The tier with the largest increase is named if it makes up at least LEAST_SHARE of the
+whole increase. "Slow" are all answers that are closer to the slowest 1 % than to the median: when a process stops, the
+slowest 1 % alone are the answers that happened to be in progress, and the tier that they were in is not the cause.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ LEAST_SHARE = 0.35
 """Below this share no tier stands out: a machine that is short of cores slows down all tiers."""
 LEAST_SAMPLES = 3
 """Fewer samples in the slowest 1 % are chance."""
-LEAST_TOLD = 0.9
+LEAST_COVERAGE = 0.9
 """The share of answers that must have the header."""
 
 LABELS: Mapping[str, str] = {
@@ -59,14 +58,10 @@ def explained(result: BudgetResult, record: Record, request: str | None) -> Budg
     return replace(result, reason="; ".join(filter(None, (result.reason, cause.text))))
 
 
-def explain(
-    split: TimeSplit, requests: Requests, limit_ms: float, waits: Sequence[TierWait], baseline: TimeSplit | None = None
-) -> Cause:
-    """Why the slow answers of a request exceed a limit; `baseline` is the time split of an earlier run."""
+def explain(split: TimeSplit, requests: Requests, limit_ms: float, waits: Sequence[TierWait]) -> Cause:
+    """Why the slow answers of a request exceed a limit."""
     if doubt := _doubt(split, requests):
         return Cause(None, f"which tier grew is not known: {doubt}")
-    if baseline is not None:
-        return name_increase(baseline.slow, split.slow, "slow answers take longer than the baseline's", waits)
     if split.median.total_ms > limit_ms:
         return name_increase(Composition(0, 0.0, {}), split.median, "the median itself takes", waits)
     return name_increase(split.median, split.slow, "slow answers take longer than the median", waits)
@@ -76,17 +71,17 @@ def _doubt(split: TimeSplit, requests: Requests) -> str:
     """Why the time split does not represent the slowest 1 %; empty if it does."""
     if requests.censored > (requests.count - requests.failures + requests.censored) / 200:
         return "most of the slowest 1 % were never answered"
-    if untold := doubt_told(split, requests):
-        return untold
+    if uncovered := doubt_coverage(split, requests):
+        return uncovered
     if split.slowest.samples < LEAST_SAMPLES:
         return f"{split.kept} answers are too few to have a slowest 1 %"
     return ""
 
 
-def doubt_told(split: TimeSplit, requests: Requests) -> str:
+def doubt_coverage(split: TimeSplit, requests: Requests) -> str:
     """Why too few answers had the header; empty if there were enough."""
     answered = requests.count - requests.failures
-    if split.seen >= LEAST_TOLD * answered:
+    if split.seen >= LEAST_COVERAGE * answered:
         return ""
     return f"only {split.seen} of {answered} answers had a Server-Timing header"
 

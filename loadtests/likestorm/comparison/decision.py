@@ -40,11 +40,13 @@ def compare(base: Side, candidate: Side, allowed: float = ALLOWED, primary: floa
     samples = list(outcome_measures.samples(sides[0], sides[1], wanted))
     if pairs:
         found = [outcome_measures.failures(sides[0], sides[1])]
-        found += [s.measure(q) for s in samples for q in PERCENTILES if s.bears(q) or _decides(s, q, wanted, primary)]
+        found += [
+            s.measure(q) for s in samples for q in PERCENTILES if s.supports(q) or _decides(s, q, wanted, primary)
+        ]
         changes = judge(found, wanted, allowed, primary)
     else:
-        borne = [(s, q) for s in samples for q in PERCENTILES if s.bears(q)]
-        changes = [_of_sampling(s, q, _decides(s, q, wanted, primary)) for s, q in borne]
+        supported = [(s, q) for s in samples for q in PERCENTILES if s.supports(q)]
+        changes = [_of_sampling(s, q, _decides(s, q, wanted, primary)) for s, q in supported]
     status, reason = conclude(changes, allowed, len(pairs), base.invalid + candidate.invalid)
     return Comparison(
         schema=SCHEMA,

@@ -48,16 +48,16 @@ class Samples:
     base: list[Histogram]
     candidate: list[Histogram]
 
-    def bears(self, percentile: float) -> bool:
+    def supports(self, percentile: float) -> bool:
         """Whether at least one sample of each run lies beyond the percentile."""
         fewest = min(sample.total for sample in self.base + self.candidate)
         return fewest * (1 - percentile / 100) > 0.999
 
     def measure(self, percentile: float) -> OutcomeMeasure:
         """One percentile as an outcome measure."""
-        is_borne = self.bears(percentile)
+        is_supported = self.supports(percentile)
         sides = [
-            [_at(sample, percentile) if is_borne else math.nan for sample in side]
+            [_at(sample, percentile) if is_supported else math.nan for sample in side]
             for side in (self.base, self.candidate)
         ]
         return OutcomeMeasure(self.what, self.kind, percentile, *sides)
@@ -79,10 +79,10 @@ def failures(base: Sequence[Record], candidate: Sequence[Record]) -> OutcomeMeas
 
 def samples(base: Sequence[Record], candidate: Sequence[Record], wanted: Sequence[str]) -> Iterator[Samples]:
     """The samples of each request, also of wanted requests that no run made, and of each arrival with several steps."""
-    everybody = [*base, *candidate]
-    for what in dict.fromkeys([*(what for record in everybody for what in record.requests), *wanted]):
+    records = [*base, *candidate]
+    for what in dict.fromkeys([*(what for record in records for what in record.requests), *wanted]):
         yield Samples(what, "request", *([_of_request(each, what) for each in side] for side in (base, candidate)))
-    for what, arrivals in everybody[0].arrivals.items():
+    for what, arrivals in records[0].arrivals.items():
         if len(arrivals.steps) > 1:
             yield Samples(what, "arrival", *([_of_arrival(each, what) for each in side] for side in (base, candidate)))
 

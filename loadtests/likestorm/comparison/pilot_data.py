@@ -60,7 +60,7 @@ def of_records(records: Sequence[Record], command: str) -> PilotData:
     """Pilot data of consecutive runs, for the percentiles that every run supports."""
     first = records[0]
     samples = [each for each in outcome_measures.samples(records, [], []) if each.kind == "request"]
-    kept = [each.measure(percentile) for each in samples for percentile in PERCENTILES if each.bears(percentile)]
+    kept = [each.measure(percentile) for each in samples for percentile in PERCENTILES if each.supports(percentile)]
     return PilotData(
         command=command,
         revision=first.environment["likestorm"],

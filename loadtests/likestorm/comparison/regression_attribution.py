@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from likestorm.attribution import Cause, doubt_told, name_increase
+from likestorm.attribution import Cause, doubt_coverage, name_increase
 from likestorm.results.comparison import Change, Slower, Tier
 from likestorm.results.record import Record
 from likestorm.results.record.timesplit import Composition, TierWait
@@ -19,8 +19,8 @@ def find(base: Sequence[Record], candidate: Sequence[Record], changes: Sequence[
     for change in changes:
         if change.kind == "request" and change.percentile is not None and change.low is not None and change.low > 0:
             rose[change.what] = min(change.percentile, rose.get(change.what, change.percentile))
-    told = (what for what in rose if all(what in record.timing for record in (*base, *candidate)))
-    return [_slower(what, rose[what], base, candidate) for what in told]
+    split = (what for what in rose if all(what in record.timing for record in (*base, *candidate)))
+    return [_slower(what, rose[what], base, candidate) for what in split]
 
 
 def _slower(what: str, percentile: float, base: Sequence[Record], candidate: Sequence[Record]) -> Slower:
@@ -50,8 +50,8 @@ def _doubts(what: str, records: Sequence[Record], at_median: bool) -> Iterator[s
         requests = record.requests[what]
         if not at_median and requests.censored:
             yield "some of the slowest were never answered"
-        if untold := doubt_told(record.timing[what], requests):
-            yield untold
+        if uncovered := doubt_coverage(record.timing[what], requests):
+            yield uncovered
 
 
 def _tiers(before: Composition, now: Composition) -> list[Tier]:

@@ -54,16 +54,16 @@ def checked_out(
     its own compose/setup.sh.
     """
     commits = [resolve(name, repository) for name in (base, candidate)]
-    with tempfile.TemporaryDirectory(prefix="likestorm-compare-") as name, contextlib.ExitStack() as stack:
-        parent = Path(name)
+    with tempfile.TemporaryDirectory(prefix="likestorm-compare-") as temporary, contextlib.ExitStack() as stack:
+        parent = Path(temporary)
         parent.chmod(0o755)  # the servers run as another user, who must be able to enter
         checkouts = []
-        for side, asked, commit in zip(("base", "candidate"), (base, candidate), commits, strict=True):
+        for side, name, commit in zip(("base", "candidate"), (base, candidate), commits, strict=True):
             folder = parent / side
-            on_phase(f"{side} is {asked} ({commit[:COMMIT_LENGTH]})")
+            on_phase(f"{side} is {name} ({commit[:COMMIT_LENGTH]})")
             stack.callback(_remove, repository, folder)
             _git(repository, "worktree", "add", "--quiet", "--detach", str(folder), commit)
-            checkouts.append(Checkout(asked, commit, folder, _python(repository, folder, on_phase)))
+            checkouts.append(Checkout(name, commit, folder, _python(repository, folder, on_phase)))
         yield checkouts[0], checkouts[1]
 
 

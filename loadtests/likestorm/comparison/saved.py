@@ -94,14 +94,14 @@ def check_alike(base: Side, candidate: Side) -> None:
 
 def list_warnings(base: Side, candidate: Side) -> list[str]:
     """Differences between the runs' machines and software versions, in words, without the compared revisions."""
-    everybody = base.runs + candidate.runs
-    facts = dict.fromkeys(fact for run in everybody for fact in run.record.environment)
+    runs = base.runs + candidate.runs
+    facts = dict.fromkeys(fact for run in runs for fact in run.record.environment)
     found = []
-    for fact in facts.keys() - {REVISION, *everybody[0].record.settings}:
-        said = dict.fromkeys(run.record.environment.get(fact, "not known") for run in everybody)
+    for fact in facts.keys() - {REVISION, *runs[0].record.settings}:
+        said = dict.fromkeys(run.record.environment.get(fact, "not known") for run in runs)
         if len(said) > 1:
             found.append(f"{fact} differs: {' / '.join(said)}")
-    if len({run.record.generator.realtime for run in everybody}) > 1:
+    if len({run.record.generator.realtime for run in runs}) > 1:
         found.append("the generator had real-time priority in some of the runs only")
     return sorted(found)
 

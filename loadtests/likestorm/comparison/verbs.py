@@ -52,7 +52,9 @@ def add(verbs: Verbs) -> None:
     verb = verbs.add_parser("compare", help=text, epilog=RULE, formatter_class=raw)
     verb.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="folder of a run: the base, then the candidate")
     verb.add_argument("--base", nargs="+", type=Path, metavar="RUN", default=[], help="several runs of the base")
-    verb.add_argument("--candidate", nargs="+", type=Path, metavar="RUN", default=[], help="as many of the candidate")
+    verb.add_argument(
+        "--candidate", nargs="+", type=Path, metavar="RUN", default=[], help="the same number of runs of the candidate"
+    )
     _add_common(verb)
     verb.set_defaults(act=_compare)
     text = "set up two revisions, run them interleaved and compare"

@@ -93,9 +93,9 @@ def _check_own(content: Mapping[str, Any], folder: File) -> Iterator[Problem]:
         yield Problem(("users",), "users and [target] locustfile exclude each other")
     open_model = target.get("model", "open") == "open"
     if open_model and not table(content.get("arrivals")):
-        yield Problem(path, 'target.model = "open" wants [arrivals.NAME]')
+        yield Problem(path, 'target.model = "open" needs [arrivals.NAME]')
     if not open_model and (table(content.get("arrivals")) or not table(content.get("closed"))):
-        yield Problem(path, 'target.model = "closed" wants [closed.NAME] with users, and no [arrivals.NAME]')
+        yield Problem(path, 'target.model = "closed" needs [closed.NAME] with users, and no [arrivals.NAME]')
 
 
 def _check_users(content: Mapping[str, Any], places: Collection[Path]) -> Iterator[Problem]:

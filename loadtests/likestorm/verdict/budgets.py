@@ -69,14 +69,14 @@ def _percentile(record: Record, budget: PercentileBudget) -> BudgetResult:
 
 def _errors(record: Record, budget: ErrorBudget) -> BudgetResult:
     chosen = [r for name, r in record.requests.items() if budget.request in (None, name)]
-    trials = sum(_asked(r) for r in chosen)
+    trials = sum(_all(r) for r in chosen)
     if not trials:
         return _absent(budget.name, "at most", budget.error_ratio, "ratio", budget.request or "any")
-    failed = sum(_asked(r) - (r.count - r.failures) for r in chosen)
+    failed = sum(_all(r) - (r.count - r.failures) for r in chosen)
     return _result(budget.name, "at most", budget.error_ratio, "ratio", statistics.of_ratio(failed, trials), trials)
 
 
-def _asked(requests: Requests) -> int:
+def _all(requests: Requests) -> int:
     """All requests: those that ended, and those that were dropped or unfinished. Timeouts are in both counts."""
     return requests.count + requests.censored - requests.timeouts
 
@@ -98,7 +98,7 @@ def _promql(record: Record, budget: PromqlBudget) -> BudgetResult:
     limit = budget.at_most if budget.at_least is None else budget.at_least
     given = next((value for value in record.promql if value.budget == budget.name), None)
     if limit is None or given is None or not given.values:
-        reason = f"nothing was measured: {given.problem if given else 'Prometheus was not asked'}"
+        reason = f"nothing was measured: {given.problem if given else 'Prometheus was not queried'}"
         return BudgetResult(budget.name, side, limit or 0.0, budget.unit, None, None, None, 0, "inconclusive", reason)
     return _result(budget.name, side, limit, budget.unit, statistics.of_mean(given.values), len(given.values))
 

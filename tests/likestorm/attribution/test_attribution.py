@@ -59,11 +59,6 @@ def test_the_tier_that_grew_is_named(split: TimeSplit, waits: list[TierWait], ti
     assert explain(split, requests(), LIMIT_MS, waits).tier == tier
 
 
-def test_a_baseline_is_what_it_is_compared_with() -> None:
-    before = _split(_composed(100, db=80.0), db=90.0)
-    assert explain(_split(_composed(100, db=80.0), db=91.0, app=30.0), requests(), LIMIT_MS, CALM, before).tier == "app"
-
-
 @pytest.mark.parametrize(
     ("change", "because"),
     [

@@ -314,13 +314,13 @@ def test_a_target_of_ones_own_needs_neither_users_nor_data_nor_steps(tmp_path: P
         ("mine.py", "yours.py", ["7: target.locustfile: no such file: {folder}/yours.py"]),
         ("[target]", 'users = "a:B"\n[target]', ["5: users and [target] locustfile exclude each other"]),
         ("[target]", '[target]\nmodel = "closed"', [
-            '6: target.model = "closed" wants [closed.NAME] with users, and no [arrivals.NAME]']),
+            '6: target.model = "closed" needs [closed.NAME] with users, and no [arrivals.NAME]']),
         ('[arrivals.visits]\nrate = 10\nschedule = "poisson"', "[closed.visits]\nusers = 2\nthink_s = [0, 1]", [
-            '5: target.model = "open" wants [arrivals.NAME]',
+            '5: target.model = "open" needs [arrivals.NAME]',
             "11: closed.visits: your own locustfile runs with its own wait_time"]),
         ('[arrivals.visits]\nrate = 10\nschedule = "poisson"', "", [
             "1: no load: neither [arrivals.NAME] nor [mix.NAME] nor [closed.NAME]",
-            '5: target.model = "open" wants [arrivals.NAME]']),
+            '5: target.model = "open" needs [arrivals.NAME]']),
     ],
 )  # fmt: skip
 def test_a_target_that_cannot_be_driven_as_asked_is_refused_with_its_line(

@@ -83,7 +83,7 @@ class Requests:
 
 @dataclass(frozen=True)
 class Worker:
-    """One of several generator processes; nobody takes over the part of a lost one."""
+    """One of several generator processes; the part of a lost worker is not offered."""
 
     name: str
     lost: bool

@@ -51,14 +51,14 @@ def check_schedule(record: Record, scenario: Scenario) -> ValidityCheck:
     """The judge computes the schedule from the seed itself, so a generator that cuts its schedule short is noticed."""
     start = scenario.warm_up_s
     end = start + record.scenario.duration_s
-    asked = Counter(each.name for each in arrivals(scenario.courses(), scenario.seed) if start <= each.due < end)
+    scheduled = Counter(each.name for each in arrivals(scenario.courses(), scenario.seed) if start <= each.due < end)
     offered = {name: record.arrivals[name].load.offered if name in record.arrivals else 0 for name in scenario.arrivals}
-    wrong = [f"{name} {count} of {asked[name]}" for name, count in offered.items() if count != asked[name]]
+    wrong = [f"{name} {count} of {scheduled[name]}" for name, count in offered.items() if count != scheduled[name]]
     return ValidityCheck(
         "offered against schedule",
-        "of each schedule, all arrivals that the seed asks for",
-        ", ".join(wrong) or f"{sum(offered.values())} of {asked.total()}",
-        "failed" if wrong or not (asked or scenario.closed) else "ok",
+        "of each schedule, all arrivals of the seed",
+        ", ".join(wrong) or f"{sum(offered.values())} of {scheduled.total()}",
+        "failed" if wrong or not (scheduled or scenario.closed) else "ok",
         f"The load generator did not offer what the scenario asks for: {GENERATOR_LOG}.",
     )
 
@@ -68,7 +68,7 @@ def check_mix(record: Record) -> ValidityCheck:
     needed: Counter[str] = Counter()
     for each in record.arrivals.values():
         needed.update({step: each.load.completed * each.steps.count(step) for step in set(each.steps)})
-    made = {name: asked.count - asked.failures for name, asked in record.requests.items()}
+    made = {name: each.count - each.failures for name, each in record.requests.items()}
     wrong = [
         f"{step} succeeded {made.get(step, 0)} times, completed arrivals needed it {count} times"
         for step, count in needed.items()
