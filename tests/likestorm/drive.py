@@ -36,7 +36,7 @@ def strange(
     arrivals: dict[str, ArrivalPlan] | None = None,
     closed: dict[str, ClosedPlan] | None = None,
     duration_s: float = 2.0,
-    lateness_max_s: float = 10.0,
+    queue_timeout_s: float = 10.0,
     users_max: int = 256,
 ) -> Scenario:
     """A scenario on the locustfile of strangers."""
@@ -50,6 +50,6 @@ def strange(
         warm_up_s=1.0,
         duration_s=duration_s,
         drain_s=2.0,
-        lateness_max_s=lateness_max_s,
+        queue_timeout_s=queue_timeout_s,
         users_max=users_max,
     )

@@ -8,6 +8,8 @@ from typing import Any
 from msgspec import Struct
 
 from likestorm.results.ledger import Journal
+from likestorm.results.progress import Progress as Progress  # noqa: PLC0414  # kept importable from here
+from likestorm.results.progress import Rates as Rates  # noqa: PLC0414  # kept importable from here
 from likestorm.results.record.traffic import Vitals
 from likestorm.scenario import Scenario
 
@@ -56,30 +58,6 @@ class Manifest(Struct, frozen=True):
     users: list[Member]
     photos: list[str]
     jpegs: list[str]
-
-
-class Rates(Struct, frozen=True):
-    """How one schedule goes: arrivals a second over the last second, ms over the last five, errors since the start."""
-
-    offered: float
-    achieved: float
-    p50_ms: float | None
-    p99_ms: float | None
-    errors: int
-
-
-class Progress(Struct, frozen=True):
-    """Where the run is, once a second; `failure` is why it cannot go on.
-
-    counts: of the last second, by budget that may end the run early: bad requests, and all.
-    """
-
-    phase: str
-    left_s: float
-    busy: int
-    rates: dict[str, Rates]
-    failure: str = ""
-    counts: dict[str, tuple[int, int]] = {}
 
 
 class Share(Struct, frozen=True):

@@ -169,7 +169,7 @@ def test_a_stall_is_seen_by_all_who_arrive_during_it(tmp_path: Path) -> None:
 def test_waiting_for_a_virtual_user_counts_and_too_long_a_wait_is_a_drop(tmp_path: Path) -> None:
     """One user, 0.1 s a visit, 20 visits a second: the queue grows until it is as long as the maximum lateness."""
     scenario = _scenario(
-        {"walk": _steady(20, "first", "second")}, users_max=1, lateness_max_s=0.5, drain_s=2.0, warm_up_s=0.0
+        {"walk": _steady(20, "first", "second")}, users_max=1, queue_timeout_s=0.5, drain_s=2.0, warm_up_s=0.0
     )
     with scripted.server() as url:
         outcome, _ = _drive(scenario, url, tmp_path)

@@ -26,7 +26,7 @@ from tests.likestorm.drive import drive
 def _scenario(duration_s: float = 2.0, **plans: ArrivalPlan) -> Scenario:
     return Scenario(
         name="crew", description="", users="tests.likestorm.visitors:Visitor", arrivals=plans, budgets=Budgets(),
-        warm_up_s=0.5, duration_s=duration_s, drain_s=4.0, lateness_max_s=0.5, users_max=4,
+        warm_up_s=0.5, duration_s=duration_s, drain_s=4.0, queue_timeout_s=0.5, users_max=4,
     )  # fmt: skip
 
 
