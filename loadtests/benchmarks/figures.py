@@ -53,10 +53,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--page", action="store_true", help="measure nothing")
     options = parser.parse_args(arguments)
     names = [] if options.page else options.only or list(BENCHMARKS)
+    _write_page()
     failed = [name for name in names if not _measure(name, options.base_port)]
+    return 1 if failed else 0
+
+
+def _write_page() -> None:
     kept = (result.load(name) for name in (*BENCHMARKS, EARLIER))
     result.PAGE.write_text(result.page(each for each in kept if each))
-    return 1 if failed else 0
 
 
 def _measure(name: str, base_port: int) -> bool:
@@ -71,6 +75,7 @@ def _measure(name: str, base_port: int) -> bool:
     for figure in found:
         print(f"  {figure.what}: {figure.value} ({figure.interval})", flush=True)
     result.save(name, result.measured(BENCHMARKS[name].title, name, found, load))
+    _write_page()
     return True
 
 

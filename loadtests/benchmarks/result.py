@@ -19,6 +19,8 @@ from msgspec import Struct
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results")
 PAGE = ROOT / "BENCHMARKS.md"
+WRITTEN = ("BENCHMARKS.md", "loadtests/benchmarks/results", "loadtests/benchmarks/stall.svg")
+"""What benchmarks write."""
 HEAD = """# Benchmarks
 
 `make figures` measures all of these and writes this page from `loadtests/benchmarks/results/`;
@@ -67,9 +69,10 @@ def machine() -> str:
 
 
 def revision() -> str:
-    """The commit that is checked out, with a + where tracked files differ from it."""
+    """The commit that is checked out, with a + where tracked files, results excepted, differ from it."""
     commit = _git("rev-parse", "--short=7", "HEAD")
-    return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{path}" for path in WRITTEN))
+    return commit + ("+" if changed else "")
 
 
 def save(name: str, result: Result) -> None:
