@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from likestorm.generator.metrics import LOAD_METRICS, LoadMetric
 from likestorm.panels.model import RUN_WINDOW
 
 from dashboards.exported import EXPORTED, Exported
@@ -14,9 +15,10 @@ UNITS = {"seconds": "seconds", "bytes": "bytes"}
 
 _HEAD = """# Metrics
 
-Made from `service/catalog.py` and `dashboards/exported.py` by `make dashboards-generate`; a test compares. A counter
-is to be read by `rate()`; a histogram `x` has the series `x_bucket`, `x_sum` and `x_count`. Prometheus adds `job` and
-`instance` to each; label `route` is a rule such as `/photos/<id>`, never a path, so their number is bounded.
+Made from `service/catalog.py`, `loadtests/likestorm/generator/metrics.py` and `dashboards/exported.py` by
+`make dashboards-generate`; a test compares. A counter is to be read by `rate()`; a histogram `x` has the series
+`x_bucket`, `x_sum` and `x_count`. Prometheus adds `job` and `instance` to each; label `route` is a rule such as
+`/photos/<id>`, never a path, so their number is bounded.
 """
 
 
@@ -26,8 +28,8 @@ def document() -> str:
         ("The service", "Scraped from app servers (job `app`) and workers (job `worker`).", _own(catalog.METRICS)),
         (
             "The load generator's clients",
-            "Served by the swarm while a load test is on (job `swarm`); the target is down when none is.",
-            _own(catalog.LOAD_METRICS),
+            "Served by the generator while a load test is on (job `swarm`); the target is down when none is.",
+            _own(LOAD_METRICS),
         ),
         (
             "Everything else that panels and alerts ask for",
@@ -38,7 +40,7 @@ def document() -> str:
     return _HEAD + "".join(f"\n## {title}\n\n{lead}\n\n{''.join(rows)}" for title, lead, rows in sections)
 
 
-def _own(metrics: Iterable[Metric]) -> Iterator[str]:
+def _own(metrics: Iterable[Metric | LoadMetric]) -> Iterator[str]:
     yield "| name | kind | unit | labels | meaning | shown on |\n| --- | --- | --- | --- | --- | --- |\n"
     for metric in metrics:
         yield _row(

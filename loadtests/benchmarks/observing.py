@@ -34,7 +34,7 @@ from hdrh.log import HistogramLogReader
 from likestorm.arguments import count, positive
 from likestorm.comparison.interleaved import Which, order
 from likestorm.generator import launcher
-from likestorm.generator.launcher import SwarmError
+from likestorm.generator.launcher import GeneratorError
 from likestorm.generator.plan import Plan, Progress
 from likestorm.results.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
 from likestorm.scenario import Scenario, reading
@@ -271,7 +271,7 @@ def main(arguments: list[str]) -> int:
     console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
     try:
         changes = measure(options, console)
-    except (ObservingError, OverheadError, StackError, SwarmError) as error:
+    except (ObservingError, OverheadError, StackError, GeneratorError) as error:
         print(f"observing: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:

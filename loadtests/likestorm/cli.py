@@ -19,12 +19,12 @@ from likestorm.comparison.interleaved import InterleavedError
 from likestorm.comparison.revisions import RevisionError
 from likestorm.comparison.saved import CompareError
 from likestorm.errors import LikestormError
-from likestorm.generator import remote, worker
-from likestorm.generator.launcher import MASTER_PORT, Crew, SwarmError
+from likestorm.generator import launcher
+from likestorm.generator.launcher import MASTER_PORT, GeneratorConfig, GeneratorError
 from likestorm.report import terminal
 from likestorm.results.collect import CollectError
 from likestorm.results.record import document
-from likestorm.scenario import Scenario, reading
+from likestorm.scenario import reading
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 STATUSES = """exit status of run and judge:
@@ -43,8 +43,8 @@ def main(arguments: list[str]) -> int:
     except (UsageError, CompareError, RevisionError) as error:
         return _fail(error, USAGE)
     except (
-        StackError, SwarmError, CollectError, LikestormError, run.RunError, document.RecordError, report.ReportError,
-        InterleavedError,
+        StackError, GeneratorError, CollectError, LikestormError, run.RunError, document.RecordError,
+        report.ReportError, InterleavedError,
     ) as error:  # fmt: skip
         return _fail(error, FAILED)
     except KeyboardInterrupt:
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--errors", action="store_true", help="with an error tracker in the stack (make setup-errors)")
     verb.add_argument("--no-realtime", action="store_true", help="leave the generator at ordinary priority")
     verb.add_argument("--state", type=Path, default=STATE, help="folder of the stack (%(default)s)")
-    _add_crew(verb)
+    _add_generator(verb)
     verb.set_defaults(act=_run)
     verb = verbs.add_parser("worker", help="make load for a run that is led elsewhere (run --expect-workers)")
     verb.add_argument("--master", required=True, metavar="HOST[:PORT]", help="where that run was told to --master-bind")
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_crew(verb: argparse.ArgumentParser) -> None:
+def _add_generator(verb: argparse.ArgumentParser) -> None:
     """Which processes make the load, and what they show of it."""
     verb.add_argument(
         "--processes", type=count_or_none, default=1, metavar="N", help="so many make the load (%(default)s)"
@@ -110,10 +110,6 @@ def _add_crew(verb: argparse.ArgumentParser) -> None:
         help="and so many from elsewhere (worker --master)",
     )
     verb.add_argument("--master-bind", metavar="HOST[:PORT]", help="where workers may join (127.0.0.1)")
-    text = "all load comes from there, --processes on each: names with commas as ssh knows them, or a fleet file"
-    verb.add_argument("--hosts", metavar="A,B,C", help=text)
-    text = f"folder of the code on these hosts, its Python in .venv ({remote.CODE}, as `fab deploy` makes it)"
-    verb.add_argument("--code", metavar="DIR", help=text)
     text = "show Locust's web UI on loopback, with latency from when requests were due"
     verb.add_argument("--web", action="store_true", help=text)
     verb.add_argument("--web-port", type=count_or_none, default=8089, metavar="PORT", help="and there (%(default)s)")
@@ -131,29 +127,26 @@ def _run(options: argparse.Namespace) -> int:
     chosen = reading.load(options.scenario).scaled(options.rate, options.duration)
     topology = replace(named(options.topology, options.base_port), errors=options.errors)
     state, realtime = options.state.resolve(), not options.no_realtime
-    crew = _crew(options, chosen)
+    config = _generator_config(options)
     source = reading.find(options.scenario)
     do = search.search if chosen.capacity else run.bench
-    return do(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew, source))
+    return do(
+        run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, config, source)
+    )
 
 
-def _crew(options: argparse.Namespace, chosen: Scenario) -> Crew:
+def _generator_config(options: argparse.Namespace) -> GeneratorConfig:
     web_port, csv = options.web_port if options.web else None, options.csv and options.csv.resolve()
-    if not options.processes + (options.expect_workers if options.hosts is None else 0):
+    if not options.processes + options.expect_workers:
         raise UsageError("--processes 0 leaves the load to others: say how many with --expect-workers")
-    if options.hosts is not None:
-        if chosen.target is None:
-            raise UsageError(run.NEEDS_TARGET)
-        hosts, bind = remote.muster(options.hosts, options.master_bind, MASTER_PORT, options.code, options.processes)
-        return Crew(0, options.expect_workers + hosts.workers, bind, web_port, options.web_host, csv, hosts)
     bind = options.master_bind or "127.0.0.1"
     if options.expect_workers and ":" not in bind:
-        bind += f":{MASTER_PORT}"  # whoever is to join must know it
-    return Crew(options.processes, options.expect_workers, bind, web_port, options.web_host, csv)
+        bind += f":{MASTER_PORT}"  # remote workers need to know the port
+    return GeneratorConfig(options.processes, options.expect_workers, bind, web_port, options.web_host, csv)
 
 
 def _worker(options: argparse.Namespace) -> int:
-    return worker.join(options.master, options.patience)
+    launcher.join(options.master, options.patience)
 
 
 def _judge(options: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ from compose.topology import Topology
 from dashboards import DashboardsError, history
 from likestorm import report
 from likestorm.generator import launcher
-from likestorm.generator.launcher import Crew
+from likestorm.generator.launcher import GeneratorConfig
 from likestorm.generator.plan import Plan
 from likestorm.panels import publish
 from likestorm.report import ci, terminal
@@ -74,7 +74,7 @@ class Options:
     state: Path = STATE
     storage: Storage | None = None
     realtime: bool = True
-    crew: Crew = Crew()  # noqa: RUF009  # frozen
+    crew: GeneratorConfig = GeneratorConfig()  # noqa: RUF009  # frozen
     source: Path | None = None
 
 
@@ -184,7 +184,7 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
     # On data that an earlier run has used, the same choices would like again what is liked already.
     salt = run_id if options.keep else ""
     plan = Plan(
-        scenario, run_id, salt, options.realtime, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr"),
+        scenario, run_id, salt, options.realtime, str(manifest), str(out / "logs" / "generator.json"), str(out / "hdr"),
         workers=options.crew.workers, hosts=target.hosts,
         metrics_port=None if options.crew.workers else target.topology.ports["swarm"],
     )  # fmt: skip
@@ -194,7 +194,7 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
     files = target.run_dir if target.storage == "memory" else None
     with MemoryWatch(lambda: target.pids() | pids, files) as memory:
         started = launcher.name_processes(pids)
-        outcome = launcher.run(plan, target.url, out / "logs" / "swarm.log", started, screen.progress, options.crew)
+        outcome = launcher.run(plan, target.url, out / "logs" / "generator.log", started, screen.progress, options.crew)
     screen.clear()
     screen.phase("collecting: Prometheus, the stores' own account of what they hold")
     # Until the counters stand still takes seconds, and so does the audit.

@@ -1,34 +1,38 @@
-"""What the driver tells the swarm, and what the swarm tells it back; both sides read and write these as JSON."""
+"""Messages between the launcher and Locust's processes; both sides read and write them as JSON."""
 
 from __future__ import annotations
 
 import signal
-from typing import Any
 
 from msgspec import Struct
 
 from likestorm.results.ledger import Journal
-from likestorm.results.record.traffic import Arrivals, Generator, Requests, Vitals
+from likestorm.results.record.traffic import Arrivals, Generator, Requests
 from likestorm.results.record.verdict import Aborted
-from likestorm.results.server_timing import Kept
+from likestorm.results.server_timing import Reservoir
 from likestorm.scenario import Scenario
 
 END_SIGNAL = signal.SIGUSR1
-"""Ends a swarm of one process early; it drains, and leaves its outcome."""
+"""Ends a generator of one process early: the process drains and writes its outcome."""
 PLAN_VARIABLE = "LIKESTORM_PLAN"
+"""Environment variable with the path of the plan's file."""
+MASTER_VARIABLE = "LIKESTORM_MASTER"
+"""Environment variable with HOST:PORT, from which a worker on another host fetches the plan."""
+PATIENCE_VARIABLE = "LIKESTORM_PATIENCE_S"
+"""Environment variable with the seconds for which a worker on another host tries to reach the master."""
 PROGRESS_VARIABLE = "LIKESTORM_PROGRESS_FD"
-HELLO = "likestorm-hello"
-"""With this message a process that wants to become a worker asks for the plan."""
+"""Environment variable with the descriptor to which the first process writes its progress."""
 
 
 class Plan(Struct, frozen=True):
-    """The swarm's orders: what to drive, where to find accounts and photos, and where to leave the outcome.
+    """What the generator is to do, and where its outcome goes.
 
-    run_id: part of every name that the run makes up. salt: what users choose depends on the seed and this.
-    realtime: whether to ask the kernel to run the swarm before everything else. locustfile: path of somebody's own.
-    workers: how many processes are to make the load under one that leads them; 0 where one does it all.
-    metrics_port: where the one process serves its own metrics on loopback, None for nowhere.
-    hosts: where the reference stack is, where that is not loopback.
+    run_id: part of every name that the run makes up. salt: users' random choices depend on the seed and on the salt.
+    realtime: whether to ask the kernel for real-time scheduling. manifest: path of the description of seeded data.
+    outcome, histograms: paths of the results. locustfile: path of the user's own locustfile.
+    workers: number of worker processes under a master; 0 where one process does everything.
+    metrics_port: loopback port on which the single process serves its metrics; None for no metrics.
+    hosts: hosts beside loopback that may get load.
     """
 
     scenario: Scenario
@@ -45,25 +49,25 @@ class Plan(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """One process's part: of `of` parts, the one with this index."""
+    """One process's part of the schedules: part `index` of `of` parts."""
 
     index: int = 0
     of: int = 1
 
     def share(self, total: int) -> int:
-        """How many of so many belong to this part."""
+        """The number of items that belong to this part."""
         return total // self.of + (self.index < total % self.of)
 
 
 class Member(Struct, frozen=True):
-    """One seeded user who is logged in."""
+    """A seeded user who is logged in."""
 
     id: str
     token: str
 
 
 class Manifest(Struct, frozen=True):
-    """What the target holds: logged-in users, photo ids from the most popular down, paths of JPEGs to upload."""
+    """Seeded data: logged-in users, photo ids by descending popularity, paths of JPEGs to upload."""
 
     seed: int
     users: list[Member]
@@ -72,7 +76,7 @@ class Manifest(Struct, frozen=True):
 
 
 class Rates(Struct, frozen=True):
-    """How one schedule goes: arrivals a second over the last second, ms over the last five, errors since the start."""
+    """The state of one schedule: arrivals/s over the last second, percentiles over the last five, errors so far."""
 
     offered: float
     achieved: float
@@ -82,9 +86,9 @@ class Rates(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """Where the run is, once a second; `failure` is why it cannot go on.
+    """The state of the run, once a second; `failure` says why the run cannot go on.
 
-    counts: of the last second, by budget that may end the run early: bad requests, and all.
+    counts: by budget with an abort rule, the bad requests and all requests of the last second.
     """
 
     phase: str
@@ -95,26 +99,15 @@ class Progress(Struct, frozen=True):
     counts: dict[str, tuple[int, int]] = {}
 
 
-class Share(Struct, frozen=True):
-    """What one process measured of its part; `recorded` is its recorder's dump."""
-
-    recorded: dict[str, Any]
-    journals: dict[str, Journal]
-    cpu_percent: list[float]
-    users_max: int
-    realtime: bool
-    vitals: Vitals
-
-
 class Traffic(Struct, frozen=True):
-    """Requests of the whole run, warm-up included, to one address: answered without an error, and failed ones."""
+    """Requests of the whole run, warm-up included, to one address: answered without an error, and failed."""
 
     answered: int
     failed: int
 
 
 class Outcome(Struct, frozen=True):
-    """What the swarm measured; times in seconds since the epoch."""
+    """What the generator measured; times in seconds since the epoch."""
 
     window_start: float
     window_end: float
@@ -125,6 +118,7 @@ class Outcome(Struct, frozen=True):
     traffic: dict[str, Traffic] = {}
     """By host:port."""
     unfinished: int = 0
-    """Arrivals that were under way or waiting at the end, those of the warm-up included."""
+    """Arrivals without an end when the run ended, those of the warm-up included."""
     aborted: Aborted | None = None
-    timing: dict[str, Kept] = {}
+    timing: dict[str, Reservoir] = {}
+    """Server timing by request."""

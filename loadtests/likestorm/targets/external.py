@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from likestorm.generator import launcher
-from likestorm.generator.launcher import Crew
+from likestorm.generator.launcher import GeneratorConfig
 from likestorm.generator.plan import Plan
 from likestorm.report.terminal import Screen
 from likestorm.results import collect, reconciliation
@@ -34,14 +34,16 @@ def check(target: Target) -> None:
         raise ScenarioError(f"target.url: {error}") from error
 
 
-def drive(scenario: Scenario, target: Target, crew: Crew, out: Path, screen: Screen, *, realtime: bool) -> Record:
+def drive(
+    scenario: Scenario, target: Target, config: GeneratorConfig, out: Path, screen: Screen, *, realtime: bool
+) -> Record:
     """Load the target as the scenario says, and collect what came of it."""
     began = datetime.now(UTC)
     screen.phase(f"driving {target.url}: {scenario.warm_up_s:g} s of warm-up, {scenario.duration_s:g} s measured")
     run_id = f"r{began:%y%m%d%H%M%S}"
     plan = Plan(
-        scenario, run_id, run_id, realtime, "", str(out / "logs" / "swarm.json"), str(out / "hdr"),
-        target.locustfile or "", crew.workers,
+        scenario, run_id, run_id, realtime, "", str(out / "logs" / "generator.json"), str(out / "hdr"),
+        target.locustfile or "", config.workers,
     )  # fmt: skip
     pids = {"bench": os.getpid()}
     prometheus = Prometheus(target.prometheus) if target.prometheus else None
@@ -49,7 +51,7 @@ def drive(scenario: Scenario, target: Target, crew: Crew, out: Path, screen: Scr
     before = reconciliation.begin(Counting(prometheus, counters)) if prometheus and counters else None
     with MemoryWatch(lambda: pids) as memory:
         started = launcher.name_processes(pids)
-        outcome = launcher.run(plan, target.url, out / "logs" / "swarm.log", started, screen.progress, crew)
+        outcome = launcher.run(plan, target.url, out / "logs" / "generator.log", started, screen.progress, config)
     screen.clear()
     counted = reconciliation.end(before, outcome, target.url) if before else None
     stored = _audit(target.audit) if target.audit else None

@@ -21,7 +21,7 @@ from likestorm.verdict.warmup import check_warm_up
 
 CPU_SPAN_S = 5
 WAITING = {"cpu": "somebody waited for a core", "io": "all for the disk", "memory": "all for memory"}
-SWARM_LOG = "look into logs/swarm.log"
+SWARM_LOG = "look into logs/generator.log"
 GAP_INTERVALS = 3
 """What is scraped less often than each second may miss two scrapes: rates stand on five intervals."""
 FULL_MACHINE_PERCENT = 20.0
@@ -71,7 +71,7 @@ def _workers(record: Record, scenario: Scenario) -> ValidityCheck:
         "none lost, none silent for 3 s",
         said + (f", silent: {', '.join(silent)}" if silent else ""),
         "failed" if lost or silent else "ok",
-        "A process of the generator died or was cut off: look into logs/swarm-worker-*.log, and at its host's network.",
+        "A process of the generator died or was cut off: look into logs/generator-worker-*.log and at its network.",
     )
 
 

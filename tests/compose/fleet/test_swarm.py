@@ -317,7 +317,7 @@ def test_a_worker_that_cannot_begin_ends_the_run_at_once(deployed: Place, tmp_pa
     assert re.fullmatch(
         r"likestorm: host-3, before the load began: exit status 1: .*what this needs is not on this host\n", complained
     )
-    assert "what this needs is not on this host" in (out / "logs" / "swarm-worker-host-3.log").read_text()
+    assert "what this needs is not on this host" in (out / "logs" / "generator-worker-host-3.log").read_text()
     wait_until(lambda: not any(map(deployed.working, HOSTS)), what="the end of all workers")
 
 
