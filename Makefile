@@ -62,10 +62,10 @@ bench: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## boot the stack, run SCE
 		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors) \
 		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
 
-swarm: setup ## bench a service of your own with load from HOSTS, led from here
-	@$(PYTHON) -m likestorm run $(SCENARIO) --hosts '$(HOSTS)' $(if $(CODE),--code '$(CODE)') $(if $(MASTER),--master-bind '$(MASTER)') \
-		$(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) \
-		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
+swarm: setup ## bench a service of your own with load from workers on HOSTS (fab swarm)
+	@$(PYTHON) -m fabric --search-root compose swarm --scenario '$(SCENARIO)' $(if $(filter %.toml,$(HOSTS)),--fleet,--hosts) '$(HOSTS)' \
+		$(if $(CODE),--code '$(CODE)') $(if $(MASTER),--master '$(MASTER)') $(if $(PROCESSES),--processes $(PROCESSES)) \
+		--options '$(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(WEB)),--web)'
 
 up: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## start the stack with seeded data, to stay until `make down`
 	@$(PYTHON) -m compose up --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors)
