@@ -17,8 +17,12 @@ after the cause; and at least ten bad events, because of three requests at night
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from likestorm.scenario import objectives
+
 from alerts.model import Alert, Recording, Severity, label, value
-from service import catalog, objectives
+from service import catalog
+
+OBJECTIVES = objectives.load(catalog.OBJECTIVES)
 
 BASE = "5m"
 LEAST_BAD_EVENTS = 10
@@ -130,8 +134,8 @@ def _alert(kind: Kind, window: Window) -> Alert:
 
 
 RECORDINGS: tuple[Recording, ...] = (
-    *(each for objective in objectives.load().values() for each in _of_route(objective)),
-    *(each for objective in objectives.load_chains().values() for each in _of_chain(objective)),
+    *(each for objective in OBJECTIVES.routes.values() for each in _of_route(objective)),
+    *(each for objective in OBJECTIVES.chains.values() for each in _of_chain(objective)),
     *(_burn(window) for window in sorted({w for each in WINDOWS for w in (each.long, each.short)})),
 )
 ALERTS: tuple[Alert, ...] = tuple(_alert(kind, window) for kind in KINDS for window in WINDOWS)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from likestorm.results.prometheus import Prometheus, Sampled
+from likestorm.results.prometheus import Prometheus, PrometheusError, Sampled
 
 from dashboards import DashboardsError, page
 from dashboards.panels import window_of
@@ -58,7 +58,7 @@ def found_at(url: str) -> Live:
     prometheus = Prometheus(url)
     try:
         interval_s = prometheus.scrape_interval_s(time.time())
-    except DashboardsError:
+    except PrometheusError:
         interval_s = 1.0
     return Live(prometheus, url, interval_s)
 
@@ -73,7 +73,7 @@ def draw(source: Source, name: str, minutes: int) -> str:
     view, window = source.view(minutes)
     try:
         answers = _ask(source.prometheus, name, view, window)
-    except DashboardsError as error:
+    except PrometheusError as error:
         answers, view = {}, page.View(view.of, view.start, view.end, view.live, view.minutes, str(error))
     return page.render(name, view, answers, window)
 

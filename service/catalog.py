@@ -1,7 +1,11 @@
 """Every metric of the service: its name, kind, help, labels and buckets."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+OBJECTIVES = Path(__file__).with_name("objectives.toml")
+"""The promises of the service, for whoever measures or watches it."""
 
 Kind = Literal["counter", "gauge", "histogram"]
 

@@ -2,14 +2,14 @@
 
 from likestorm.panels.model import Dashboard, Panel, Row, Threshold, p99, share
 
+from alerts.slo import OBJECTIVES
 from dashboards.panels import slo
-from service import objectives
 
 
 def latency_thresholds() -> tuple[Threshold, ...]:
     """The p99 objectives of routes, by their limit."""
     by_limit: dict[float, list[str]] = {}
-    for objective in objectives.load().values():
+    for objective in OBJECTIVES.routes.values():
         if objective.percentile == 99:
             by_limit.setdefault(objective.seconds, []).append(objective.name)
     return tuple(Threshold(limit, ", ".join(names)) for limit, names in sorted(by_limit.items()))
@@ -17,7 +17,7 @@ def latency_thresholds() -> tuple[Threshold, ...]:
 
 def error_thresholds() -> tuple[Threshold, ...]:
     """The strictest objective for errors."""
-    return (Threshold(min(o.error_ratio for o in objectives.load().values()), "strictest objective"),)
+    return (Threshold(min(o.error_ratio for o in OBJECTIVES.routes.values()), "strictest objective"),)
 
 
 PHOTOS = Panel(

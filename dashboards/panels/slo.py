@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from likestorm.panels.model import Dashboard, Panel, Row, Threshold
+from likestorm.scenario.objectives import ChainObjective, Objective
 
-from service import objectives
-from service.objectives import ChainObjective, Objective
+from alerts.slo import OBJECTIVES
 
 SPENT, PAGES = 1.0, 14.4
 """Burn rates: 1 spends the budget exactly, 14.4 spends a month's in two days and is what pages at once."""
@@ -49,15 +49,15 @@ def _each(burns: Mapping[str, str]) -> str:
 
 
 def _latency(window: str) -> str:
-    return _each({name: latency_burn(each, window) for name, each in objectives.load().items()})
+    return _each({name: latency_burn(each, window) for name, each in OBJECTIVES.routes.items()})
 
 
 def _errors(window: str) -> str:
-    return _each({name: error_burn(each, window) for name, each in objectives.load().items()})
+    return _each({name: error_burn(each, window) for name, each in OBJECTIVES.routes.items()})
 
 
 def _chains(window: str) -> str:
-    return _each({name: chain_burn(each, window) for name, each in objectives.load_chains().items()})
+    return _each({name: chain_burn(each, window) for name, each in OBJECTIVES.chains.items()})
 
 
 def _state(name: str, title: str, question: str, query: str, empty: str) -> Panel:

@@ -10,7 +10,8 @@ import yaml
 from alerts import AlertsError, promtool, rules, slo, units
 from alerts.__main__ import main
 from alerts.model import Alert, Recording
-from service import catalog, objectives
+from alerts.slo import OBJECTIVES
+from service import catalog
 from tests.alerts.metric_names import known_metrics, metrics_in
 
 ROOT = Path(__file__).parents[2]
@@ -86,13 +87,13 @@ def test_every_objective_has_its_budgets() -> None:
     budgets = {
         (each.labels["sli"], each.labels["route"]) for each in slo.RECORDINGS if each.record == "route:slo_budget:ratio"
     }
-    routes = {(sli, each.route) for each in objectives.load().values() for sli in ("availability", "latency")}
-    assert budgets == routes | {("chain", each.chain) for each in objectives.load_chains().values()}
+    routes = {(sli, each.route) for each in OBJECTIVES.routes.values() for sli in ("availability", "latency")}
+    assert budgets == routes | {("chain", each.chain) for each in OBJECTIVES.chains.values()}
 
 
 def test_every_objective_is_a_bound_of_its_histogram() -> None:
-    assert {each.seconds for each in objectives.load().values()} <= set(catalog.HTTP_DURATION.buckets)
-    assert {each.seconds for each in objectives.load_chains().values()} <= set(catalog.CHAIN_DURATION.buckets)
+    assert {each.seconds for each in OBJECTIVES.routes.values()} <= set(catalog.HTTP_DURATION.buckets)
+    assert {each.seconds for each in OBJECTIVES.chains.values()} <= set(catalog.CHAIN_DURATION.buckets)
 
 
 def test_check_passes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

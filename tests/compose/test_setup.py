@@ -11,17 +11,37 @@ from compose.layout import CLONE
 
 FILES = ("compose/setup.sh", "compose/install-packages.sh", "compose/packages.txt")
 
+PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "nothing"
+version = "0"
+[tool.setuptools]
+py-modules = []
+"""
+
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone that needs no Python package."""
+    """A clone that needs no Python package but what installs the clone itself."""
     for name in FILES:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(CLONE / name, tmp_path / name)
     (tmp_path / "requirements").mkdir()
     for kind in ("run", "dev"):
-        (tmp_path / "requirements" / f"{kind}.txt").write_text("# nothing\n")
+        (tmp_path / "requirements" / f"{kind}.txt").write_text(_locked("setuptools"))
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
     return tmp_path
+
+
+def _locked(package: str) -> str:
+    """The lines of one package in the lock file."""
+    lines = (CLONE / "requirements/run.txt").read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"{package}=="))
+    end = next(number for number in range(start, len(lines)) if not lines[number].endswith("\\"))
+    return "\n".join(lines[start : end + 1]) + "\n"
 
 
 def run(clone: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":

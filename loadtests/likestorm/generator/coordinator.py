@@ -20,7 +20,7 @@ from gevent.event import AsyncResult
 from locust.rpc import Message
 from locust.runners import MasterRunner
 
-from likestorm.generator import outcome
+from likestorm.generator import summary
 from likestorm.generator.abort_rule import EarlyEnd, add_up
 from likestorm.generator.counts import Share
 from likestorm.generator.engine import EngineError
@@ -115,7 +115,7 @@ class Coordinator:
             gevent.sleep(max(0.0, starts_at + second + SETTLE_S - time.time()))
             if not self._progress:
                 continue
-            merged = outcome.progress(list(self._progress.values()))
+            merged = summary.progress(list(self._progress.values()))
             report(merged)
             counts = add_up(progress.counts for progress in self._uncounted)
             self._uncounted.clear()
@@ -129,7 +129,7 @@ class Coordinator:
                 log.error("%s was lost, and its part of the load with it", worker)
         shares = [self._shares[worker] for worker in self._workers if worker in self._shares]
         workers = [self._describe(index, worker) for index, worker in enumerate(self._workers)]
-        outcome.write(self._plan, starts_at, shares, self._ending, workers)
+        summary.write(self._plan, starts_at, shares, self._ending, workers)
 
     def _describe(self, index: int, worker: str) -> Worker:
         share = self._shares.get(worker)

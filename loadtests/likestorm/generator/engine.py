@@ -20,11 +20,11 @@ from likestorm.generator.counts import Share
 from likestorm.generator.dispatcher import Dispatcher, Pool, VirtualUser
 from likestorm.generator.health import HealthWatch
 from likestorm.generator.locustfile_adapter import ClosedLocustUsers, LocustfileError, LocustfileUser
-from likestorm.generator.plan import END_SIGNAL, Part, Plan, Progress
+from likestorm.generator.plan import END_SIGNAL, Plan, Progress
 from likestorm.generator.recorder import Recorder
 from likestorm.results.ledger import Journal
 from likestorm.results.record.traffic import Vitals
-from likestorm.scenario.schedule import Arrival, arrivals, choices, part_of
+from likestorm.scenario.schedule import Arrival, Part, arrivals, choices, part_of
 from likestorm.scenario.workload import ClosedPlan
 
 Users = type[OpenModelUser] | dict[str, type[User]]

@@ -16,15 +16,16 @@ from typing import IO, NoReturn
 
 import msgspec
 
+from likestorm.errors import LikestormError
 from likestorm.generator.plan import (
     MASTER_VARIABLE,
     PATIENCE_VARIABLE,
     PLAN_VARIABLE,
     PROGRESS_VARIABLE,
-    Outcome,
     Plan,
     Progress,
 )
+from likestorm.results.outcome import Outcome
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 START_S = 30.0
@@ -35,7 +36,7 @@ JOIN_S = 300.0
 """A run waits this long for workers on other hosts."""
 
 
-class GeneratorError(Exception):
+class GeneratorError(LikestormError):
     """The load generator failed; the message has its last log lines."""
 
 

@@ -22,7 +22,7 @@ from locust import User, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from likestorm.generator import outcome
+from likestorm.generator import summary
 from likestorm.generator.abort_rule import EarlyEnd
 from likestorm.generator.coordinator import LEAD_S, Coordinator
 from likestorm.generator.engine import Engine, EngineError, Users, load_users
@@ -31,12 +31,12 @@ from likestorm.generator.plan import (
     PATIENCE_VARIABLE,
     PLAN_VARIABLE,
     PROGRESS_VARIABLE,
-    Part,
     Plan,
     Progress,
 )
 from likestorm.generator.worker import Worker, fetch_plan
 from likestorm.scenario.hosts import HostGuard
+from likestorm.scenario.schedule import Part
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Lead:
                 engine.end_at(end)
 
         engine.run(starts_at, report)
-        outcome.write(self._plan, starts_at, [engine.share()], ending, [])
+        summary.write(self._plan, starts_at, [engine.share()], ending, [])
 
     def _quit(self) -> None:
         gevent.spawn(_quit, self._environment)

@@ -6,10 +6,6 @@ import signal
 
 from msgspec import Struct
 
-from likestorm.results.ledger import Journal
-from likestorm.results.record.traffic import Arrivals, Generator, Requests
-from likestorm.results.record.verdict import Aborted
-from likestorm.results.server_timing import Reservoir
 from likestorm.scenario import Scenario
 
 END_SIGNAL = signal.SIGUSR1
@@ -48,33 +44,6 @@ class Plan(Struct, frozen=True):
     hosts: tuple[str, ...] = ()
 
 
-class Part(Struct, frozen=True):
-    """One process's part of the schedules: part `index` of `of` parts."""
-
-    index: int = 0
-    of: int = 1
-
-    def share(self, total: int) -> int:
-        """The number of items that belong to this part."""
-        return total // self.of + (self.index < total % self.of)
-
-
-class Member(Struct, frozen=True):
-    """A seeded user who is logged in."""
-
-    id: str
-    token: str
-
-
-class Manifest(Struct, frozen=True):
-    """Seeded data: logged-in users, photo ids by descending popularity, paths of JPEGs to upload."""
-
-    seed: int
-    users: list[Member]
-    photos: list[str]
-    jpegs: list[str]
-
-
 class Rates(Struct, frozen=True):
     """The state of one schedule: arrivals/s over the last second, percentiles over the last five, errors so far."""
 
@@ -97,28 +66,3 @@ class Progress(Struct, frozen=True):
     rates: dict[str, Rates]
     failure: str = ""
     counts: dict[str, tuple[int, int]] = {}
-
-
-class Traffic(Struct, frozen=True):
-    """Requests of the whole run, warm-up included, to one address: answered without an error, and failed."""
-
-    answered: int
-    failed: int
-
-
-class Outcome(Struct, frozen=True):
-    """What the generator measured; times in seconds since the epoch."""
-
-    window_start: float
-    window_end: float
-    arrivals: dict[str, Arrivals]
-    requests: dict[str, Requests]
-    generator: Generator
-    journals: dict[str, Journal]
-    traffic: dict[str, Traffic] = {}
-    """By host:port."""
-    unfinished: int = 0
-    """Arrivals without an end when the run ended, those of the warm-up included."""
-    aborted: Aborted | None = None
-    timing: dict[str, Reservoir] = {}
-    """Server timing by request."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from likestorm.errors import LikestormError
 from likestorm.results.record import Record
 from likestorm.results.record.verdict import Verdict
 
 
-class ReportError(Exception):
+class ReportError(LikestormError):
     """A record that cannot be reported, and why."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,8 @@ from pathlib import Path
 from likestorm.report import summary, wording
 from likestorm.results.record import Record
 from likestorm.results.record.verdict import BudgetResult, Verdict
-from likestorm.scenario import Scenario, toml_lines
-from likestorm.scenario.toml_lines import Path as Place
+from likestorm.scenario import toml_lines
 from likestorm.units import quantity
-from likestorm.verdict.budgets import chain_name, error_name, percentile_name
-from service import objectives
 
 ACTIONS, STEP_SUMMARY, WORKSPACE = "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"
 LEVELS = {"broken": "error", "inconclusive": "warning"}
@@ -27,9 +25,7 @@ class Line:
     number: int
 
 
-def announce(
-    record: Record, verdict: Verdict, scenario: Scenario, source: Path | None, environment: Mapping[str, str]
-) -> list[str]:
+def announce(record: Record, verdict: Verdict, source: Path | None, environment: Mapping[str, str]) -> list[str]:
     """Append the summary to the step's, where there is one, and return the marks that GitHub reads from the output.
 
     source: the scenario's file, where it is known.
@@ -41,31 +37,26 @@ def announce(
     if environment.get(ACTIONS) != "true":
         return []
     root = Path(environment.get(WORKSPACE) or Path.cwd())
-    return list(marks(verdict, locate(scenario, source), root))
+    return list(marks(verdict, locate(source), root))
 
 
-def locate(scenario: Scenario, source: Path | None) -> dict[str, Line]:
-    """Where each budget stands, by its name: in the scenario's file, or in objectives.toml."""
-    promised = {name: (name,) for name in scenario.budgets.chains}
-    known = objectives.load()
-    chains = objectives.load_chains()
-    places: dict[str, Place] = {chain_name(chains[name]): (*place, "seconds") for name, place in promised.items()}
-    for name in scenario.budgets.objectives:
-        places[percentile_name(known[name])] = (name, "seconds")
-        places[error_name(known[name])] = (name, "error_ratio")
-    found = _lines(objectives.PATH, places)
+def locate(source: Path | None) -> dict[str, Line]:
+    """Where each budget stands in the scenario's file, by its name or by the objective that it comes from."""
     if source is None:
-        return found
-    own: dict[str, Place] = {}
-    for kind in ("rates", "percentiles", "errors", "promql"):
-        for number, budget in enumerate(getattr(scenario.budgets, kind)):
-            own[budget.name] = ("budgets", kind, number)
-    return found | _lines(source, own)
+        return {}
+    text = source.read_text(encoding="utf-8")
+    known, budgets = toml_lines.lines(text), tomllib.loads(text).get("budgets", {})
+    found = {}
+    for kind, listed in budgets.items():
+        for number, each in enumerate(listed if isinstance(listed, list) else ()):
+            name = each.get("name", "") if isinstance(each, dict) else str(each)
+            found[name] = Line(source, toml_lines.line_of(known, ("budgets", kind, number)))
+    return found
 
 
-def _lines(file: Path, places: Mapping[str, Place]) -> dict[str, Line]:
-    known = toml_lines.lines(file.read_text(encoding="utf-8"))
-    return {name: Line(file, toml_lines.line_of(known, place)) for name, place in places.items()}
+def line_of(lines: Mapping[str, Line], budget: str) -> Line | None:
+    """The line of a budget; one that an objective stands for is named after the objective."""
+    return lines.get(budget) or next((line for name, line in lines.items() if budget.startswith(f"{name} ")), None)
 
 
 def marks(verdict: Verdict, lines: Mapping[str, Line], root: Path) -> Iterator[str]:
@@ -77,7 +68,7 @@ def marks(verdict: Verdict, lines: Mapping[str, Line], root: Path) -> Iterator[s
     for budget in verdict.budgets:
         if budget.status in LEVELS:
             title = f"Budget {budget.status}: {wording.name_budget(budget.name)}"
-            yield _command(LEVELS[budget.status], title, _say(budget), lines.get(budget.name), root)
+            yield _command(LEVELS[budget.status], title, _say(budget), line_of(lines, budget.name), root)
 
 
 def _say(budget: BudgetResult) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from likestorm.generator.plan import Member as Account
-
+from loadtests.photoapp.users.manifest import Account
 from loadtests.photoapp.users.members import Member, bearer, settle
 
 OK = 200

@@ -13,7 +13,7 @@ from likestorm.comparison.regression_attribution import say_tiers
 from likestorm.comparison.saved import Side
 from likestorm.results import comparison
 from likestorm.results.record import Record
-from likestorm.results.record.timesplit import Composition, Pooler, TimeSplit
+from likestorm.results.record.timesplit import Composition, TierWait, TimeSplit
 
 from tests.likestorm import sides
 
@@ -28,17 +28,17 @@ def _split(median: Mapping[str, float], slow: Mapping[str, float], seen: int = s
     return TimeSplit(seen, seen, _composed(median), _composed(slow), _composed(slow))
 
 
-def _told(side: Side, split: TimeSplit, pooler: Pooler | None = None) -> Side:
+def _told(side: Side, split: TimeSplit, waits: tuple[TierWait, ...] = ()) -> Side:
     def tell(record: Record) -> Record:
-        return replace(record, timing={"like": split, "signup": split}, pooler=pooler)
+        return replace(record, timing={"like": split, "signup": split}, tier_waits=list(waits))
 
     return sides.change_records(side, tell)
 
 
-def _sides(slower: float, split: TimeSplit, pooler: Pooler | None = None, pairs: int = 8) -> tuple[Side, Side]:
+def _sides(slower: float, split: TimeSplit, waits: tuple[TierWait, ...] = (), pairs: int = 8) -> tuple[Side, Side]:
     """A candidate whose likes are slower, and where the time of its answers went."""
     base, candidate = sides.in_turn(pairs, {"like": slower})
-    return _told(base, _split(USUAL, USUAL)), _told(candidate, split, pooler)
+    return _told(base, _split(USUAL, USUAL)), _told(candidate, split, waits)
 
 
 GROWN = _split(USUAL | {"db": 12.0, "app": 1.5}, USUAL | {"redis": 30.0})
@@ -89,7 +89,7 @@ def test_everything_that_grows_alike_names_no_tier() -> None:
 
 
 def test_statements_that_waited_in_the_pooler_are_the_pools() -> None:
-    [like] = compare(*_sides(1.5, GROWN, Pooler(3.0, 1.0))).slower
+    [like] = compare(*_sides(1.5, GROWN, (TierWait("db", "pool", "PgBouncer", 3.0, 1.0),))).slower
     assert like.tier == "pool"
 
 

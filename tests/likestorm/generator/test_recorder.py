@@ -2,8 +2,8 @@
 
 import pytest
 from likestorm.generator.counts import Counts, Share, sum_of
-from likestorm.generator.outcome import arrivals_of
 from likestorm.generator.recorder import Recorder
+from likestorm.generator.summary import arrivals_of
 from likestorm.results import server_timing
 from likestorm.results.histogram import Histogram
 from likestorm.results.ledger import Journal

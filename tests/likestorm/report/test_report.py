@@ -240,10 +240,10 @@ def test_where_the_time_went_is_shown_for_targets_that_tell(tmp_path: Path) -> N
     assert "Where the time went" in page.text
     assert "like: where the time went" in page.text
     assert "Of 5,391 answers: 540 around the median, 54 in the slowest 1 %." in page.text
-    assert "waited in PgBouncer for 800 ms" in page.text
+    assert "By the account of PgBouncer, operations worked for 21.5 s in all and waited for 800 ms" in page.text
     html, _, _ = _write(replace(record, timing={}), tmp_path)
     assert "here the time went" not in html
-    html, _, _ = _write(replace(record, pooler=None), tmp_path)
+    html, _, _ = _write(replace(record, tier_waits=[]), tmp_path)
     assert "PgBouncer for" not in Page(html).text
 
 

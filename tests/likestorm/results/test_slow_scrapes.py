@@ -9,6 +9,9 @@ from collections.abc import Iterator
 import pytest
 from likestorm.results import collect
 from likestorm.results.prometheus import Prometheus
+from likestorm.results.record.target import PanelData
+from likestorm.results.running import ExpectedScrape, Running
+from likestorm.scenario import Budgets, Scenario
 
 from compose.topology import named
 from dashboards import history, view
@@ -71,9 +74,23 @@ def test_the_window_holds_at_least_four_intervals_and_five_seconds() -> None:
     assert [window_of(interval) for interval in (0.2, 1, 2, 5, 15)] == [RUN_WINDOW, RUN_WINDOW, "10s", "25s", "75s"]
 
 
+class _Running(Running):
+    scrapes = (ExpectedScrape("app", "app-1", INTERVAL_S),)
+
+    def __init__(self, prometheus: str) -> None:
+        super().__init__("http://127.0.0.1:8080")
+        self.prometheus = prometheus
+
+    def panels(self, scrape_interval_s: float) -> list[PanelData]:
+        return [PanelData(panel.id, panel.promql(window_of(scrape_interval_s)), []) for panel in REPORTED]
+
+
 def test_a_runs_panels_have_data_at_every_moment(prometheus: Prometheus, begin: int) -> None:
     start, end = begin + SECONDS / 2, begin + SECONDS
-    seen = {each.panel: each for each in collect.observe(prometheus, [], [], start, end).panels}
+    seen = {
+        each.panel: each
+        for each in collect.observe(_Running(prometheus.url), Scenario("s", "", Budgets()), start, end).panels
+    }
     assert set(seen) == {panel.id for panel in REPORTED}
     assert seen[LIKES].query == BY_ID[LIKES].promql("25s")
     [series] = seen[LIKES].series

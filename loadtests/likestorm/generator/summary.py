@@ -1,4 +1,4 @@
-"""Adds up what the generator's processes measured, and writes the outcome of a run."""
+"""Sums up what the generator's processes measured, and writes the outcome of a run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from hdrh.log import HistogramLogWriter
 
 from likestorm.generator.abort_rule import EarlyEnd
 from likestorm.generator.counts import Counts, Second, Share, sum_of
-from likestorm.generator.plan import Outcome, Plan, Progress, Rates, Traffic
+from likestorm.generator.plan import Plan, Progress, Rates
 from likestorm.results import server_timing
 from likestorm.results.histogram import of
 from likestorm.results.ledger import Journal
+from likestorm.results.outcome import Outcome, Traffic
 from likestorm.results.record.traffic import Arrivals, Generator, Load, Timeline, Worker
 from likestorm.scenario.schedule import arrivals
 

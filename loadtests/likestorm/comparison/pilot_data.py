@@ -12,13 +12,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
+
 from likestorm.comparison import outcome_measures
 from likestorm.comparison.outcome_measures import PERCENTILES
 from likestorm.results.record import Record
 from likestorm.results.record.document import RecordError
-from msgspec import Struct
-
-FILE = Path(__file__).with_name("blocks.json")
 
 
 class Blocks(Struct, frozen=True):
@@ -40,7 +39,7 @@ class Blocks(Struct, frozen=True):
     failures: list[float]
 
 
-def load(path: Path = FILE) -> Blocks:
+def load(path: Path) -> Blocks:
     """Read recorded blocks; RecordError where the file holds none."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Blocks)
