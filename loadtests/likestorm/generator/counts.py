@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct, field
@@ -14,6 +15,8 @@ from likestorm.results.histogram import Histogram, decode, nearest_rank
 from likestorm.results.ledger import Journal
 from likestorm.results.record.traffic import Requests, Vitals
 from likestorm.results.server_timing import Reservoir
+
+Part = TypeVar("Part")
 
 
 class RequestCounts(Struct):
@@ -25,15 +28,6 @@ class RequestCounts(Struct):
     response: Histogram = field(default_factory=Histogram)
     service: Histogram = field(default_factory=Histogram)
     failed: Histogram = field(default_factory=Histogram)
-
-    def add(self, other: RequestCounts) -> None:
-        """Add the counts of another process."""
-        self.count += other.count
-        self.timeouts += other.timeouts
-        _add(self.errors, other.errors)
-        self.response.add(other.response)
-        self.service.add(other.service)
-        self.failed.add(other.failed)
 
     def summary(self) -> Requests:
         """The counts as a record holds them."""
@@ -60,15 +54,6 @@ class Second(Struct):
     dropped: int = 0
     unfinished: int = 0
     responses: list[float] = []
-
-    def add(self, other: Second) -> None:
-        """Add the counts of another process."""
-        self.offered += other.offered
-        self.failed += other.failed
-        self.timed_out += other.timed_out
-        self.dropped += other.dropped
-        self.unfinished += other.unfinished
-        self.responses += other.responses
 
     def percentiles_ms(self, *percentiles: float) -> list[float | None]:
         """Percentiles of the completed arrivals' response times; None without any."""
@@ -102,26 +87,10 @@ class Counts(Struct):
     failed: dict[str, int] = field(default_factory=Counter)
     unfinished: int = 0
 
-    def add(self, other: Counts) -> None:
-        """Add the counts of another process."""
-        for name, request in other.requests.items():
-            self.requests[name].add(request)
-        for name, seconds in other.seconds.items():
-            for number, second in seconds.items():
-                self.seconds[name][number].add(second)
-        self.lag.add(other.lag)
-        for name, requested in other.requested.items():
-            _add(self.requested[name], requested)
-        for mine, theirs in (
-            (self.unplaced, other.unplaced), (self.answered, other.answered), (self.failed, other.failed)
-        ):  # fmt: skip
-            _add(mine, theirs)
-        self.unfinished += other.unfinished
-
     def place_given_up(self) -> None:
         """Censor the requests of given-up arrivals whose steps are unknown: each name by its share, rounded up."""
         for schedule, given_up in self.unplaced.items():
-            requested = self.requested[schedule]
+            requested = self.requested.get(schedule, {})
             for name, count in requested.items():
                 censored = math.ceil(given_up * count / sum(requested.values()))
                 self.requests[name].response.censored += censored
@@ -149,17 +118,23 @@ class Share(Struct, frozen=True):
         return msgspec.msgpack.decode(message, type=Share, dec_hook=_to_histogram)
 
 
-def sum_of(counts: Iterable[Counts]) -> Counts:
-    """The sum of the counts of several processes."""
-    total = Counts()
-    for each in counts:
-        total.add(each)
-    return total
+def total(parts: Iterable[Part]) -> Part:
+    """The sum of equal structures: numbers, lists and histograms are added, sets united, dicts and fields matched."""
+    return reduce(_plus, parts)
 
 
-def _add(counter: dict[str, int], other: Mapping[str, int]) -> None:
-    for name, count in other.items():
-        counter[name] = counter.get(name, 0) + count
+def _plus(one: Any, other: Any) -> Any:
+    if isinstance(one, Histogram):
+        one.add(other)
+        return one
+    if isinstance(one, dict):
+        both = {name: _plus(one[name], other[name]) for name in one.keys() & other.keys()}
+        return {**one, **other, **both}
+    if isinstance(one, set):
+        return one | other
+    if isinstance(one, Counts | RequestCounts | Second | Journal):
+        return type(one)(*(_plus(getattr(one, name), getattr(other, name)) for name in one.__annotations__))
+    return one + other
 
 
 def _from_histogram(histogram: Any) -> tuple[str, int]:

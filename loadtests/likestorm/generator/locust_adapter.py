@@ -63,6 +63,8 @@ def _is_reusable(sock: socket.socket | None) -> bool:
 
 def install() -> None:
     """Make every HTTP client of geventhttpclient in this process use these connections."""
+    # gevent's record of which greenlet started another reads every frame of the stack, once an arrival.
+    gevent.config.track_greenlet_tree = False
     geventhttpclient.client.ConnectionPool = Connections  # type: ignore[attr-defined]
     geventhttpclient.client.SSLConnectionPool = SecureConnections  # type: ignore[attr-defined]
 

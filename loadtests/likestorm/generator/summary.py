@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -12,11 +12,10 @@ import msgspec
 from hdrh.log import HistogramLogWriter
 
 from likestorm.generator.abort_rule import EarlyEnd
-from likestorm.generator.counts import Counts, Second, Share, sum_of
+from likestorm.generator.counts import Counts, Second, Share, total
 from likestorm.generator.plan import Plan, Progress, Rates
 from likestorm.results import server_timing
 from likestorm.results.histogram import of
-from likestorm.results.ledger import Journal
 from likestorm.results.outcome import Outcome, Traffic
 from likestorm.results.record.traffic import Arrivals, Generator, Load, Timeline, Worker
 from likestorm.scenario.schedule import arrivals
@@ -24,7 +23,7 @@ from likestorm.scenario.schedule import arrivals
 
 def write(plan: Plan, starts_at: float, shares: Sequence[Share], ending: EarlyEnd, workers: Sequence[Worker]) -> None:
     """Write the outcome and the HDR logs of a plan whose schedules began at `starts_at` (Unix time)."""
-    counts = sum_of(share.counts for share in shares)
+    counts = total(share.counts for share in shares)
     counts.place_given_up()
     start, end = plan.scenario.warm_up_s, ending.end_s
     outcome = Outcome(
@@ -33,7 +32,7 @@ def write(plan: Plan, starts_at: float, shares: Sequence[Share], ending: EarlyEn
         arrivals=_arrivals(plan, counts, end),
         requests={name: request.summary() for name, request in sorted(counts.requests.items())},
         generator=_generator(counts, shares, workers),
-        journals=_journals(shares),
+        journals=total(share.journals for share in shares),
         traffic=_traffic(counts),
         unfinished=counts.unfinished,
         aborted=ending.aborted,
@@ -101,7 +100,8 @@ def _timeline(seconds: Sequence[Second]) -> Timeline:
 
 def _window(counts: Counts, name: str, start: float, end: float) -> list[Second]:
     """The seconds of the window in order."""
-    return [counts.seconds[name].get(number) or Second() for number in range(math.ceil(end - start))]
+    seconds = counts.seconds.get(name, {})
+    return [seconds.get(number) or Second() for number in range(math.ceil(end - start))]
 
 
 def _write_logs(folder: Path, plan: Plan, counts: Counts, starts_at: float, end: float) -> None:
@@ -130,18 +130,6 @@ def _generator(counts: Counts, shares: Sequence[Share], workers: Sequence[Worker
         workers=list(workers),
         vitals=[share.health for share in shares],
     )
-
-
-def _journals(shares: Iterable[Share]) -> dict[str, Journal]:
-    """The union of all processes' journals."""
-    found: dict[str, Journal] = {}
-    for share in shares:
-        for name, journal in share.journals.items():
-            into = found.setdefault(name, Journal())
-            into.attempted |= journal.attempted
-            into.acknowledged |= journal.acknowledged
-            into.declined |= journal.declined
-    return found
 
 
 def _traffic(counts: Counts) -> dict[str, Traffic]:

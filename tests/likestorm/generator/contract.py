@@ -95,6 +95,11 @@ class Listener:
         self.seen.append(meta)
 
 
+@check("gevent.config.track_greenlet_tree")
+def greenlet_tree() -> None:
+    equal(gevent.spawn(gevent.sleep, 0).spawning_stack, None)
+
+
 @check("FastHttpSession.request_event, HttpSession.request_event")
 def request_events() -> None:
     def answer(_: dict[str, Any], start: Callable[..., object]) -> list[bytes]:

@@ -1,7 +1,7 @@
 """Counts can be sent to another process and added up there, and every given-up arrival is counted."""
 
 import pytest
-from likestorm.generator.counts import Counts, Share, sum_of
+from likestorm.generator.counts import Counts, Share, total
 from likestorm.generator.recorder import Recorder
 from likestorm.generator.summary import arrivals_of
 from likestorm.results import server_timing
@@ -62,10 +62,10 @@ def test_the_sum_of_two_halves_is_the_whole() -> None:
             else:
                 _visit(recorder, number, due, 0.001 * (1 + number % 17))
     shares = [_sent(half) for half in halves]
-    merged, expected = sum_of(share.counts for share in shares), whole.counts
+    merged, expected = total(share.counts for share in shares), whole.counts
     assert merged.requests["look"].summary() == expected.requests["look"].summary()
     assert merged.lag.percentiles() == expected.lag.percentiles()
-    assert _arrivals(merged) == _arrivals(sum_of([expected]))
+    assert _arrivals(merged) == _arrivals(expected)
     load = _arrivals(merged).load
     assert load.offered == load.completed + load.failed + load.dropped == 120
     assert load.dropped > 0
