@@ -69,6 +69,16 @@ def install() -> None:
     geventhttpclient.client.SSLConnectionPool = SecureConnections  # type: ignore[attr-defined]
 
 
+def park() -> None:
+    """Suspend this greenlet until another one wakes it."""
+    gevent.get_hub().switch()
+
+
+def wake(greenlet: gevent.Greenlet) -> None:
+    """Let a parked greenlet go on when the event loop runs next."""
+    gevent.get_hub().loop.run_callback(greenlet.switch)
+
+
 def send_request_events_to(user: HttpLocustUser, listener: object) -> None:
     """Call `listener.fire` for every request of this user, in place of Locust's event."""
     user.client.request_event = listener

@@ -100,6 +100,25 @@ def greenlet_tree() -> None:
     equal(gevent.spawn(gevent.sleep, 0).spawning_stack, None)
 
 
+@check("gevent.hub.Hub.switch, gevent.hub.Hub.loop.run_callback")
+def parking() -> None:
+    seen: list[int] = []
+
+    def run() -> None:
+        for number in range(3):
+            seen.append(number)
+            locust_adapter.park()
+
+    greenlet = gevent.spawn(run)
+    gevent.sleep(0)
+    equal(seen, [0])
+    locust_adapter.wake(greenlet)
+    equal(seen, [0])
+    gevent.sleep(0)
+    equal(seen, [0, 1])
+    greenlet.kill()
+
+
 @check("FastHttpSession.request_event, HttpSession.request_event")
 def request_events() -> None:
     def answer(_: dict[str, Any], start: Callable[..., object]) -> list[bytes]:
