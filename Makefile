@@ -33,7 +33,7 @@ PYTHON := .venv/bin/python
 CONTAINERS := $(PYTHON) -m compose.containers
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench swarm up down status seed rolling-restart test test-crowd lint lint-style lint-types lint-rules verify compare dashboards dashboards-generate view drill accuracy lock figures observing overhead clean
+.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench swarm up down status seed rolling-restart test test-crowd lint lint-style lint-types lint-rules verify compare dashboards dashboards-generate view drill accuracy lock figures overhead clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value …]'
@@ -167,12 +167,11 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 		requirements/errors.in --output-file requirements/errors.txt
 	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		requirements/containers.in --output-file requirements/containers.txt
+	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		requirements/fast.in --output-file requirements/fast.txt
 
 figures: setup ## measure what the README quotes: start-up, bench, memory (half an hour, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.figures $(PORT_OPTION)
-
-observing: setup-dev ## what keeping metrics costs: throughput and p99 with and without, in turn (90 minutes, nothing else running)
-	@$(PYTHON) -m loadtests.benchmarks.observing $(PORT_OPTION)
 
 overhead: setup-dev ## what a like costs beside a bare Flask route with one INSERT (six minutes, nothing else running)
 	@$(PYTHON) -m loadtests.benchmarks.overhead $(PORT_OPTION)

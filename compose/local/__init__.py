@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from compose.local import binaries, processes, promotion, startup, supervision
 from compose.local.startup import OnPhase
 from compose.local.supervision import State, Supervisor
 from compose.locks import alone, interruptible
+from compose.parts.service import read_facts
 from compose.parts.stores import ending_last
 from compose.postgres import clusters
 from compose.registry import list_jobs, list_parts
@@ -139,7 +140,7 @@ def running(state: Path = STATE) -> Target | None:
     if record is None or not processes.is_alive(record.pid, record.born):
         return None
     target = _target(layout, record)
-    return target if target.supervisor.answers() else None
+    return replace(target, facts=read_facts(record.topology)) if target.supervisor.answers() else None
 
 
 def promote(target: Target, server: str, on_step: promotion.OnStep = _ignore_phase) -> None:
@@ -228,7 +229,7 @@ def _begin(topology: Topology, layout: Layout, programs: Mapping[str, str], on_p
     target = _target(layout, record)
     startup.await_supervisor(target.supervisor, layout, lambda: processes.is_alive(record.pid, record.born))
     startup.bring_up(topology, layout, credentials, parts, target.supervisor, on_phase, target.environment)
-    return target
+    return replace(target, facts=read_facts(topology))
 
 
 def _target(layout: Layout, record: _Record) -> Target:

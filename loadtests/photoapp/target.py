@@ -154,7 +154,7 @@ class _Stack(Running):
 
     def panels(self, scrape_interval_s: float) -> Sequence[PanelData]:
         window = window_of(scrape_interval_s)
-        return [PanelData(panel.id, panel.promql(window), []) for panel in REPORTED]
+        return [panel.data(window) for panel in REPORTED]
 
     def counting(self) -> Counting:
         topology = self._stack.topology

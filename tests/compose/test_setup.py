@@ -32,6 +32,7 @@ def clone(tmp_path: Path) -> Path:
     (tmp_path / "requirements").mkdir()
     for kind in ("run", "dev"):
         (tmp_path / "requirements" / f"{kind}.txt").write_text(_locked("setuptools"))
+    (tmp_path / "requirements" / "fast.txt").write_text("# nothing\n")
     (tmp_path / "pyproject.toml").write_text(PROJECT)
     return tmp_path
 
@@ -89,6 +90,17 @@ def test_the_environment_is_made_once_and_again_when_it_was_broken(clone: Path, 
     assert run(clone, "run", PYTHON=str(other_python)).returncode == 0
     assert used.exists()
     assert subprocess.run([clone / ".venv" / "bin" / "python", "-c", "import pip"], check=False).returncode == 0
+
+
+@pytest.mark.long
+@pytest.mark.alone
+def test_a_c_parser_that_cannot_be_installed_is_one_line_and_no_failure(clone: Path) -> None:
+    (clone / "os-release").write_text("ID=arch\n")
+    (clone / "requirements" / "fast.txt").write_text(f"./no-such-wheel.whl --hash=sha256:{'0' * 64}\n")
+    made = run(clone, "run", OS_RELEASE=str(clone / "os-release"), PACKAGES_FILE="/dev/null")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "setup: gunicorn-h1c cannot be installed, gunicorn parses in Python: " in made.stdout
+    assert run(clone, "run").stdout == ""
 
 
 def test_another_system_is_told_in_one_line_what_is_missing(clone: Path) -> None:

@@ -95,7 +95,10 @@ def test_several_queries_are_one_with_names() -> None:
     assert named("kind", all_of_it="sum(a)", rest="sum(b)") == (
         'label_replace(sum(a), "kind", "all of it", "", "") or label_replace(sum(b), "kind", "rest", "", "")'
     )
-    assert share("hits", "all", "cache").endswith("/ (sum by (cache) (rate(all[$window])) > 0)")
+    assert share("all", 'a="b"', 'c="d"', "cache") == (
+        '(sum by (cache) (rate(all{a="b",c="d"}[$window])) or 0 * sum by (cache) (rate(all{a="b"}[$window])))'
+        ' / (sum by (cache) (rate(all{a="b"}[$window])) > 0)'
+    )
 
 
 def test_thresholds_are_the_objectives() -> None:

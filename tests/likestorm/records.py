@@ -47,7 +47,7 @@ LABELS: dict[str, list[dict[str, str]]] = {
     "chain-p99": [{"chain": "like-to-push"}, {"chain": "upload-to-feeds"}],
     "replication-lag": [{"instance": "postgres-1-replica"}, {"instance": "postgres-2-replica"}],
     "cdn-requests": [{"cache": "hit"}],
-    "pressure": [{"wait": "somebody waits for a core"}, {"wait": "everybody waits for the disk"}],
+    "pressure": [{"wait": "some task waits for a core"}, {"wait": "all tasks wait for the disk"}],
     "cpu-by-part": [{"groupname": part} for part in PARTS],
     "memory-by-part": [{"groupname": part} for part in PARTS],
 }
@@ -258,7 +258,7 @@ def _hdr(milliseconds: list[float], censored: int) -> Histogram:
 
 def _panel(chance: random.Random, panel: Panel, seconds: int) -> PanelData:
     series = [_series(chance, panel, labels, seconds) for labels in LABELS.get(panel.id, [{}])]
-    return PanelData(panel.id, panel.promql(RUN_WINDOW), series)
+    return replace(panel.data(RUN_WINDOW), series=series)
 
 
 def _series(chance: random.Random, panel: Panel, labels: dict[str, str], seconds: int) -> Series:

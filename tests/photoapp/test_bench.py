@@ -128,7 +128,7 @@ def _check_dashboards(out: Path) -> None:
     with history.opened(out) as url:
         prometheus = Prometheus(url)
         answers = {panel.id: prometheus.range(panel.promql(RUN_WINDOW), start, end) for panel in PANELS}
-        page = view.draw(view.Finished(prometheus, "test", start, end), "all", 0)
+        page = view.draw(view.Source(prometheus, "test", window=(start, end)), "all", 0)
     empty = {name for name, series in answers.items() if not any(_finite(each.values) for each in series)}
     assert empty == NEVER_IN_A_BRIEF_RUN
     assert page.count('class="empty"') == len(empty)

@@ -14,8 +14,7 @@ from rich.table import Table
 
 from likestorm import run, targets
 from likestorm.errors import UsageError
-from likestorm.report import terminal
-from likestorm.report.search import HEADS, list_steps, say_capacity
+from likestorm.report import tables, terminal
 from likestorm.results.histogram import decode
 from likestorm.results.record import Record
 from likestorm.results.record.traffic import Arrivals
@@ -160,15 +159,15 @@ def _conclude(
     terminal.show_verdict(record, verdict, page)
     console = Console(width=None if Console().is_terminal else 130)
     console.print(_table(found))
-    for sentence in say_capacity(found):
+    for sentence in tables.say_capacity(found):
         console.print(sentence, soft_wrap=True, markup=False, highlight=False)
     return verdict.exit_code
 
 
 def _table(found: Capacity) -> Table:
     title = f"Capacity: {found.arrivals}, each run by its budgets"
-    table = Table(*HEADS, title=title, title_justify="left")
-    for row in list_steps(found):
+    table = Table(*tables.CAPACITY_HEADS, title=title, title_justify="left")
+    for row in tables.list_capacity(found):
         table.add_row(*row)
     return table
 

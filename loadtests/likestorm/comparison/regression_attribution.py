@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from likestorm.attribution import Cause, doubt_told, label, name_growth
+from likestorm.attribution import Cause, doubt_told, name_growth
 from likestorm.results.comparison import Change, Slower, Tier
 from likestorm.results.record import Record
 from likestorm.results.record.timesplit import Composition, TierWait
 
 MEDIAN = 50.0
-LEAST_SHARE = 0.1
-"""A tier with less of the growth is not said."""
-SAID = 3
 
 
 def find(base: Sequence[Record], candidate: Sequence[Record], changes: Sequence[Change]) -> list[Slower]:
@@ -26,17 +23,6 @@ def find(base: Sequence[Record], candidate: Sequence[Record], changes: Sequence[
             rose[change.what] = min(change.percentile, rose.get(change.what, change.percentile))
     told = (what for what in rose if all(what in record.timing for record in (*base, *candidate)))
     return [_slower(what, rose[what], base, candidate) for what in told]
-
-
-def say_tiers(slower: Slower) -> str:
-    """The tiers that grew, such as `the database 3.2 → 13 ms (31 % → 62 % of the time)`."""
-    whole = sum(tier.candidate_ms - tier.base_ms for tier in slower.tiers)
-    said = [tier for tier in slower.tiers if tier.candidate_ms - tier.base_ms >= LEAST_SHARE * whole]
-    return ", ".join(
-        f"{label(tier.tier)} {tier.base_ms:.3g} → {tier.candidate_ms:.3g} ms "
-        f"({tier.base_share:.0%} → {tier.candidate_share:.0%} of the time)".replace("%", " %")
-        for tier in said[:SAID]
-    )
 
 
 def _slower(what: str, percentile: float, base: Sequence[Record], candidate: Sequence[Record]) -> Slower:

@@ -9,8 +9,8 @@ import pytest
 from likestorm.cli import main
 from likestorm.comparison import regression_attribution
 from likestorm.comparison.decision import compare
-from likestorm.comparison.regression_attribution import say_tiers
 from likestorm.comparison.saved import Side
+from likestorm.report.comparison import GREW, say_slower
 from likestorm.results import comparison
 from likestorm.results.record import Record
 from likestorm.results.record.timesplit import Composition, TierWait, TimeSplit
@@ -51,7 +51,7 @@ def test_of_a_request_that_became_slower_the_tier_that_grew_is_named_with_its_sh
     assert like.cause == (
         "the database makes up 10 of the 10.5 ms that answers around the median take longer than the base's"
     )
-    assert say_tiers(like) == "the database 2 → 12 ms (50 % → 83 % of the time)"
+    assert say_slower(like).endswith("; the database 2 → 12 ms (50 % → 83 % of the time)")
     assert [tier.tier for tier in like.tiers] == ["db", "app"]
 
 
@@ -110,7 +110,7 @@ def test_terminal_markdown_and_page_say_it_alike_and_the_file_keeps_it(
     assert main(arguments) == 99
     cause = "the database makes up 10 of the 10.5 ms that answers around the median take longer than the base"
     for text in (capsys.readouterr().out, (out / "comparison.md").read_text(), (out / "comparison.html").read_text()):
-        assert "Where what became slower takes longer" in text
+        assert GREW in text
         assert cause in text
     [like] = comparison.load(out).slower
     assert like.tier == "db"

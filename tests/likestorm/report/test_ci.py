@@ -1,4 +1,4 @@
-"""What CI is told: marks at the lines of budgets, the step's summary, the record's schema, and a workflow that fits."""
+"""Annotations at the lines of budgets, the step's summary, the record's schema, and the workflow of this repository."""
 
 import json
 import re
@@ -29,33 +29,30 @@ def _line(file: Path, number: int) -> str:
     return file.read_text().splitlines()[number - 1]
 
 
-def test_each_budget_has_a_line_that_says_it() -> None:
+def test_each_budget_has_a_line_that_names_it() -> None:
     found = ci.locate(LIKES)
     verdict = records.passing().verdict
     assert verdict is not None
     for budget in verdict.budgets:
         line = ci.line_of(found, budget.name)
         assert line is not None
-        if f'name = "{budget.name}"' not in _line(LIKES, line.number + 1):
-            promised = _line(LIKES, line.number)
+        if f'name = "{budget.name}"' not in _line(LIKES, line + 1):
+            promised = _line(LIKES, line)
             assert promised.startswith(("objectives = ", "chains = "))
             assert f'"{budget.name.split()[0]}"' in promised
 
 
-def test_a_broken_budget_is_marked_as_an_error_where_it_stands() -> None:
+def test_a_broken_budget_is_an_error_at_its_line() -> None:
     marks = _marks(records.breach())
     lines = LIKES.read_text().splitlines()
     number = lines.index('name = "errors, all requests"')
-    objectives = lines.index('objectives = ["like", "upload-ask", "upload-confirm"]') + 1
-    assert (
-        f"::error file=loadtests/photoapp/scenarios/likes.toml,line={number},"
-        "title=Budget broken%3A errors%2C all requests::" in ("".join(mark[: mark.index("observed")] for mark in marks))
+    place = "::error file=loadtests/photoapp/scenarios/likes.toml,line="
+    assert f"{place}{number},title=Budget broken%3A errors%2C all requests::" in (
+        "".join(mark[: mark.index("observed")] for mark in marks)
     )
+    number = lines.index('objectives = ["like", "upload-ask", "upload-confirm"]') + 1
     [like] = [mark for mark in marks if "like p99" in mark]
-    assert like.startswith(
-        f"::error file=loadtests/photoapp/scenarios/likes.toml,line={objectives},"
-        "title=Budget broken%3A like p99::observed 152 ms"
-    )
+    assert like.startswith(f"{place}{number},title=Budget broken%3A like p99::observed 152 ms")
     assert "95 %25 interval" in like
     assert len(marks) == 3
 
@@ -67,12 +64,12 @@ def test_an_invalid_run_is_marked_before_its_budgets_and_an_open_one_is_a_warnin
     assert all(mark.startswith("::warning file=") for mark in _marks(records.inconclusive()))
 
 
-def test_without_a_file_a_mark_has_no_line() -> None:
+def test_without_a_file_there_are_no_lines() -> None:
     marks = _marks(records.breach(), None)
-    assert [mark.startswith("::error title=Budget broken") for mark in marks] == [True, True, True]
+    assert [mark.startswith("::error title=Budget broken") for mark in marks] == [True] * 3
 
 
-def test_nothing_is_said_where_nobody_reads_it_and_the_summary_is_appended(tmp_path: Path) -> None:
+def test_outside_of_github_nothing_is_printed_and_the_summary_is_appended(tmp_path: Path) -> None:
     step = tmp_path / "summary"
     step.write_text("before\n")
     run = records.breach()
@@ -82,9 +79,9 @@ def test_nothing_is_said_where_nobody_reads_it_and_the_summary_is_appended(tmp_p
     assert ci.announce(run, run.verdict, LIKES, {}) == []
 
 
-def test_what_a_command_cannot_hold_is_escaped() -> None:
+def test_characters_that_a_command_cannot_contain_are_escaped() -> None:
     evil = BudgetResult("a\n::error::b", "at most", 1, "short", 2, 2, 2, 1, "broken", "100 %\r\nof it")
-    [mark] = ci.marks(Verdict("breach", 99, "", [evil], []), {}, ROOT)
+    [mark] = ci.annotate(Verdict("breach", 99, "", [evil], []), "", {})
     assert "\n" not in mark
     assert mark.startswith("::error title=Budget broken%3A a%0A%3A%3Aerror%3A%3Ab::observed 2")
     assert mark.endswith("100 %25%0D%0Aof it")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from likestorm.results import collect
-from likestorm.results.prometheus import Prometheus
+from likestorm.results.prometheus import Prometheus, PrometheusError
 from likestorm.results.record.target import PanelData
 from likestorm.results.running import ExpectedScrape, Running
 from likestorm.scenario import Budgets, Scenario
@@ -100,3 +100,15 @@ def test_a_runs_panels_have_data_at_every_moment(prometheus: Prometheus, begin: 
     # In five seconds there are never two scrapes, so a rate over them says nothing.
     too_short = prometheus.range(BY_ID[LIKES].promql(RUN_WINDOW), start, end)
     assert [value for each in too_short for value in each.values if math.isfinite(value)] == []
+
+
+def test_samples_and_values_have_labels_and_times(prometheus: Prometheus, begin: int) -> None:
+    (up,) = prometheus.samples("up", begin, begin + 2 * INTERVAL_S)
+    assert (up.labels["job"], set(up.values)) == ("app", {1.0})
+    (seven,) = prometheus.range("vector(7)", begin, begin + 2)
+    assert seven.points == [(begin, 7.0), (begin + 1, 7.0), (begin + 2, 7.0)]
+
+
+def test_a_wrong_query_is_an_error_with_its_reason(prometheus: Prometheus, begin: int) -> None:
+    with pytest.raises(PrometheusError, match="parse error"):
+        prometheus.range("rate(", begin, begin + 1)

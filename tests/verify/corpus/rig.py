@@ -188,7 +188,7 @@ def _await_scrape(prometheus: Prometheus, process: subprocess.Popen[bytes]) -> N
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(PrometheusError):
-            if prometheus.recent("up", READY_S):
+            if prometheus.samples("up", time.time() - READY_S, time.time()):
                 return
         time.sleep(0.1)
     raise AssertionError(f"{prometheus.url}: Prometheus did not start, or scrapes nothing")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from likestorm.errors import UsageError
+from likestorm.files import write_whole
 from likestorm.results.record import SCHEMA, Record
 
 
@@ -17,9 +18,7 @@ class RecordError(UsageError):
 
 def save(record: Record, path: Path) -> None:
     """Write the record as indented JSON, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
-    partial.replace(path)
+    write_whole(path, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
 
 
 def load(path: Path) -> Record:
@@ -44,6 +43,9 @@ def migrate(data: dict[str, Any]) -> dict[str, Any]:
     migrated = {key: value for key, value in data.items() if key != "pooler"} | {"schema": SCHEMA}
     environment = data.get("environment") or {}
     migrated["settings"] = {key: environment[key] for key in ("topology", "storage") if key in environment}
+    migrated["panels"] = [
+        each | {"part": "groupname"} if each["panel"] == "cpu-by-part" else each for each in data.get("panels", [])
+    ]
     if pooler := data.get("pooler"):
         wait = {"tier": "db", "behind": "pool", "source": "PgBouncer", "wait_s": pooler["wait_s"]}
         migrated["tier_waits"] = [wait | {"work_s": pooler["query_s"]}]
