@@ -246,3 +246,20 @@ def test_a_generator_that_gets_the_end_signal_drains_and_writes_its_outcome(tmp_
     load = outcome.arrivals["visit"].load
     assert load.offered == load.completed
     assert 30 < load.completed < 3000, "ten minutes have 30,000"
+
+
+def test_users_are_imported_from_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes, so that workers import the user's code as well; a package of the user's may be named `service`."""
+    (tmp_path / "service").mkdir()
+    (tmp_path / "service" / "__init__.py").write_text("PAGE = '/'\n")
+    (tmp_path / "mine.py").write_text(
+        "from likestorm.generator.arrivals import OpenModelUser\nfrom service import PAGE\n\n"
+        "class Mine(OpenModelUser):\n    abstract = True\n\n"
+        "    def look(self):\n        self.client.get(PAGE, name='look')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    scenario = msgspec.structs.replace(_scenario({"look": _steady(20, "look")}, duration_s=1.0), users="mine:Mine")
+    with scripted.server() as url:
+        outcome, _ = _drive(scenario, url, tmp_path, processes=2)
+    assert outcome.requests["look"].count == 20
