@@ -77,10 +77,10 @@ bench: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## start the stack, run SC
 	@$(PYTHON) -m likestorm run $(SCENARIO) $(STACK_SETTINGS) $(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) \
 		$(if $(OUT),--out '$(OUT)') $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
 
-swarm: setup ##+ bench a service of your own with load from workers on HOSTS
-	@$(PYTHON) -m likestorm run $(SCENARIO) --hosts '$(HOSTS)' $(if $(CODE),--code '$(CODE)') $(if $(MASTER),--master-bind '$(MASTER)') \
-		$(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(OUT),--out '$(OUT)') \
-		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
+swarm: setup ##+ bench a service of your own with load from workers on HOSTS (fab swarm)
+	@$(PYTHON) -m fabric --search-root compose swarm --scenario '$(SCENARIO)' $(if $(filter %.toml,$(HOSTS)),--fleet,--hosts) '$(HOSTS)' \
+		$(if $(CODE),--code '$(CODE)') $(if $(MASTER),--master '$(MASTER)') $(if $(PROCESSES),--processes $(PROCESSES)) \
+		--options '$(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(WEB)),--web)'
 
 up: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## start the stack with data; it stays until `make down`
 	@$(PYTHON) -m compose up $(STACK_OPTIONS)

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import requests
-from likestorm.generator.launcher import SwarmError
+from likestorm.generator.launcher import GeneratorError
 from psycopg import sql
 from pymemcache.client.base import Client
 from redis import Redis, RedisError
@@ -31,7 +31,7 @@ _STOP_S, _START_S = 30.0, 60.0
 PAUSE_S = 15.0
 LOCKED = ("likes", "photos", "users")
 
-FAILURES = (DrillError, OSError, psycopg.Error, RedisError, StackError, subprocess.SubprocessError, SwarmError)
+FAILURES = (DrillError, OSError, psycopg.Error, RedisError, StackError, subprocess.SubprocessError, GeneratorError)
 """What a fault may end with when it cannot be done or ended; requests' errors are OSErrors."""
 
 

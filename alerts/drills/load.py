@@ -85,11 +85,11 @@ class Load:
             f"{name}{self._count}",
             False,
             str(self._pictures(folder, jpeg) if jpeg else self.manifest),
-            str(folder / "swarm.json"),
+            str(folder / "generator.json"),
             str(folder / "hdr"),
         )
         started = threading.Event()
-        thread = threading.Thread(target=self._drive, args=(name, plan, folder / "swarm.log", started), daemon=True)
+        thread = threading.Thread(target=self._drive, args=(name, plan, folder / "generator.log", started), daemon=True)
         self._running[name] = _Swarm(thread)
         thread.start()
         return started
@@ -144,6 +144,6 @@ class Load:
 
         try:
             running.outcome = launcher.run(plan, self.target.url, log, note, lambda _progress: started.set())
-        except launcher.SwarmError as error:
+        except launcher.GeneratorError as error:
             running.error = error
         started.set()

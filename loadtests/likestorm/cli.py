@@ -10,13 +10,13 @@ from likestorm.arguments import count_or_none, positive
 from likestorm.capacity import search
 from likestorm.comparison import verbs as comparison_verbs
 from likestorm.errors import LikestormError, UsageError
-from likestorm.generator import remote, worker
-from likestorm.generator.launcher import MASTER_PORT, Crew
+from likestorm.generator import launcher
+from likestorm.generator.launcher import MASTER_PORT, GeneratorConfig
 from likestorm.report import terminal
 from likestorm.report import write as write_report
 from likestorm.results.environment import revision
 from likestorm.results.record import document
-from likestorm.scenario import Scenario, project, reading
+from likestorm.scenario import project, reading
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 STATUSES = """exit status of run and judge:
@@ -92,10 +92,6 @@ def _add_generator(verb: argparse.ArgumentParser) -> None:
     text = "workers that join from elsewhere (worker --master)"
     verb.add_argument("--expect-workers", type=count_or_none, default=0, metavar="N", help=text)
     verb.add_argument("--master-bind", metavar="HOST[:PORT]", help="address for these workers (127.0.0.1)")
-    text = "all load comes from there, --processes on each: names with commas as ssh knows them, or a fleet file"
-    verb.add_argument("--hosts", metavar="A,B,C", help=text)
-    text = f"folder of the code on these hosts, its Python in .venv ({remote.CODE}, as `fab deploy` makes it)"
-    verb.add_argument("--code", metavar="DIR", help=text)
     text = "show Locust's web UI on loopback; latency starts when a request is due"
     verb.add_argument("--web", action="store_true", help=text)
     verb.add_argument("--web-port", type=count_or_none, default=8089, metavar="PORT", help="its port (%(default)s)")
@@ -108,28 +104,23 @@ def _run(options: argparse.Namespace) -> int:
     if not name:
         raise UsageError("run needs a scenario: a TOML file")
     chosen = reading.load(name, options.set).scaled(options.rate, options.duration)
-    crew = _crew(options, chosen)
+    config = _generator_config(options)
     do = search.search if chosen.capacity else run.run
-    return do(run.Options(chosen, options.out, not options.no_realtime, crew, reading.find(name)))
+    return do(run.Options(chosen, options.out, not options.no_realtime, config, reading.find(name)))
 
 
-def _crew(options: argparse.Namespace, chosen: Scenario) -> Crew:
+def _generator_config(options: argparse.Namespace) -> GeneratorConfig:
     web_port, csv = options.web_port if options.web else None, options.csv and options.csv.resolve()
-    if not options.processes + (options.expect_workers if options.hosts is None else 0):
+    if not options.processes + options.expect_workers:
         raise UsageError("--processes 0 leaves the load to others: say how many with --expect-workers")
-    if options.hosts is not None:
-        if not chosen.target.url:
-            raise UsageError("--hosts needs a scenario whose [target] has a url")
-        hosts, bind = remote.muster(options.hosts, options.master_bind, MASTER_PORT, options.code, options.processes)
-        return Crew(0, options.expect_workers + hosts.workers, bind, web_port, options.web_host, csv, hosts)
     bind = options.master_bind or "127.0.0.1"
     if options.expect_workers and ":" not in bind:
-        bind += f":{MASTER_PORT}"  # the workers that join must know it
-    return Crew(options.processes, options.expect_workers, bind, web_port, options.web_host, csv)
+        bind += f":{MASTER_PORT}"  # remote workers need to know the port
+    return GeneratorConfig(options.processes, options.expect_workers, bind, web_port, options.web_host, csv)
 
 
 def _worker(options: argparse.Namespace) -> int:
-    return worker.join(options.master, options.patience)
+    launcher.join(options.master, options.patience)
 
 
 def _judge(options: argparse.Namespace) -> int:

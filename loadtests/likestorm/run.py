@@ -16,7 +16,7 @@ from likestorm import targets
 from likestorm.errors import LikestormError, UsageError
 from likestorm.files import write_whole
 from likestorm.generator import launcher
-from likestorm.generator.launcher import Crew
+from likestorm.generator.launcher import GeneratorConfig
 from likestorm.generator.plan import Plan
 from likestorm.report import ci, terminal
 from likestorm.report import write as write_report
@@ -41,14 +41,14 @@ T = TypeVar("T")
 class Options:
     """How to run a scenario.
 
-    out: the folder for the results. realtime: request real-time priority for the generator. crew: the generator's
+    out: the folder for the results. realtime: request real-time priority for the generator. config: the generator's
     processes. source: the scenario's file, for annotations at its lines.
     """
 
     scenario: Scenario
     out: Path | None = None
     realtime: bool = True
-    crew: Crew = Crew()  # noqa: RUF009  # frozen
+    config: GeneratorConfig = GeneratorConfig()  # noqa: RUF009  # frozen
     source: Path | None = None
 
 
@@ -133,10 +133,10 @@ def _results(folder: Path) -> Iterator[Path]:
 
 def _drive(options: Options, running: Running, out: Path, screen: Screen) -> Record:
     """Put the scenario's load on the target and collect the record."""
-    scenario, crew = options.scenario, options.crew
+    scenario, config = options.scenario, options.config
     began = datetime.now(UTC)
-    if crew.web_port:
-        screen.phase(f"Locust's web UI: http://{crew.web_host}:{crew.web_port}")
+    if config.web_port:
+        screen.phase(f"Locust's web UI: http://{config.web_host}:{config.web_port}")
     screen.phase(f"driving {running.url}: {scenario.warm_up_s:g} s of warm-up, {scenario.duration_s:g} s measured")
     plan = _plan(options, running, out, f"r{began:%y%m%d%H%M%S}")
     pids = {"bench": os.getpid()}
@@ -144,7 +144,7 @@ def _drive(options: Options, running: Running, out: Path, screen: Screen) -> Rec
     before = reconciliation.begin(counting) if counting else None
     with MemoryWatch(lambda: {**running.pids(), **pids}, running.memory_folder) as memory:
         started = launcher.name_processes(pids)
-        outcome = launcher.run(plan, running.url, out / "logs" / "swarm.log", started, screen.progress, crew)
+        outcome = launcher.run(plan, running.url, out / "logs" / "generator.log", started, screen.progress, config)
     screen.clear()
     screen.phase("collecting")
     # Both the audit and counters that must stand still take seconds.
@@ -167,9 +167,9 @@ def _audit(running: Running, since: datetime) -> tuple[Mapping[str, Sequence[str
 def _plan(options: Options, running: Running, out: Path, run_id: str) -> Plan:
     # On data that an earlier run used, the same choices would repeat effects that are stored already.
     salt = run_id if running.is_reused else ""
-    workers = options.crew.workers
+    workers = options.config.workers
     return Plan(
-        options.scenario, run_id, salt, options.realtime, running.data, str(out / "logs" / "swarm.json"),
+        options.scenario, run_id, salt, options.realtime, running.data, str(out / "logs" / "generator.json"),
         str(out / "hdr"), options.scenario.target.locustfile or "", workers,
         metrics_port=None if workers else running.metrics_port, hosts=running.hosts,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from msgspec import Struct
 from likestorm.results.ledger import Journal
 from likestorm.results.record.traffic import Arrivals, Generator, Requests
 from likestorm.results.record.verdict import Aborted
-from likestorm.results.server_timing import Kept
+from likestorm.results.server_timing import Reservoir
 
 
 class Traffic(Struct, frozen=True):
@@ -29,4 +29,5 @@ class Outcome(Struct, frozen=True):
     unfinished: int = 0
     """Arrivals in progress or in the queue at the end, those of the warm-up included."""
     aborted: Aborted | None = None
-    timing: dict[str, Kept] = {}
+    timing: dict[str, Reservoir] = {}
+    """Server timing by request."""

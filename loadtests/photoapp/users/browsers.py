@@ -1,7 +1,6 @@
 """Members who read feeds, photos and profiles, and members of a flash crowd."""
 
-from likestorm.generator.plan import Member as Account
-
+from loadtests.photoapp.users.manifest import Account
 from loadtests.photoapp.users.members import Member, bearer, settle
 
 OK = 200

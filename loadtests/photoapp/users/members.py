@@ -7,12 +7,11 @@ from pathlib import Path
 
 import msgspec
 from likestorm.generator.arrivals import OpenModelUser
-from likestorm.generator.plan import Manifest
-from likestorm.generator.plan import Member as Account
 from likestorm.results.ledger import Journal
 from locust.contrib.fasthttp import FastResponse
 
 from compose.fakes.received import NETWORKS
+from loadtests.photoapp.users.manifest import Account, Manifest
 
 CREATED = 201
 

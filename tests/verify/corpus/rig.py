@@ -15,11 +15,12 @@ from urllib.request import urlopen
 import msgspec
 import yaml
 from likestorm.generator import launcher
-from likestorm.generator.launcher import Crew
-from likestorm.generator.plan import Plan, Progress
+from likestorm.generator.launcher import GeneratorConfig
+from likestorm.generator.plan import Plan
 from likestorm.results import reconciliation
 from likestorm.results.collect import Readings, collect
 from likestorm.results.outcome import Outcome
+from likestorm.results.progress import Progress
 from likestorm.results.prometheus import Prometheus, PrometheusError
 from likestorm.results.reconciliation import Counting, PromqlHop
 from likestorm.results.record import Record
@@ -137,10 +138,12 @@ def _drive(case: Case, scenario: Scenario, bench: Bench, folder: Path) -> Outcom
             meddling[0].start()
 
     run_id = f"r{time.time_ns()}"
-    plan = Plan(scenario, run_id, "", case.realtime, "", str(folder / "swarm.json"), str(folder / "hdr"))
+    plan = Plan(scenario, run_id, "", case.realtime, "", str(folder / "generator.json"), str(folder / "hdr"))
     plan = msgspec.structs.replace(plan, workers=case.processes if case.processes > 1 else 0)
     try:
-        return launcher.run(plan, bench.url, folder / "swarm.log", started, progressed, Crew(case.processes))
+        return launcher.run(
+            plan, bench.url, folder / "generator.log", started, progressed, GeneratorConfig(case.processes)
+        )
     finally:
         for thread in meddling:
             thread.join()

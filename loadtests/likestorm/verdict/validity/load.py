@@ -9,7 +9,7 @@ from likestorm.scenario import Scenario
 from likestorm.scenario.schedule import arrivals
 from likestorm.verdict.lost_load import lost_arrivals
 
-GENERATOR_LOG = "look into logs/swarm.log"
+GENERATOR_LOG = "look into logs/generator.log"
 
 
 def check_workers(record: Record, scenario: Scenario) -> ValidityCheck:
@@ -30,7 +30,7 @@ def check_workers(record: Record, scenario: Scenario) -> ValidityCheck:
         "none lost, none silent for 3 s",
         observed + (f", silent: {', '.join(silent)}" if silent else ""),
         "failed" if lost or silent else "ok",
-        "A generator process died or lost its connection: look into logs/swarm-worker-*.log and check its network.",
+        "A generator process died or lost its connection: look into logs/generator-worker-*.log and check its network.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Somebody's own locustfile, unchanged, driven as open arrivals and closed as it is written."""
+"""An unchanged locustfile, driven by open arrivals and as closed users."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from likestorm.results.record.traffic import Load
 from likestorm.scenario.workload import ArrivalPlan, ClosedPlan
 
 from tests.likestorm import scripted
-from tests.likestorm.drive import drive, strange
+from tests.likestorm.drive import drive, locustfile_scenario
 
 
 def _open(user: str, rate: float = 40.0) -> ArrivalPlan:
@@ -20,11 +20,11 @@ def _open(user: str, rate: float = 40.0) -> ArrivalPlan:
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """Two seconds of every kind of user."""
+    """The outcome of two seconds with users of every kind."""
     arrivals = {"fast": _open("Fast"), "plain": _open("Plain"), "broken": _open("Broken", 20.0)}
     with scripted.server() as url:
-        scenario = strange(url, arrivals, {"look": ClosedPlan(users=6, user="Waiting")})
-        found, _ = drive(scenario, url, tmp_path_factory.mktemp("strange"))
+        scenario = locustfile_scenario(url, arrivals, {"look": ClosedPlan(users=6, user="Waiting")})
+        found, _ = drive(scenario, url, tmp_path_factory.mktemp("locustfile"))
         yield found
 
 
@@ -42,12 +42,12 @@ def test_an_arrival_is_one_task_by_weight_and_wait_time_is_not_asked(outcome: Ou
 
 @pytest.mark.alone
 def test_the_start_of_a_user_comes_before_its_first_arrival_and_belongs_to_none(outcome: Outcome) -> None:
-    assert {"login", "stranger"} & set(outcome.requests) == set()
+    assert {"login", "before the login"} & set(outcome.requests) == set()
 
 
 @pytest.mark.alone
 def test_nested_and_sequential_task_sets_go_their_own_way(outcome: Outcome) -> None:
-    """An interrupt is no arrival: the arrival goes on with the next task."""
+    """An interrupt ends no arrival: the arrival continues with the next task."""
     requests = outcome.requests
     assert outcome.arrivals["plain"].load.completed == 80
     assert sum(requests[name].count for name in ("order 1", "order 2", "alone")) == 80
@@ -77,9 +77,9 @@ def test_closed_users_run_as_written_and_are_marked(outcome: Outcome) -> None:
 
 
 def test_load_that_would_leave_for_another_host_ends_the_run(tmp_path: Path) -> None:
-    """The target redirects to 192.0.2.7, an address set aside for documentation."""
+    """The target redirects to 192.0.2.7, an address that is reserved for documentation."""
     with (
         scripted.server() as url,
-        pytest.raises(launcher.SwarmError, match=r"^load to 192\.0\.2\.7 is refused.*allow_hosts"),
+        pytest.raises(launcher.GeneratorError, match=r"^load to 192\.0\.2\.7 is refused.*allow_hosts"),
     ):
-        drive(strange(url, {"strays": _open("Redirected", 5.0)}), url, tmp_path)
+        drive(locustfile_scenario(url, {"strays": _open("Redirected", 5.0)}), url, tmp_path)

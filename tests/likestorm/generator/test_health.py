@@ -1,4 +1,4 @@
-"""What the generator notices of itself, read from the kernel's own words and from a loop that is really blocked."""
+"""The generator's health, from the kernel's files and from a loop that is really blocked."""
 
 import gc
 import os
@@ -7,7 +7,7 @@ import time
 import gevent
 import pytest
 from likestorm.generator import health
-from likestorm.generator.health import VitalsWatch
+from likestorm.generator.health import HealthWatch
 
 
 def test_stolen_ticks_are_the_eighth_and_guests_count_once() -> None:
@@ -37,7 +37,7 @@ def test_throttling_in_both_versions_of_cgroups(text: str, seconds: float | None
 def test_a_blocked_loop_counts_for_as_long_as_it_was_blocked() -> None:
     """Blocked for 0.2 of 0.5 s: two fifths of the timers were due in that time and are 0 to 0.2 s late."""
     begin = time.perf_counter() + 0.05
-    watch = VitalsWatch(begin, begin + 0.5)
+    watch = HealthWatch(begin, begin + 0.5)
     gevent.sleep(0.15)
     time.sleep(0.2)
     gevent.sleep(max(0.0, begin + 0.55 - time.perf_counter()))
@@ -53,7 +53,7 @@ def test_a_blocked_loop_counts_for_as_long_as_it_was_blocked() -> None:
 @pytest.mark.alone
 def test_collections_and_a_stepping_clock_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     begin = time.perf_counter()
-    watch = VitalsWatch(begin, begin + 5)
+    watch = HealthWatch(begin, begin + 5)
     gevent.sleep(0.02)
     kept = [[number] for number in range(200_000)]
     gc.collect()

@@ -1,4 +1,4 @@
-"""A locustfile of all kinds of users, for tests of how they are driven; it knows of nothing but Locust."""
+"""A locustfile with users of every kind, for tests of the locustfile adapter; it imports nothing but Locust."""
 
 import time
 
@@ -13,7 +13,7 @@ def note(**_: object) -> None:
 
 
 class Fast(FastHttpUser):
-    """Three tasks to one; a login that the other requests need."""
+    """Two weighted tasks, and a login that the other requests need."""
 
     wait_time = constant(1000)
     weight = 3
@@ -25,7 +25,7 @@ class Fast(FastHttpUser):
 
     @task(3)
     def often(self) -> None:
-        self.client.get("/", name="often" if self.logged_in and started else "stranger")
+        self.client.get("/", name="often" if self.logged_in and started else "before the login")
 
     @task(1)
     def seldom(self) -> None:
@@ -34,7 +34,7 @@ class Fast(FastHttpUser):
 
 
 class Plain(HttpUser):
-    """On requests; nested and sequential task sets."""
+    """A user of the client `requests` with nested and sequential TaskSets."""
 
     wait_time = constant(1000)
 
@@ -60,7 +60,7 @@ class Plain(HttpUser):
 
 
 class Broken(HttpUser):
-    """Tasks that fail in every way."""
+    """Tasks with every kind of failure."""
 
     @task
     def error(self) -> None:
@@ -77,15 +77,15 @@ class Broken(HttpUser):
 
 
 class Redirected(HttpUser):
-    """Is sent elsewhere by the target."""
+    """A user that the target redirects to another host."""
 
     @task
     def follow(self) -> None:
-        self.client.get("/elsewhere", name="redirect")
+        self.client.get("/redirected", name="redirect")
 
 
 class Waiting(FastHttpUser):
-    """As a closed model: half a second of thought a request."""
+    """A closed-model user with a wait of 0.45 s."""
 
     wait_time = constant(0.45)
 

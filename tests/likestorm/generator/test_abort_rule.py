@@ -5,7 +5,7 @@ from random import Random
 
 import msgspec
 import pytest
-from likestorm.generator.abort_rule import EarlyEnd, Tally, Tripwire, lower_bound, rules
+from likestorm.generator.abort_rule import AbortRule, BudgetCounter, EarlyEnd, limits, lower_bound
 from likestorm.results.record.verdict import Aborted
 from likestorm.scenario import Budgets, ErrorBudget, PercentileBudget, Scenario
 from likestorm.scenario.reading import load
@@ -23,13 +23,13 @@ BUDGETS = Budgets(
 
 def _feed(bad_by_second: list[int], total: int = 90) -> list[int]:
     """The seconds, from 1, after which the run is to end."""
-    wire = Tripwire(BUDGETS)
-    return [k for k, bad in enumerate(bad_by_second, 1) if wire.add({"like p99": (bad, total)})]
+    rule = AbortRule(BUDGETS)
+    return [k for k, bad in enumerate(bad_by_second, 1) if rule.add({"like p99": (bad, total)})]
 
 
 def test_only_budgets_that_ask_for_it_end_a_run() -> None:
-    assert [rule.budget for rule in rules(BUDGETS)] == ["like p99", "errors"]
-    assert rules(load("likes").budgets) == []
+    assert [limit.budget for limit in limits(BUDGETS)] == ["like p99", "errors"]
+    assert limits(load("likes").budgets) == []
 
 
 def test_both_windows_must_be_broken_and_the_long_one_full() -> None:
@@ -46,9 +46,9 @@ def test_a_budget_that_is_just_kept_does_not_end_a_run_by_chance() -> None:
 
 
 def test_few_requests_do_not_end_a_run() -> None:
-    wire = Tripwire(BUDGETS)
-    assert [wire.add({"like p99": (1, 3)}) for _ in range(3)] == [None] * 3
-    assert all(wire.add({}) is None for _ in range(20))
+    rule = AbortRule(BUDGETS)
+    assert [rule.add({"like p99": (1, 3)}) for _ in range(3)] == [None] * 3
+    assert all(rule.add({}) is None for _ in range(20))
 
 
 def test_wilson_s_bound_at_four_standard_errors() -> None:
@@ -58,14 +58,14 @@ def test_wilson_s_bound_at_four_standard_errors() -> None:
 
 
 def test_a_percentile_counts_what_is_slow_or_never_answered_and_errors_what_failed() -> None:
-    tally = Tally(rules(BUDGETS))
-    tally.count("like", 0.01, failed=False, censored=False)
-    tally.count("like", 0.06, failed=False, censored=False)
-    tally.count("like", 0.01, failed=True, censored=False)
-    tally.count("like", 10.0, failed=True, censored=True)
-    tally.count("other", 9.0, failed=False, censored=False)
-    assert tally.empty() == {"like p99": (2, 3), "errors": (2, 5)}
-    assert tally.empty() == {}
+    counter = BudgetCounter(limits(BUDGETS))
+    counter.count("like", 0.01, failed=False, censored=False)
+    counter.count("like", 0.06, failed=False, censored=False)
+    counter.count("like", 0.01, failed=True, censored=False)
+    counter.count("like", 10.0, failed=True, censored=True)
+    counter.count("other", 9.0, failed=False, censored=False)
+    assert counter.take() == {"like p99": (2, 3), "errors": (2, 5)}
+    assert counter.take() == {}
 
 
 def _scenario() -> Scenario:

@@ -17,7 +17,7 @@ from compose.errors import UsageError
 from compose.fleet.inventory import load
 from compose.fleet.ssh import connect, explain
 from compose.layout import CLONE
-from tests.compose.front.hosts import Hosts, hosts
+from tests.compose.fleet.hosts import Hosts, hosts
 from tests.servers import free_port
 
 NAMES = ("host-1", "host-2", "host-3")
