@@ -1,7 +1,7 @@
 """Parts of the stack that are away: XDown when none of a kind answers, XInstanceUnreachable for each that does not.
 
 A part is away when its own question fails (redis_up and its like), or when Prometheus has no target of its kind at all.
-That an exporter is away says nothing about its part, and is an alert of its own; only the swarm, which is the load of
+That an exporter is away says nothing about its part, and is an alert of its own; only the load generator, which runs with
 a run, comes and goes. What is started again at once pages nobody: it must be away for a minute.
 """
 
@@ -103,7 +103,7 @@ ALERTS = (
         f"Nobody can upload, and the CDN has only what it keeps: the {label('job')} does not answer.",
     ),
     Alert(
-        "ExporterUnreachable", 'up{job!~"app|worker|swarm"} == 0', _PAUSE, "warning",
+        "ExporterUnreachable", 'up{job!~"app|worker|generator"} == 0', _PAUSE, "warning",
         "A target cannot be scraped.",
         f"{label('job')} {label('instance')} cannot be scraped: alerts on what it watches are blind.",
     ),

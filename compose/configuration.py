@@ -11,7 +11,7 @@ from compose.alertmanager import configuration
 from compose.connection_limits import plan
 from compose.credentials import Credentials
 from compose.environment import service_environment
-from compose.fakes import part as standins
+from compose.fakes import part as fakes
 from compose.layout import CLONE, Layout
 from compose.local import supervision
 from compose.parts import Part, balancer, metrics_folder
@@ -76,7 +76,7 @@ def texts(topology: Topology, layout: Layout, credentials: Credentials) -> dict[
     return {
         **_postgres(topology, credentials),
         **balancer.front_texts(topology, layout, credentials),
-        **standins.standin_texts(topology, layout),
+        **fakes.list_files(topology, layout),
         "pgbouncer": _pgbouncer(topology, layout, credentials),
         "redis": {"redis.conf": fill("redis/redis.conf", redis)},
         "prometheus": prometheus | ({"rules.yaml": rules} if rules else {}),

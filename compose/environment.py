@@ -2,7 +2,7 @@
 
 from compose.bugsink import part
 from compose.credentials import BUCKET, REGION, Credentials
-from compose.fakes import part as standins
+from compose.fakes import part as fakes
 from compose.layout import Layout
 from compose.postgres import shard_map
 from compose.topology import Topology
@@ -39,5 +39,5 @@ def service_environment(topology: Topology, layout: Layout, credentials: Credent
         "LIKESTORM_PASSWORD_MEMORY_KIB": "8192",
         "LIKESTORM_PASSWORD_TIME_COST": "1",
         **({"LIKESTORM_SENTRY_DSN": part.dsn(topology, credentials)} if topology.errors else {}),
-        **standins.standin_environment(topology, layout),
+        **fakes.service_settings(topology, layout),
     }

@@ -6,7 +6,7 @@ from dataclasses import replace
 from compose.bugsink import part
 from compose.credentials import Credentials
 from compose.environment import service_environment
-from compose.fakes import part as standins
+from compose.fakes import part as fakes
 from compose.layout import Layout
 from compose.parts import Part, balancer
 from compose.parts.monitoring import list_monitoring
@@ -23,7 +23,7 @@ def list_parts(
     """All parts in the order in which they start; `programs` as binaries.locate() gives them."""
     return (
         *list_stores(topology, layout, credentials, programs),
-        *standins.list_standin_parts(layout),
+        *fakes.list_parts(layout),
         *list_service(topology, layout, service_environment(topology, layout, credentials)),
         *balancer.list_front_parts(topology, layout, credentials, programs),
         *((part.part(topology, layout, credentials),) if topology.errors else ()),
@@ -35,7 +35,7 @@ def list_probes(topology: Topology, credentials: Credentials) -> Mapping[str, Pr
     """One probe a part."""
     return {
         **core_probes(topology, credentials),
-        **standins.standin_probes(topology),
+        **fakes.list_probes(topology),
         **balancer.front_probes(topology),
         **({part.NAME: http_probe(topology.ports[part.NAME], "/health/ready")} if topology.errors else {}),
     }
@@ -46,7 +46,7 @@ def list_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
     jobs = (
         *core_jobs(topology),
         *balancer.front_jobs(topology),
-        *standins.standin_jobs(topology),
+        *fakes.list_jobs(topology),
         *(
             ScrapeJob("blackbox", name, topology.ports["exporter-blackbox"], "/probe", True, parameters)
             for name, parameters in _addresses(topology).items()

@@ -65,7 +65,7 @@ def _instances(topology: Topology) -> tuple[ScrapeJob, ...]:
         *(ScrapeJob(job, name, port, f"/service/{name}", is_instrument=False) for job, name in named),
         ScrapeJob("process", "process", port, "/process", is_instrument=True),
         # Answers only while a load test is on; whether the generator keeps up is judged by its own account.
-        ScrapeJob("swarm", "swarm", topology.ports["swarm"], "/metrics", is_instrument=False),
+        ScrapeJob("generator", "generator", topology.ports["generator"], "/metrics", is_instrument=False),
     )
 
 

@@ -40,17 +40,17 @@ OFFSETS: Mapping[str, int] = MappingProxyType(
         "alertmanager": 13,
         "exporter-blackbox": 15,
         "signer": 16,
-        "standin-push": 17,  # HTTP/2 with TLS, as Apple's
-        "standins": 18,  # the two social networks, and what tells the stand-ins to fail
+        "fake-push": 17,  # HTTP/2 with TLS, as Apple's
+        "fakes": 18,  # the two social networks, and what tells the fakes to fail
         "errors": 19,
         "cdn-status": 20,
-        "swarm": 21,  # no part: a load test listens here while it runs
+        "generator": 21,  # no part: a load test listens here while it runs
     }
 )
 FIRST_OF_SEVERAL = 30
 # In containers: who has the ports that are no part's own.
 _KEEPERS: Mapping[str, str] = MappingProxyType(
-    {"balancer-status": "front", "origin": "cdn", "cdn-status": "cdn", "standin-push": "standins", "swarm": "locust"}
+    {"balancer-status": "front", "origin": "cdn", "cdn-status": "cdn", "fake-push": "fakes", "generator": "locust"}
 )
 APP = "app"
 WARM_UP_EACH_S = 1.0

@@ -89,7 +89,7 @@ EXPORTED: tuple[Exported, ...] = (
     Exported("rq_jobs", "gauge", "rq", ("queue", "status"), "Jobs; `failed` ones are dead letters."),
     Exported("rq_queue_oldest_job_age_seconds", "gauge", "rq", ("queue",), "Age of the job that waits longest."),
     Exported("rq_workers", "gauge", "rq", ("queue", "state"), "Workers."),
-    Exported("standin_received_total", "counter", "standins", ("standin",), "What the outside world took."),
-    Exported("standin_duplicates_total", "counter", "standins", ("standin",), "What of it came twice."),
+    Exported("fake_received_total", "counter", "fakes", ("fake",), "What the outside world took."),
+    Exported("fake_duplicates_total", "counter", "fakes", ("fake",), "What of it came twice."),
     Exported("store_probe_duration_seconds", "gauge", "store", (), "Time of one refused request to the store."),
 )  # fmt: skip

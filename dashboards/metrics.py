@@ -26,7 +26,7 @@ def document() -> str:
         ("The service", "Scraped from app servers (job `app`) and workers (job `worker`).", _own(catalog.METRICS)),
         (
             "The load generator's clients",
-            "Served by the swarm while a load test is on (job `swarm`); the target is down when none is.",
+            "Served by the load generator while a load test is on (job `generator`); the target is down when none is.",
             _own(catalog.LOAD_METRICS),
         ),
         (

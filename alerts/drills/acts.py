@@ -230,9 +230,9 @@ def store_cut(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def push_fails(scene: Scene, **fault: object) -> Iterator[None]:
-    """The stand-in for Apple's push service does as it is told."""
-    address = f"http://{HOST}:{scene.stage.port('standins')}/faults"
-    requests.post(address, json={"standin": "push", **fault}, timeout=5).raise_for_status()
+    """The fake for Apple's push service does as it is told."""
+    address = f"http://{HOST}:{scene.stage.port('fakes')}/faults"
+    requests.post(address, json={"fake": "push", **fault}, timeout=5).raise_for_status()
     try:
         yield
     finally:

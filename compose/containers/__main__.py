@@ -102,7 +102,7 @@ def _down(options: argparse.Namespace) -> int:
     if not file.exists():
         file = composefile.COMMITTED
     _tell(options)
-    everything = ["--profile", "swarm", "down", "--volumes", "--remove-orphans", "--timeout", "5"]
+    everything = ["--profile", "generator", "down", "--volumes", "--remove-orphans", "--timeout", "5"]
     chosen.run_compose(file, options.project, everything)
     folder.remove(options.folder)
     print("down")
@@ -117,7 +117,7 @@ def _bench(options: argparse.Namespace) -> int:
     _tell(options)
     arguments = [word for word in options.arguments if word != "--"] or ["likes"]
     return chosen.pass_through(
-        file, options.project, ["--profile", "swarm", "run", "--rm", "--no-deps", "locust", "run", *arguments]
+        file, options.project, ["--profile", "generator", "run", "--rm", "--no-deps", "locust", "run", *arguments]
     )
 
 

@@ -27,14 +27,14 @@ METRICS = f"{ANY}:{INSTANCE_PORT}"
 WEB_PORT = 8089
 GRAFANA_PORT = 3000
 # What a service is shown beside its own folder of the configuration.
-_ALSO_READS: Mapping[str, tuple[str, ...]] = {"app": ("shards",), "worker": ("shards", "standins")}
+_ALSO_READS: Mapping[str, tuple[str, ...]] = {"app": ("shards",), "worker": ("shards", "fakes")}
 _ALSO_LOGS = frozenset({"nginx", "cdn", "collectors"})
 # Which Python ends by no signal while it is the first process of its container.
 _DEAF = frozenset({"signer", "collectors"})
 _HEADER = """# Made by `python -m compose.containers file`: change compose/containers/, make it again.
 # It wants the configuration that `python -m compose.containers configure` writes, with secrets made anew:
 #   python -m compose.containers configure && docker compose -f compose/compose.yaml up
-# Images: LIKESTORM_…_IMAGE. Published on loopback: the front, Grafana, and of the profile swarm Locust's web UI.
+# Images: LIKESTORM_…_IMAGE. Published on loopback: the front, Grafana, and of the profile generator Locust's web UI.
 """
 _READY, _DONE = {"condition": "service_healthy"}, {"condition": "service_completed_successfully"}
 
@@ -66,7 +66,7 @@ def describe(topology: Topology) -> Mapping[str, Any]:
     """The whole file."""
     listed = {name(part, topology): part for part in parts(topology, Credentials())}
     services = {service: _service(service, part, topology) for service, part in listed.items()}
-    services |= {"migrate": _migrate(), "grafana": _grafana(), **_swarm(topology)}
+    services |= {"migrate": _migrate(), "grafana": _grafana(), **_generator(topology)}
     for service in services:
         if (after := _after(service, topology)) is not None:
             services[service]["depends_on"] = after
@@ -225,7 +225,7 @@ def _grafana() -> dict[str, Any]:
     }
 
 
-def _swarm(topology: Topology) -> Mapping[str, dict[str, Any]]:
+def _generator(topology: Topology) -> Mapping[str, dict[str, Any]]:
     """Who makes load, as whoever started them: a run's leading process, and workers that join it."""
     ours: dict[str, Any] = {
         "image": image("locust").reference,
@@ -235,7 +235,7 @@ def _swarm(topology: Topology) -> Mapping[str, dict[str, Any]]:
         **_hardened(),
         "restart": "no",
         **_limits("locust", topology),
-        "profiles": ["swarm"],
+        "profiles": ["generator"],
     }
     lead = ["run", "${SCENARIO:-likes}", "--processes", "0", "--expect-workers", "${LOCUST_WORKERS:-1}"]
     locust = {
@@ -268,8 +268,8 @@ def _after(service: str, topology: Topology) -> dict[str, Any] | None:
         "nginx": (APP,),
         "front": topology.nginx_instances,
         "grafana": ("prometheus",),
-        "app": ("standins", *stores),
-        "worker": ("standins", *stores),
+        "app": ("fakes", *stores),
+        "worker": ("fakes", *stores),
         "collectors": stores,
         "locust": ("front", "cdn", "prometheus", "collectors", *workers),
         "locust-worker": (),

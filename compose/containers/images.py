@@ -117,7 +117,7 @@ def health(part: str, topology: Topology) -> list[str]:
         "worker": _get(port, "/metrics"),
         "store": _get(port, "/", "403"),
         "signer": _get(port, "/", "403"),
-        "standins": _get(port, "/healthz"),
+        "fakes": _get(port, "/healthz"),
         "collectors": _get(port, "/"),
         "prometheus": _wget(port, "/-/ready"),
         "alertmanager": _wget(port, "/-/ready"),

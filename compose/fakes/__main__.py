@@ -12,7 +12,7 @@ from compose.fakes import control, push
 from compose.fakes.apns import Rules
 from compose.fakes.configuration import Configuration, load
 from compose.fakes.faults import Faults
-from compose.fakes.received import PUSH, STANDINS, Metrics, Tally
+from compose.fakes.received import PUSH, FAKES, Metrics, Tally
 
 
 def main(arguments: list[str]) -> int:
@@ -22,18 +22,18 @@ def main(arguments: list[str]) -> int:
     try:
         asyncio.run(_serve(load(Path(arguments[0]))))
     except (StackError, OSError, ssl.SSLError) as error:
-        print(f"stand-ins: {error}", file=sys.stderr)
+        print(f"fakes: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 async def _serve(configuration: Configuration) -> None:
-    """All stand-ins, until told to stop; the control port opens last."""
+    """All fakes, until told to stop; the control port opens last."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics, faults = Metrics(), Faults()
-    tallies = {name: Tally(name, metrics) for name in STANDINS}
+    tallies = {name: Tally(name, metrics) for name in FAKES}
     keys = {name: Path(file).read_text() for name, file in configuration.provider_keys.items()}
     rules = Rules(configuration.topic, configuration.team_id, keys)
     certificate, key = Path(configuration.certificate), Path(configuration.key)

@@ -1,4 +1,4 @@
-"""Keys and certificates of one stack: an authority of its own, the push stand-in's certificate, the key for tokens."""
+"""Keys and certificates of one stack: an authority of its own, the push fake's certificate, the key for tokens."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Certificates:
 def make(address: str) -> Certificates:
     """Fresh ones, for a server at this IP address or name."""
     authority_key, server_key, provider_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
-    authority_name = _name("Likestorm stand-ins")
+    authority_name = _name("Likestorm fakes")
     authority = (
         _builder(authority_name, authority_name, authority_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -37,7 +37,7 @@ def make(address: str) -> Certificates:
     )
     identity = x509.SubjectAlternativeName([_general_name(address), x509.DNSName("localhost")])
     server = (
-        _builder(_name("push stand-in"), authority_name, server_key.public_key())
+        _builder(_name("push fake"), authority_name, server_key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

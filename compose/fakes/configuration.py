@@ -1,4 +1,4 @@
-"""What the stand-ins are told, in the file that compose/fakes/part.py writes."""
+"""What the fakes are told, in the file that compose/fakes/part.py writes."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Over plain HTTP on loopback: the two networks, what tells the stand-ins to fail, what they received, their metrics.
+"""Over plain HTTP on loopback: the two networks, what tells the fakes to fail, what they received, their metrics.
 
 POST /NETWORK/posts {url, caption}, Idempotency-Key    201 new, 200 posted before
 GET, POST, DELETE /faults                              see faults.Fault

@@ -1,4 +1,4 @@
-"""What the stand-ins are told to do wrong."""
+"""What the fakes are told to do wrong."""
 
 import math
 import random
@@ -10,14 +10,14 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that goes wrong with a share of a stand-in's requests, `times` times or until all faults are cleared.
+    """One thing that goes wrong with a share of a fake's requests, `times` times or until all faults are cleared.
 
     delay: seconds by which the answer comes late; the message is taken all the same. status: the answer, and the
     message is not taken; with a reason in its body, and Retry-After in seconds unless it is 0. disconnect: the message
     is taken, but the connection ends before the answer.
     """
 
-    standin: Literal["push", "alpha", "beta"]
+    fake: Literal["push", "alpha", "beta"]
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     delay: Annotated[float, msgspec.Meta(ge=0, le=600)] = 0.0
     status: Annotated[int, msgspec.Meta(ge=400, le=599)] | None = None
@@ -63,12 +63,12 @@ class Faults:
         with self._lock:
             self._left.clear()
 
-    def draw(self, standin: str) -> Effect:
+    def draw(self, fake: str) -> Effect:
         """What goes wrong with the next request: delays add up, the first refusal counts."""
         if not self._left:
             return _NOTHING
         with self._lock:
-            hits = [f for f in self._left if f.standin == standin and self._random.random() < f.share]
+            hits = [f for f in self._left if f.fake == fake and self._random.random() < f.share]
             for fault in hits:
                 self._left[fault] -= 1
                 if self._left[fault] <= 0:

@@ -1,4 +1,4 @@
-"""The push stand-in: HTTP/2 over TLS, as Apple's own service speaks it."""
+"""The push fake: HTTP/2 over TLS, as Apple's own service speaks it."""
 
 import asyncio
 import ssl

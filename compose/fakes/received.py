@@ -1,4 +1,4 @@
-"""What the stand-ins received: counts, metrics, and the last messages, in bounded memory."""
+"""What the fakes received: counts, metrics, and the last messages, in bounded memory."""
 
 import threading
 from collections import Counter, deque
@@ -8,7 +8,7 @@ import prometheus_client
 
 NETWORKS = ("alpha", "beta")
 PUSH = "push"
-STANDINS = (PUSH, *NETWORKS)
+FAKES = (PUSH, *NETWORKS)
 
 MOST_KEYS = 200_000
 """So many accepted messages are remembered, to know a duplicate by its key."""
@@ -17,34 +17,34 @@ _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 
 
 
 class Metrics:
-    """The stand-ins' metrics in a registry of their own."""
+    """The fakes' metrics in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = prometheus_client.CollectorRegistry()
         self.received = prometheus_client.Counter(
-            "standin_received_total", "Requests that came in.", ("standin",), registry=self.registry
+            "fake_received_total", "Requests that came in.", ("fake",), registry=self.registry
         )
         self.duplicates = prometheus_client.Counter(
-            "standin_duplicates_total", "Messages that were accepted before.", ("standin",), registry=self.registry
+            "fake_duplicates_total", "Messages that were accepted before.", ("fake",), registry=self.registry
         )
         self.rejected = prometheus_client.Counter(
-            "standin_rejected_total", "Requests that were refused.", ("standin", "reason"), registry=self.registry
+            "fake_rejected_total", "Requests that were refused.", ("fake", "reason"), registry=self.registry
         )
         self.seconds = prometheus_client.Histogram(
-            "standin_work_seconds", "Time that a request cost the stand-in, without the delays that it was told.",
-            ("standin",), buckets=_SECONDS, registry=self.registry,
+            "fake_work_seconds", "Time that a request cost the fake, without the delays that it was told.",
+            ("fake",), buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
 
 
 class Tally:
-    """The books of one stand-in; all may use them at once."""
+    """The books of one fake; all may use them at once."""
 
-    def __init__(self, standin: str, metrics: Metrics) -> None:
-        self._standin = standin
+    def __init__(self, fake: str, metrics: Metrics) -> None:
+        self._fake = fake
         self._metrics = metrics
-        self._received = metrics.received.labels(standin)
-        self._duplicates = metrics.duplicates.labels(standin)
-        self._observe = metrics.seconds.labels(standin).observe
+        self._received = metrics.received.labels(fake)
+        self._duplicates = metrics.duplicates.labels(fake)
+        self._observe = metrics.seconds.labels(fake).observe
         self._lock = threading.Lock()
         self._counts = Counter[str]()
         self._rejected = Counter[str]()
@@ -73,7 +73,7 @@ class Tally:
         """Book a message that was not taken."""
         self._received.inc()
         self._observe(seconds)
-        self._metrics.rejected.labels(self._standin, reason).inc()
+        self._metrics.rejected.labels(self._fake, reason).inc()
         with self._lock:
             self._counts["received"] += 1
             self._rejected[reason] += 1

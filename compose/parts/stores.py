@@ -15,7 +15,7 @@ MEMCACHED_MB = 64
 def ending_last(topology: Topology) -> frozenset[str]:
     """Who is asked by the others: they end in good order only while it is there."""
     servers = (*topology.primary_instances, *topology.replica_instances)
-    return frozenset({*servers, *topology.memcached_instances, "pgbouncer", "redis", "store", "standins"})
+    return frozenset({*servers, *topology.memcached_instances, "pgbouncer", "redis", "store", "fakes"})
 
 
 def list_stores(

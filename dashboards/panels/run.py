@@ -4,17 +4,17 @@ from likestorm.panels.model import Dashboard, Panel, Row, named, p99, quantile
 
 from dashboards.panels import machine
 
-SWARM = 'job="swarm",run=~"$run"'
+GENERATOR = 'job="generator",run=~"$run"'
 NO_RUN = "No load test was on in this time."
 
 
 def _arrivals(outcome: str, arrival: str = "") -> str:
     only = f',arrival="{arrival}"' if arrival else ""
-    return f'sum(rate(likestorm_load_arrivals_total{{{SWARM},outcome="{outcome}"{only}}}[$window]))'
+    return f'sum(rate(likestorm_load_arrivals_total{{{GENERATOR},outcome="{outcome}"{only}}}[$window]))'
 
 
 def _offered(arrival: str) -> str:
-    return f'sum(rate(likestorm_load_offered_total{{{SWARM},arrival="{arrival}"}}[$window]))'
+    return f'sum(rate(likestorm_load_offered_total{{{GENERATOR},arrival="{arrival}"}}[$window]))'
 
 
 OFFERED = Panel(
@@ -22,20 +22,20 @@ OFFERED = Panel(
     "Does what was started also end? Where completed stays below offered, arrivals pile up, fail or are dropped.",
     named(
         "kind",
-        offered=f"sum(rate(likestorm_load_offered_total{{{SWARM}}}[$window]))", completed=_arrivals("completed"),
+        offered=f"sum(rate(likestorm_load_offered_total{{{GENERATOR}}}[$window]))", completed=_arrivals("completed"),
     ),
     "{{kind}}", "suffix:arrivals/s", empty=NO_RUN,
 )  # fmt: skip
 LOST = Panel(
     "load-outcomes", "Arrivals that did not complete",
     "What became of the others? Dropped: no free user in time. Unfinished: still under way when the run ended.",
-    f'sum by (outcome) (rate(likestorm_load_arrivals_total{{{SWARM},outcome!="completed"}}[$window]))',
+    f'sum by (outcome) (rate(likestorm_load_arrivals_total{{{GENERATOR},outcome!="completed"}}[$window]))',
     "{{outcome}}", "suffix:arrivals/s", adds_up=True, empty=NO_RUN,
 )  # fmt: skip
 IN_FLIGHT = Panel(
     "load-in-flight", "Arrivals under way",
     "How many arrivals wait or are being answered?",
-    f"sum by (arrival) (likestorm_load_in_flight{{{SWARM}}})", "{{arrival}}", "short", adds_up=True, empty=NO_RUN,
+    f"sum by (arrival) (likestorm_load_in_flight{{{GENERATOR}}})", "{{arrival}}", "short", adds_up=True, empty=NO_RUN,
 )  # fmt: skip
 LIKES = Panel(
     "run-likes", "Likes: clients beside servers",
@@ -63,7 +63,7 @@ LATENCY = Panel(
     "from when a thread took it. The gaps are queueing: in generator, network and balancer, and in gunicorn.",
     named(
         "side",
-        clients=p99("likestorm_load_response_seconds", SWARM, ""),
+        clients=p99("likestorm_load_response_seconds", GENERATOR, ""),
         nginx=p99("nginx_http_upstream_time_seconds_hist", 'job="nginx"', ""),
         application=p99(
             "likestorm_http_request_duration_seconds", 'job="app",route!~"/healthz|/readyz"', ""
@@ -74,17 +74,17 @@ LATENCY = Panel(
 BY_ARRIVAL = Panel(
     "load-p99", "Response time by arrival, p99",
     "How long does an arrival take with all its steps, from when it was due?",
-    p99("likestorm_load_response_seconds", SWARM, "arrival"), "{{arrival}}", "s", empty=NO_RUN,
+    p99("likestorm_load_response_seconds", GENERATOR, "arrival"), "{{arrival}}", "s", empty=NO_RUN,
 )  # fmt: skip
 MEDIAN = Panel(
     "load-p50", "Response time by arrival, median",
     "How long does a usual arrival take?",
-    quantile(0.5, "likestorm_load_response_seconds", SWARM, "arrival"), "{{arrival}}", "s", empty=NO_RUN,
+    quantile(0.5, "likestorm_load_response_seconds", GENERATOR, "arrival"), "{{arrival}}", "s", empty=NO_RUN,
 )  # fmt: skip
 LAG = Panel(
     "load-lag", "Lag of the generator, p99",
     "How late does the generator itself start arrivals? A run in which this is large measures the generator.",
-    p99("likestorm_load_dispatch_lag_seconds", SWARM, ""), "dispatch lag", "s", empty=NO_RUN,
+    p99("likestorm_load_dispatch_lag_seconds", GENERATOR, ""), "dispatch lag", "s", empty=NO_RUN,
 )  # fmt: skip
 
 DASHBOARD = Dashboard(

@@ -59,7 +59,7 @@ CHAINS = Panel(
 PUSHES = Panel(
     "pushes-per-second", "Pushes per second",
     "How many pushes does the push server take? A storm of likes on one photo becomes one push.",
-    'sum(rate(standin_received_total{job="standins",standin="push"}[$window]))', "pushes", "suffix:pushes/s",
+    'sum(rate(fake_received_total{job="fakes",fake="push"}[$window]))', "pushes", "suffix:pushes/s",
 )  # fmt: skip
 PUSH_OUTCOMES = Panel(
     "push-outcomes", "Pushes by outcome",
@@ -72,8 +72,8 @@ OUTSIDE = Panel(
     "What do the push server and the two social networks take, and what of it twice? Sends happen at least once.",
     named(
         "kind",
-        taken='sum(rate(standin_received_total{job="standins"}[$window]))',
-        twice='sum(rate(standin_duplicates_total{job="standins"}[$window]))',
+        taken='sum(rate(fake_received_total{job="fakes"}[$window]))',
+        twice='sum(rate(fake_duplicates_total{job="fakes"}[$window]))',
     ),
     "{{kind}}", "suffix:/s",
 )  # fmt: skip

@@ -37,7 +37,7 @@ PARTS = {
     "app servers": ("app",),
     "PostgreSQL and its replicas": ("postgres",),
     "balancer and nginx": ("front", "nginx"),
-    "push worker and its stand-in": ("worker-push", "standins"),
+    "push worker and its fake": ("worker-push", "fakes"),
     "watching": ("prometheus", "alertmanager", "collectors", "exporter"),
     "Redis": ("redis",),
     "PgBouncer": ("pgbouncer",),

@@ -186,7 +186,7 @@ def _drive(options: Options, target: Target, manifest: Path, out: Path, screen: 
     plan = Plan(
         scenario, run_id, salt, options.realtime, str(manifest), str(out / "logs" / "swarm.json"), str(out / "hdr"),
         workers=options.crew.workers, hosts=target.hosts,
-        metrics_port=None if options.crew.workers else target.topology.ports["swarm"],
+        metrics_port=None if options.crew.workers else target.topology.ports["generator"],
     )  # fmt: skip
     told = local.read_errors(target)
     pids = {"bench": os.getpid()}

@@ -1,4 +1,4 @@
-"""The networks, and what tells the stand-ins to fail."""
+"""The networks, and what tells the fakes to fail."""
 
 import socket
 import ssl
@@ -22,7 +22,7 @@ PICTURE = {"url": "http://cdn.example/photos/1.jpg", "caption": "Sky"}
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
-    with standins(tmp_path_factory.mktemp("standins")) as running:
+    with standins(tmp_path_factory.mktemp("fakes")) as running:
         yield running
 
 
@@ -93,14 +93,14 @@ def test_a_connection_can_be_cut_after_the_picture_was_taken(outside: Standins) 
     "fault",
     [
         {},
-        {"standin": "gamma"},
-        {"standin": "push", "share": 0},
-        {"standin": "push", "share": 1.1},
-        {"standin": "push", "delay": -1},
-        {"standin": "push", "status": 200},
-        {"standin": "push", "times": 0},
-        {"standin": "push", "reason": "two words"},
-        {"standin": "push", "kind": "unknown"},
+        {"fake": "gamma"},
+        {"fake": "push", "share": 0},
+        {"fake": "push", "share": 1.1},
+        {"fake": "push", "delay": -1},
+        {"fake": "push", "status": 200},
+        {"fake": "push", "times": 0},
+        {"fake": "push", "reason": "two words"},
+        {"fake": "push", "kind": "unknown"},
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(outside: Standins, fault: dict[str, object]) -> None:
@@ -113,7 +113,7 @@ def test_a_fault_that_makes_no_sense_is_refused(outside: Standins, fault: dict[s
 def test_faults_are_listed_until_they_are_cleared(outside: Standins) -> None:
     outside.tell("push", status=503, share=0.5)
     [fault] = outside.ask("GET", "/faults").json()
-    assert (fault["standin"], fault["status"], fault["share"]) == ("push", 503, 0.5)
+    assert (fault["fake"], fault["status"], fault["share"]) == ("push", 503, 0.5)
     outside.forgive()
     assert outside.ask("GET", "/faults").json() == []
 
@@ -125,11 +125,11 @@ def test_metrics_tell_what_came_in(outside: Standins) -> None:
     post(outside, content={})
     after = metrics(outside)
     grown = {name: value - before.get(name, 0) for name, value in after.items()}
-    assert grown['standin_received_total{standin="alpha"}'] == 3
-    assert grown['standin_duplicates_total{standin="alpha"}'] == 1
-    assert grown['standin_rejected_total{reason="NoPicture",standin="alpha"}'] == 1
-    assert grown['standin_work_seconds_count{standin="alpha"}'] == 3
-    assert grown['standin_received_total{standin="push"}'] == 0
+    assert grown['fake_received_total{fake="alpha"}'] == 3
+    assert grown['fake_duplicates_total{fake="alpha"}'] == 1
+    assert grown['fake_rejected_total{fake="alpha",reason="NoPicture"}'] == 1
+    assert grown['fake_work_seconds_count{fake="alpha"}'] == 3
+    assert grown['fake_received_total{fake="push"}'] == 0
 
 
 def metrics(outside: Standins) -> dict[str, float]:
@@ -196,18 +196,18 @@ def test_memory_is_bounded_and_the_newest_are_remembered(monkeypatch: pytest.Mon
 def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main([]) == 2
     assert capsys.readouterr().err == "usage: python -m compose.fakes CONFIGURATION.json\n"
-    file = tmp_path / "standins.json"
+    file = tmp_path / "fakes.json"
     file.write_text("{}")
     assert main([str(file)]) == 1
-    assert capsys.readouterr().err == f"stand-ins: {file}: Object missing required field `port`\n"
+    assert capsys.readouterr().err == f"fakes: {file}: Object missing required field `port`\n"
 
 
 def test_a_port_that_is_taken_is_named(outside: Standins, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]
-        text = (outside.folder / "standins.json").read_text()
+        text = (outside.folder / "fakes.json").read_text()
         taken = urlsplit(outside.push_url).port
-        file = tmp_path / "standins.json"
+        file = tmp_path / "fakes.json"
         file.write_text(text.replace(str(taken), str(port)))
         assert main([str(file)]) == 1
     assert str(port) in capsys.readouterr().err
