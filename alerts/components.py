@@ -1,8 +1,8 @@
 """Parts of the stack that are away: XDown when none of a kind answers, XInstanceUnreachable for each that does not.
 
 A part is away when its own question fails (redis_up and its like), or when Prometheus has no target of its kind at all.
-That an exporter is away says nothing about its part, and is an alert of its own; only the load generator, which runs with
-a run, comes and goes. What is started again at once pages nobody: it must be away for a minute.
+That an exporter is away says nothing about its part, and is an alert of its own; the load generator alone runs only
+during a load test. What is started again at once pages nobody: it must be away for a minute.
 """
 
 from alerts.model import Alert, label

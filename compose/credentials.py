@@ -6,13 +6,14 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 
+from compose.topology import LOOPBACK
+
 DATABASE = "likestorm"
 ROLE = "likestorm"
 MONITOR = "monitor"
 REPLICATOR = "replicator"
 BUCKET = "likestorm"
 REGION = "us-east-1"
-HOST = "127.0.0.1"
 
 
 def _token() -> str:
@@ -38,7 +39,7 @@ class Credentials:
     tracker_token: str = field(default_factory=lambda: secrets.token_hex(20))  # the length that Bugsink wants
 
 
-def postgres_url(user: str, password: str, port: int, database: str = DATABASE, host: str = HOST) -> str:
+def postgres_url(user: str, password: str, port: int, database: str = DATABASE, host: str = LOOPBACK) -> str:
     """A libpq URL, on the loopback address unless told otherwise."""
     return f"postgresql://{user}:{password}@{host}:{port}/{database}"
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from compose.alertmanager.configuration import alerting
 from compose.parts.service import worker_part
-from compose.topology import APP, Topology
+from compose.topology import Topology
 
 # In containers, where each instance of the service serves its metrics.
 INSTANCE_PORT = 9000
@@ -46,7 +44,7 @@ def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
         *(() if topology.in_containers else _instances(topology)),
         *(collected("nginx", name) for name in topology.nginx_instances),
         *(collected("memcached", name) for name in topology.memcached_instances),
-        *(collected("postgres", name, "pg") for name in (*topology.primary_instances, *topology.replica_instances)),
+        *(collected("postgres", name, "pg") for name in topology.database_servers),
         instrument("postgres", "exporter-postgres"),
         instrument("redis", "exporter-redis"),
         instrument("node", "exporter-node"),
@@ -67,74 +65,3 @@ def _instances(topology: Topology) -> tuple[ScrapeJob, ...]:
         # Answers only while a load test is on; whether the generator keeps up is judged by its own account.
         ScrapeJob("generator", "generator", topology.ports["generator"], "/metrics", is_instrument=False),
     )
-
-
-def prometheus_configuration(
-    topology: Topology, jobs: tuple[ScrapeJob, ...], rules: Path | None
-) -> Mapping[str, object]:
-    """prometheus.yml as data; `rules` is the file of alerts, if there is one."""
-    interval = f"{topology.scrape_interval_s}s"
-    relabelling = {"postgres": _servers_by_name(topology)}
-    return {
-        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "5s"},
-        "rule_files": [str(rules)] if rules else [],
-        "alerting": alerting(topology),
-        "scrape_configs": [
-            *(
-                _scrape_configuration(name, topology, jobs, relabelling.get(name, []))
-                for name in dict.fromkeys(j.job for j in jobs)
-            ),
-            *(_found_by_name(topology) if topology.in_containers else ()),
-        ],
-    }
-
-
-def _scrape_configuration(
-    name: str, topology: Topology, jobs: tuple[ScrapeJob, ...], relabelling: list[Mapping[str, object]]
-) -> Mapping[str, object]:
-    addresses = {port: topology.address(part) for part, port in topology.ports.items()}
-    return {
-        "job_name": name,
-        "static_configs": [
-            {
-                "targets": [addresses[job.port]],
-                "labels": {
-                    "instance": job.instance,
-                    "__metrics_path__": job.path,
-                    **{f"__param_{parameter}": value for parameter, value in job.parameters.items()},
-                },
-            }
-            for job in jobs
-            if job.job == name
-        ],
-        "metric_relabel_configs": [
-            # What the exporters tell of their own runtime would be half of all series.
-            {"source_labels": ["__name__"], "regex": "(go|promhttp)_.*", "action": "drop"},
-            *relabelling,
-        ],
-    }
-
-
-def _found_by_name(topology: Topology) -> list[Mapping[str, object]]:
-    """The service's containers, as many as a name has addresses; each serves its own metrics."""
-    found = {"app": [APP], "worker": [worker_part(queue) for queue in topology.workers]}
-    return [
-        {
-            "job_name": job,
-            "dns_sd_configs": [{"names": names, "type": "A", "port": INSTANCE_PORT, "refresh_interval": "5s"}],
-        }
-        for job, names in found.items()
-    ]
-
-
-def _servers_by_name(topology: Topology) -> list[Mapping[str, object]]:
-    """The exporter knows PostgreSQL's servers by their addresses; whether any of them is up is no news."""
-    return [
-        {"source_labels": ["__name__", "instance"], "regex": "pg_up;postgres", "action": "drop"},
-        *(
-            {"source_labels": ["server"], "regex": topology.address(name), "target_label": "instance",
-             "replacement": name}
-            for name in (*topology.primary_instances, *topology.replica_instances)
-        ),
-        {"regex": "server", "action": "labeldrop"},
-    ]  # fmt: skip

@@ -146,6 +146,11 @@ class Topology:
         return tuple(f"{name}-replica" for name in self.primary_instances)
 
     @property
+    def database_servers(self) -> tuple[str, ...]:
+        """Every primary, then every replica."""
+        return (*self.primary_instances, *self.replica_instances)
+
+    @property
     def memcached_instances(self) -> tuple[str, ...]:
         """memcached-1, memcached-2, …"""
         return _numbered("memcached", self.memcached)

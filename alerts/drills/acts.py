@@ -23,9 +23,9 @@ from alerts.drills import DrillError
 from alerts.drills.load import BACKGROUND, Load
 from alerts.drills.proxy import hang_up
 from alerts.drills.stage import Stage, await_true
-from compose.credentials import HOST
 from compose.errors import StackError
 from compose.postgres import shard_map
+from compose.topology import LOOPBACK
 
 _STOP_S, _START_S = 30.0, 60.0
 PAUSE_S = 15.0
@@ -204,7 +204,7 @@ def memcached_filled(scene: Scene) -> Iterator[None]:
     over = threading.Event()
 
     def fill() -> None:
-        client = Client((HOST, scene.stage.port("memcached-1")), timeout=2, connect_timeout=2)
+        client = Client((LOOPBACK, scene.stage.port("memcached-1")), timeout=2, connect_timeout=2)
         number = 0
         with suppress(OSError):
             while not over.wait(0.02):
@@ -231,7 +231,7 @@ def store_cut(scene: Scene) -> Iterator[None]:
 @contextmanager
 def push_fails(scene: Scene, **fault: object) -> Iterator[None]:
     """The fake for Apple's push service does as it is told."""
-    address = f"http://{HOST}:{scene.stage.port('fakes')}/faults"
+    address = f"http://{LOOPBACK}:{scene.stage.port('fakes')}/faults"
     requests.post(address, json={"fake": "push", **fault}, timeout=5).raise_for_status()
     try:
         yield

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from compose.credentials import HOST
+from compose.topology import LOOPBACK
 
 # Closing then sends a reset instead of an orderly end.
 _AT_ONCE = struct.pack("ii", 1, 0)
@@ -15,7 +15,7 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 @contextmanager
 def hang_up(port: int) -> Iterator[None]:
     """Whoever connects to the port is cut off at once; OSError when somebody else listens there."""
-    with socket.create_server((HOST, port)) as listener:
+    with socket.create_server((LOOPBACK, port)) as listener:
 
         def refuse() -> None:
             with suppress(OSError):

@@ -13,9 +13,9 @@ from alerts import routing, rules
 from alerts.drills import DrillError
 from alerts.durations import scale, scale_rules
 from compose.alertmanager.configuration import NAME, alertmanager_text
-from compose.credentials import HOST
 from compose.errors import StackError
 from compose.local import Target
+from compose.topology import LOOPBACK
 
 FASTER = 60
 """What takes an hour takes a minute. With a scrape a second, five minutes become five differences."""
@@ -78,7 +78,7 @@ class Stage:
 
     def _get(self, part: str, path: str) -> Any:
         try:
-            answer = requests.get(f"http://{HOST}:{self.port(part)}{path}", timeout=_TIMEOUT_S)
+            answer = requests.get(f"http://{LOOPBACK}:{self.port(part)}{path}", timeout=_TIMEOUT_S)
             answer.raise_for_status()
             return answer.json()
         except requests.RequestException as error:
@@ -108,7 +108,7 @@ def prepare(target: Target, webhook: str) -> Stage:
 
 def _reload(part: str, port: int) -> None:
     try:
-        requests.post(f"http://{HOST}:{port}/-/reload", timeout=_RELOAD_S).raise_for_status()
+        requests.post(f"http://{LOOPBACK}:{port}/-/reload", timeout=_RELOAD_S).raise_for_status()
     except requests.RequestException as error:
         raise DrillError(f"{part} does not take its configuration: {error}") from error
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-HOST = "127.0.0.1"
+from compose.topology import LOOPBACK
 
 
 class _Told(msgspec.Struct):
@@ -81,9 +81,9 @@ def receiver(raw: Path) -> Iterator[Receiver]:
         def log_message(self, format: str, *args: object) -> None:
             """Nothing: what came in is kept."""
 
-    server = ThreadingHTTPServer((HOST, 0), Handler)
+    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
     server.daemon_threads = True
-    made = Receiver(f"http://{HOST}:{server.server_address[1]}/", raw)
+    made = Receiver(f"http://{LOOPBACK}:{server.server_address[1]}/", raw)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from compose.credentials import HOST, Credentials
+from compose.credentials import Credentials
 from compose.errors import StackError
 from compose.layout import CLONE, Layout
 from compose.parts import BACKGROUND, Part
-from compose.topology import Topology
+from compose.topology import LOOPBACK, Topology
 
 NAME = "errors"
 PYTHON = CLONE / ".venv-errors" / "bin" / "python"
@@ -49,7 +49,7 @@ def part(topology: Topology, layout: Layout, credentials: Credentials) -> Part:
     """The tracker as a process; StackError when its environment is not there."""
     if not PYTHON.exists():
         raise StackError("the error tracker is not installed (make setup-errors)")
-    address = f"{HOST}:{topology.ports[NAME]}"
+    address = f"{LOOPBACK}:{topology.ports[NAME]}"
     return Part(
         NAME, "monitoring", (str(PYTHON), "-X", f"part={layout.folder(NAME)}", str(HERE / "prepare.py"), address),
         environment={
@@ -68,7 +68,7 @@ def part(topology: Topology, layout: Layout, credentials: Credentials) -> Part:
 
 def dsn(topology: Topology, credentials: Credentials) -> str:
     """Where the service sends its errors (LIKESTORM_SENTRY_DSN)."""
-    return f"http://{credentials.tracker_key}@{HOST}:{topology.ports[NAME]}/{PROJECT}"
+    return f"http://{credentials.tracker_key}@{LOOPBACK}:{topology.ports[NAME]}/{PROJECT}"
 
 
 def read(topology: Topology, credentials: Credentials) -> dict[str, Issue]:
@@ -94,7 +94,7 @@ def between(before: Mapping[str, Issue], after: Mapping[str, Issue]) -> list[Iss
 
 
 def _page(port: int, path: str, token: str) -> _Page:
-    connection = http.client.HTTPConnection(HOST, port, timeout=_TIMEOUT_S)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
         answer = connection.getresponse()

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from compose.configuration import make_bucket
+from compose.parts.stores import make_bucket
 
 
 def main(arguments: list[str]) -> int:

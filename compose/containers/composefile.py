@@ -258,7 +258,7 @@ def _generator(topology: Topology) -> Mapping[str, dict[str, Any]]:
 
 def _after(service: str, topology: Topology) -> dict[str, Any] | None:
     """Whose health a service's start waits for."""
-    servers = (*topology.primary_instances, *topology.replica_instances)
+    servers = topology.database_servers
     stores = (*servers, "pgbouncer", "redis", *topology.memcached_instances, "store")
     workers = tuple(worker_part(queue) for queue in topology.workers)
     waits: Mapping[str, Iterable[str]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from compose import configuration
+from compose import registry
 from compose.containers import composefile
 from compose.containers.images import SERVERS, resolve
 from compose.containers.inside import STACK, STACK_VARIABLE, Inside
@@ -15,8 +15,8 @@ from compose.containers.target import Stack
 from compose.credentials import REPLICATOR, Credentials
 from compose.environment import service_environment
 from compose.errors import StackError, UsageError
+from compose.haproxy.configuration import TLS_VARIABLE
 from compose.layout import CLONE
-from compose.parts import balancer
 from compose.postgres import clusters, shard_map
 from compose.topology import Topology
 
@@ -31,18 +31,18 @@ def write(topology: Topology, folder: Path) -> Path:
     The folder is its owner's alone. What is in it each container may read, as whatever user it runs; it sees only what
     is mounted.
     """
-    if os.environ.get(balancer.TLS_VARIABLE):
-        raise UsageError(f"{balancer.TLS_VARIABLE}: containers speak plain HTTP; put what ends TLS before them")
+    if os.environ.get(TLS_VARIABLE):
+        raise UsageError(f"{TLS_VARIABLE}: containers speak plain HTTP; put what ends TLS before them")
     if not topology.in_containers or topology.errors:
         raise StackError("not a topology for containers")
     _clear(folder)
     credentials, layout = Credentials(), Inside()
-    files = dict(configuration.texts(topology, layout, credentials))
+    files = registry.list_files(topology, layout, credentials)
     for name in topology.primary_instances:
         files[name] |= {"password": credentials.superuser, "roles.sql": _lines(clusters.statements(credentials))}
     for primary, replica in zip(topology.primary_instances, topology.replica_instances, strict=True):
         files[replica]["pg_service.conf"] = _service_file(topology, primary, credentials)
-    for name in (*topology.primary_instances, *topology.replica_instances):
+    for name in topology.database_servers:
         files[name]["start.sh"] = (_HERE / "start.sh").read_text()
     for name in topology.nginx_instances:
         files[name]["follow.sh"] = (_HERE / "follow.sh").read_text()

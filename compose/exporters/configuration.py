@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from compose.credentials import HOST
 from compose.errors import StackError
+from compose.topology import LOOPBACK
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Configuration:
     queues: list[str]
     supervisor: SupervisorConfiguration | None
     interval_s: float
-    listen: str = HOST
+    listen: str = LOOPBACK
 
 
 def load(path: Path) -> Configuration:

@@ -9,7 +9,6 @@ import psutil
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 
 from compose.cdn.requests import Cdn
-from compose.credentials import HOST
 from compose.exporters.access_log import AccessLog
 from compose.exporters.backend import DEADLINE_SHARE, Backend, Read
 from compose.exporters.configuration import Configuration, SupervisorConfiguration
@@ -22,6 +21,7 @@ from compose.exporters.processes import Processes
 from compose.exporters.rq import Queues
 from compose.exporters.store import Store
 from compose.local.supervision import Supervisor
+from compose.topology import LOOPBACK
 
 Page = Callable[[], bytes | None]
 """The text of a page; None when what it is about is not alive (answered with 503)."""
@@ -79,7 +79,7 @@ def _instance_page(instance: Instance) -> Page:
     return page
 
 
-def serve(port: int, pages: Mapping[str, Page], listen: str = HOST) -> ThreadingHTTPServer:
+def serve(port: int, pages: Mapping[str, Page], listen: str = LOOPBACK) -> ThreadingHTTPServer:
     """A server bound to the port, to be run by serve_forever(); OSError when the port is taken."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -12,7 +12,7 @@ from compose.fakes import control, push
 from compose.fakes.apns import Rules
 from compose.fakes.configuration import Configuration, load
 from compose.fakes.faults import Faults
-from compose.fakes.received import PUSH, FAKES, Metrics, Tally
+from compose.fakes.received import FAKES, PUSH, Metrics, Tally
 
 
 def main(arguments: list[str]) -> int:

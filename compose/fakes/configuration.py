@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from compose.credentials import HOST
 from compose.errors import StackError
+from compose.topology import LOOPBACK
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Configuration:
     provider_keys: dict[str, str]
     team_id: str
     topic: str
-    listen: str = HOST
+    listen: str = LOOPBACK
 
 
 def load(path: Path) -> Configuration:

@@ -18,10 +18,10 @@ from typing import Annotated, Any
 import msgspec
 import prometheus_client
 
-from compose.credentials import HOST
 from compose.fakes.apns import Rules
 from compose.fakes.faults import Fault, Faults
 from compose.fakes.received import NETWORKS, Metrics, Tally
+from compose.topology import LOOPBACK
 
 LARGEST_BODY = 64 * 1024
 IDLE_S = 30
@@ -135,7 +135,7 @@ def _check(key: str, body: bytes) -> Answer | None:
     return None
 
 
-def serve(port: int, desk: Desk, listen: str = HOST) -> ThreadingHTTPServer:
+def serve(port: int, desk: Desk, listen: str = LOOPBACK) -> ThreadingHTTPServer:
     """A server bound to the port, to be run by serve_forever(); OSError when the port is taken."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -16,10 +16,10 @@ import h2.exceptions
 import h2.settings
 from hpack import Encoder
 
-from compose.credentials import HOST
 from compose.fakes.apns import LARGEST_PAYLOAD, Provider, Refusal, Rules, device_of
 from compose.fakes.faults import Effect, Faults
 from compose.fakes.received import PUSH, Tally
+from compose.topology import LOOPBACK
 
 MOST_STREAMS = 1000
 # Room for as many of the largest payloads as streams may be open.
@@ -33,7 +33,7 @@ class _Request:
 
 
 async def listen(
-    port: int, certificate: Path, key: Path, rules: Rules, faults: Faults, tally: Tally, host: str = HOST
+    port: int, certificate: Path, key: Path, rules: Rules, faults: Faults, tally: Tally, host: str = LOOPBACK
 ) -> asyncio.Server:
     """A server that takes pushes; OSError when the port or the files cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

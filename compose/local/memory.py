@@ -1,4 +1,4 @@
-"""How much memory each part takes."""
+"""The memory of each part."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -8,9 +8,9 @@ import psutil
 
 
 def measure(pids: Mapping[str, int]) -> dict[str, float]:
-    """MB by part, shared pages counted once (PSS); 0 for what has ended.
+    """MB by part, shared pages counted once (PSS); 0 for a part that has ended.
 
-    A part's children count with it, unless they are parts themselves: supervisord does not count for all of them.
+    A part's children count with it, unless they are parts themselves.
     """
     parts = set(pids.values())
     children = _children()
@@ -18,7 +18,7 @@ def measure(pids: Mapping[str, int]) -> dict[str, float]:
 
 
 def measure_files(folder: Path) -> float:
-    """MB that the files below a folder occupy."""
+    """MB that the files below a folder take."""
     return sum(_occupied(path) for path in folder.rglob("*")) / 1e6
 
 
@@ -30,7 +30,7 @@ def _occupied(path: Path) -> int:
 
 
 def _children() -> Mapping[int, Sequence[int]]:
-    """Every process's children: read once, since to ask for one process's alone takes a look at all there are."""
+    """The children of every process, by one pass over the process table; psutil makes a pass for each process."""
     children = defaultdict(list)
     for process in psutil.process_iter(["ppid"]):
         children[process.info["ppid"]].append(process.pid)

@@ -82,7 +82,7 @@ def niceness(topology: Topology) -> int:
 
 
 def _data_sources(topology: Topology, credentials: Credentials) -> list[str]:
-    servers = (*topology.primary_instances, *topology.replica_instances)
+    servers = topology.database_servers
     urls = (
         postgres_url(MONITOR, credentials.monitor, topology.ports[name], host=topology.host(name)) for name in servers
     )

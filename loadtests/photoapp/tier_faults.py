@@ -20,12 +20,12 @@ import psycopg
 import redis
 from psycopg.sql import SQL, Identifier
 
-from compose.credentials import HOST
 from compose.layout import CLONE, find
 from compose.local import Target
 from compose.local.supervision import environment
 from compose.parts.service import list_service
 from compose.readiness import http_probe
+from compose.topology import LOOPBACK
 
 HOLD_S, EVERY_S = 0.15, 1.0
 """A tier stands still for so long, each so many seconds: one request in seven or so is hit."""
@@ -152,7 +152,7 @@ def busy_threads(target: Target) -> contextlib.AbstractContextManager[None]:
     def hold() -> None:
         for instance in target.topology.app_instances:
             for _ in range(target.topology.app_threads):
-                held.append(socket.create_connection((HOST, target.topology.ports[instance])))
+                held.append(socket.create_connection((LOOPBACK, target.topology.ports[instance])))
                 held[-1].sendall(request)
 
     def let_go() -> None:
@@ -170,12 +170,12 @@ def slow_wire(port: int, delay: Callable[[bytes], float]) -> Iterator[int]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Ended with the wire, a connection is over and no error.
         with contextlib.suppress(asyncio.CancelledError):
-            far_reader, far_writer = await asyncio.open_connection(HOST, port)
+            far_reader, far_writer = await asyncio.open_connection(LOOPBACK, port)
             back = asyncio.create_task(_pump(far_reader, writer, lambda _: 0.0))
             await _pump(reader, far_writer, delay)
             await back
 
-    server = loop.run_until_complete(asyncio.start_server(serve, HOST, 0))
+    server = loop.run_until_complete(asyncio.start_server(serve, LOOPBACK, 0))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
@@ -222,7 +222,10 @@ def slow_enqueue(target: Target, seconds: float) -> Iterator[None]:
     names = target.topology.app_instances
     layout = find(target.state_dir)
     with slow_wire(port, seldom(seconds, of=b"rq:queue:")) as wire, contextlib.ExitStack() as stack:
-        common = {**target.environment, "LIKESTORM_REDIS_URL": address.replace(f"{HOST}:{port}/", f"{HOST}:{wire}/")}
+        common = {
+            **target.environment,
+            "LIKESTORM_REDIS_URL": address.replace(f":{port}/", f":{wire}/"),
+        }
         target.supervisor.stop(names)
         stack.callback(target.supervisor.start, names)
         _await(lambda: not any(target.states()[name].pid for name in names))

@@ -7,19 +7,18 @@ import jwt
 import pytest
 from cryptography import x509
 
-from compose.credentials import HOST
 from compose.fakes import configuration
 from compose.fakes.apns import Provider, Rules
 from compose.fakes.part import (
     NAME,
-    list_parts,
-    service_settings,
-    list_jobs,
-    list_probes,
     list_files,
+    list_jobs,
+    list_parts,
+    list_probes,
+    service_settings,
 )
 from compose.layout import Layout
-from compose.topology import named
+from compose.topology import LOOPBACK, named
 from service.config import Config
 from service.stores.provider_tokens import ProviderTokens
 from tests.servers import Servers
@@ -68,7 +67,7 @@ def test_the_certificate_is_the_authority_s_and_for_loopback(layout: Layout, ser
     certificate = x509.load_pem_x509_certificate(Path(told.certificate).read_bytes())
     certificate.verify_directly_issued_by(authority)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.IPAddress) == [ipaddress.ip_address(HOST)]
+    assert names.get_values_for_type(x509.IPAddress) == [ipaddress.ip_address(LOOPBACK)]
 
 
 def test_keys_are_made_anew_for_each_stack(layout: Layout) -> None:

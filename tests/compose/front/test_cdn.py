@@ -18,10 +18,12 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from compose.cdn import edge_log, origin_log
+from compose.cdn.configuration import list_files
 from compose.cdn.requests import Cdn, Log
 from compose.layout import Layout
 from compose.local import binaries
-from compose.parts.balancer import cdn_logs, cdn_text, store_environment
+from compose.parts.stores import store_settings
 from compose.topology import Topology
 from tests.compose.front.conftest import free_topology, servers_layout
 from tests.compose.front.fronts import Front, fetch, front
@@ -35,7 +37,7 @@ FRESH_S = 2
 def edge(topology: Topology) -> Iterator[Front]:
     """A front where what the edge has is fresh for FRESH_S only; nothing runs yet."""
     with servers_layout() as layout, front(topology, layout) as running:
-        text = cdn_text(topology, layout, store_environment(topology, running.credentials), FRESH_S)
+        [text] = list_files(topology, layout, store_settings(topology, running.credentials), FRESH_S).values()
         (layout.folder("cdn") / "nginx.conf").write_text(text)
         yield running
 
@@ -59,7 +61,7 @@ def photo(cdn: Front) -> str:
 
 def put(cdn: Front, path: str, body: bytes = b"") -> None:
     """Into the store, by its own door; without a path this makes the bucket."""
-    store = store_environment(cdn.topology, cdn.credentials)
+    store = store_settings(cdn.topology, cdn.credentials)
     request = AWSRequest(
         "PUT", f"{store['LIKESTORM_S3_ENDPOINT']}/{store['LIKESTORM_S3_BUCKET']}{path}", data=body,
         headers={"Content-Type": "image/jpeg"},
@@ -78,13 +80,13 @@ def get(cdn: Front, path: str, **headers: str) -> tuple[int, str, bytes]:
 def counts(cdn: Front) -> dict[tuple[str, ...], float]:
     """What the collector says."""
     status_url = f"http://127.0.0.1:{cdn.topology.ports['cdn-status']}/stub_status"
-    metrics = Cdn(status_url, *cdn_logs(cdn.layout))()
+    metrics = Cdn(status_url, edge_log(cdn.layout.logs), origin_log(cdn.layout.logs))()
     return {(sample.name, *sample.labels.values()): sample.value for metric in metrics for sample in metric.samples}
 
 
 def fetches(cdn: Front, path: str) -> int:
     """How often the origin was asked for this path, as soon as the edge's request for it is logged."""
-    edge, origin = cdn_logs(cdn.layout)
+    edge, origin = edge_log(cdn.layout.logs), origin_log(cdn.layout.logs)
     wait_until(lambda: path in edge.read_text())
     return origin.read_text().count(f" {path}\n")
 
@@ -277,7 +279,7 @@ def test_a_store_elsewhere_is_asked_by_tls_and_by_the_name_that_is_signed(tmp_pa
     layout.make()
     store = {"LIKESTORM_S3_ENDPOINT": "https://localhost", "LIKESTORM_S3_BUCKET": "photos"}
     configuration = layout.make_folder("cdn", None) / "nginx.conf"
-    configuration.write_text(cdn_text(free_topology(), layout, store))
+    configuration.write_text(list_files(free_topology(), layout, store)["nginx.conf"])
     program = binaries.locate()["nginx"]
     said = subprocess.run([program, "-t", "-c", configuration], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr

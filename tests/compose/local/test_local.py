@@ -150,7 +150,7 @@ def test_whoever_comes_later_finds_the_running_stack(stack: Target) -> None:
 
 
 def test_a_second_start_from_the_same_place_is_refused(stack: Target) -> None:
-    with pytest.raises(StackError, match="somebody else is running or starting a stack"):
+    with pytest.raises(StackError, match="another process runs or starts a stack"):
         local.start(stack.topology, state=stack.state_dir)
     assert local.running(stack.state_dir)
 

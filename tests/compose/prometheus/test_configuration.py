@@ -1,15 +1,14 @@
-from pathlib import Path
 from typing import Any, cast
 
 from compose.parts import BACKGROUND, MEASURING, SERVING, monitoring
+from compose.prometheus.configuration import describe
 from compose.registry import list_jobs
-from compose.scraping import prometheus_configuration
 from compose.topology import named
 
 
 def configuration(name: str) -> dict[str, Any]:
     topology = named(name, 8400)
-    return cast(dict[str, Any], prometheus_configuration(topology, list_jobs(topology), Path("/x/rules.yaml")))
+    return cast(dict[str, Any], describe(topology, list_jobs(topology), ["/x/rules.yaml"]))
 
 
 def test_each_service_instance_is_the_target_s_and_everything_else_the_instrument_s() -> None:
