@@ -1,4 +1,4 @@
-"""What the collectors watch, read from the file that compose/configuration.py writes."""
+"""The collectors' configuration, read from the file that compose/exporters/part.py writes."""
 
 from dataclasses import dataclass
 from pathlib import Path

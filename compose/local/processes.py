@@ -1,7 +1,8 @@
 """Finds and ends a stack's processes, also after their supervisor has died."""
 
 import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -69,3 +70,23 @@ def is_alive(pid: int, born: float) -> bool:
         return process.create_time() == born and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def families(pids: Mapping[str, int]) -> dict[str, list[psutil.Process]]:
+    """The processes of each part, by one pass over the process table; none for a part that has ended.
+
+    A process's descendants belong to its part, unless they are parts themselves.
+    """
+    processes = {process.pid: process for process in psutil.process_iter(["ppid"])}
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for pid, process in processes.items():
+        children[process.info["ppid"]].append(pid)
+    roots = set(pids.values())
+
+    def family(pid: int) -> Iterator[psutil.Process]:
+        yield processes[pid]
+        for child in children[pid]:
+            if child not in roots:
+                yield from family(child)
+
+    return {name: list(family(pid)) if pid in processes else [] for name, pid in pids.items()}
