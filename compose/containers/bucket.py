@@ -1,4 +1,4 @@
-"""python -m compose.containers.bucket FOLDER COMMAND…: make the bucket where there is none yet, then be the store."""
+"""python -m compose.containers.bucket FOLDER COMMAND…: make the bucket unless it exists, then run the store."""
 
 import os
 import sys

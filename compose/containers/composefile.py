@@ -1,4 +1,4 @@
-"""The Compose file of a topology, as data: each part's own command line, with what surrounds it in a container."""
+"""The Compose file of a topology, as data: each part's own command line, with its container's settings."""
 
 import re
 import sys
@@ -26,11 +26,11 @@ CACHE = CODE / ".cache"
 METRICS = f"{ANY}:{INSTANCE_PORT}"
 WEB_PORT = 8089
 GRAFANA_PORT = 3000
-# What a service is shown beside its own folder of the configuration.
+# Folders of the configuration that a service mounts beside its own.
 _ALSO_READS: Mapping[str, tuple[str, ...]] = {"app": ("shards",), "worker": ("shards", "fakes")}
 _ALSO_LOGS = frozenset({"nginx", "cdn", "collectors"})
-# Which Python ends by no signal while it is the first process of its container.
-_DEAF = frozenset({"signer", "collectors"})
+# Python programs that would ignore SIGTERM as the first process of a container.
+_WITH_INIT = frozenset({"signer", "collectors"})
 _HEADER = """# Made by `python -m compose.containers file`: change compose/containers/, make it again.
 # It wants the configuration that `python -m compose.containers configure` writes, with secrets made anew:
 #   python -m compose.containers configure && docker compose -f compose/compose.yaml up
@@ -40,7 +40,7 @@ _READY, _DONE = {"condition": "service_healthy"}, {"condition": "service_complet
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes what is said twice twice."""
+    """Writes repeated values in full, without aliases."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
         return True
@@ -52,7 +52,7 @@ def text(topology: Topology) -> str:
 
 
 def parts(topology: Topology, credentials: Credentials) -> tuple[Part, ...]:
-    """The parts as containers have them: of the app one, however many instances there are."""
+    """The parts in containers: one app, for any number of instances."""
     listed = list_parts(topology, Inside(), credentials, PROGRAMS)
     return tuple(part for part in listed if part.name not in topology.app_instances[1:])
 
@@ -98,7 +98,7 @@ def _service(service: str, part: Part, topology: Topology) -> dict[str, Any]:
         "stop_grace_period": f"{part.patience_s}s",
         **_limits(service, topology),
     }
-    if kind(service) in _DEAF:
+    if kind(service) in _WITH_INIT:
         described["init"] = True
     if service == APP:
         described["deploy"] = {"mode": "replicated", "replicas": topology.app}
@@ -109,7 +109,7 @@ def _service(service: str, part: Part, topology: Topology) -> dict[str, Any]:
 
 
 def _command(service: str, part: Part) -> tuple[str, ...]:
-    """What the part runs as a process, by the names that things have in its image, after what prepares it."""
+    """The part's command line with the paths of its image, after the command that prepares it."""
     own = tuple(_inside(word) for word in part.command)
     folder, writable = CONFIGURATION / service, volume(service)
     before: Mapping[str, tuple[object, ...]] = {
@@ -161,7 +161,7 @@ def _checked(command: Iterable[str]) -> dict[str, Any]:
 
 
 def _limits(service: str, topology: Topology) -> dict[str, Any]:
-    """Memory in MB and CPU in cores: room for what the topology asks of the part, and an end to what runs away."""
+    """Limits on memory, CPU and processes that follow from the topology."""
     capacity = plan(topology)
     workers = topology.workers.get(service.removeprefix("worker-"), 0)
     memory: Mapping[str, int] = {
@@ -182,7 +182,7 @@ def _limits(service: str, topology: Topology) -> dict[str, Any]:
 
 
 def _migrate() -> dict[str, Any]:
-    """The schema, once; it asks again where containers start without waiting for each other's health."""
+    """Makes the schema once; it retries where containers start without waiting for each other's health."""
     chosen = image("migrate")
     script = "until python -m service migrate; do sleep 2; done"
     return {
@@ -226,7 +226,7 @@ def _grafana() -> dict[str, Any]:
 
 
 def _generator(topology: Topology) -> Mapping[str, dict[str, Any]]:
-    """Who makes load, as whoever started them: a run's leading process, and workers that join it."""
+    """The load generator, as the caller's user: a run's coordinator, and workers that join it."""
     ours: dict[str, Any] = {
         "image": image("locust").reference,
         "user": f"${{LIKESTORM_USER:-{OUR_USER}}}",
@@ -257,7 +257,7 @@ def _generator(topology: Topology) -> Mapping[str, dict[str, Any]]:
 
 
 def _after(service: str, topology: Topology) -> dict[str, Any] | None:
-    """Whose health a service's start waits for."""
+    """The services whose health a service's start waits for."""
     servers = topology.database_servers
     stores = (*servers, "pgbouncer", "redis", *topology.memcached_instances, "store")
     workers = tuple(worker_part(queue) for queue in topology.workers)

@@ -1,4 +1,4 @@
-"""What the fakes are told, in the file that compose/fakes/part.py writes."""
+"""The fakes' configuration, read from the file that compose/fakes/part.py writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,8 @@ from compose.topology import LOOPBACK
 class Configuration:
     """port: control, networks and metrics. push_port: the push service. All on the address `listen`.
 
-    certificate, key: of the push service, files in PEM. provider_keys: by key id, the files of public keys in PEM with
-    which pushes may be signed. team_id, topic: the only ones that are taken.
+    certificate, key: of the push service, files in PEM. provider_keys: by key id, files of the public keys in PEM that
+    verify the tokens of pushes. team_id, topic: the only ones that are accepted.
     """
 
     port: int

@@ -1,4 +1,4 @@
-"""How the fakes belong to a stack: their part, its files and probe, what the service is told, what is scraped."""
+"""The fakes in a stack: their part, its files and probe, the service's settings, the scrape job."""
 
 import json
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ _PROVIDER_PUBLIC_KEY = "provider-public-key.pem"
 
 
 def list_parts(layout: Layout) -> tuple[Part, ...]:
-    """The one process; it runs as whoever starts the stack, as the service does, which reads its files."""
+    """The one process; it runs as the same user as the service, which reads its files."""
     command = python(layout, NAME, "-m", "compose.fakes", f"{layout.folder(NAME)}/{_CONFIGURATION}")
     return (Part(NAME, "service", command, niceness=BACKGROUND),)
 
 
 def list_files(topology: Topology, layout: Layout) -> dict[str, dict[str, str]]:
-    """The part's files, with keys made anew: to be called once a stack."""
+    """The part's files, with new keys: for one call a stack."""
     folder, made = layout.folder(NAME), certificates.make(topology.host(NAME))
     configuration = {
         "listen": topology.listen,
@@ -56,7 +56,7 @@ def list_files(topology: Topology, layout: Layout) -> dict[str, dict[str, str]]:
 
 
 def service_settings(topology: Topology, layout: Layout) -> dict[str, str]:
-    """By which the service talks to the fakes and to nobody else."""
+    """The variables that make the service talk to the fakes only."""
     folder = layout.folder(NAME)
     return {
         "LIKESTORM_PUSH_URL": f"https://{topology.address('fake-push')}",
@@ -70,10 +70,10 @@ def service_settings(topology: Topology, layout: Layout) -> dict[str, str]:
 
 
 def list_probes(topology: Topology) -> Mapping[str, Probe]:
-    """Its control port answers, and it opens that only when the push service listens."""
+    """Its control port answers; that port opens after the push service's."""
     return {NAME: http_probe(topology.ports["fakes"], "/healthz")}
 
 
 def list_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
-    """What the fakes saw: fake_received_total and its like."""
+    """The metrics of the fakes, such as fake_received_total."""
     return (ScrapeJob(NAME, NAME, topology.ports["fakes"], "/metrics", is_instrument=True),)

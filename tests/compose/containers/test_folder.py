@@ -12,7 +12,7 @@ import yaml
 
 from compose.containers import folder
 from compose.containers.inside import STACK
-from compose.containers.target import Stack, attached
+from compose.containers.target import Description, attached
 from compose.errors import StackError, UsageError
 from compose.topology import Topology, named
 
