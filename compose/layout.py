@@ -82,6 +82,11 @@ class Layout:
         """The file that maps logical shards to servers (LIKESTORM_SHARDS)."""
         return self.run / "shards.json"
 
+    @property
+    def supervisor_pid(self) -> Path:
+        """The file with supervisord's pid."""
+        return self.folder("supervisor") / "pid"
+
     def log(self, part: str) -> Path:
         """The log of one part."""
         return self.logs / f"{part}.log"

@@ -6,7 +6,6 @@ from compose import cdn
 from compose.credentials import DATABASE, MONITOR, Credentials, postgres_url
 from compose.exporters.configuration import CdnConfiguration, Configuration, SupervisorConfiguration
 from compose.layout import Layout
-from compose.local import supervision
 from compose.parts import metrics_folder
 from compose.parts.service import list_instances
 from compose.parts.stores import redis_url, store_settings
@@ -52,5 +51,4 @@ def _status_url(part: str, topology: Topology) -> str:
 
 
 def _supervisor(topology: Topology, layout: Layout, credentials: Credentials) -> SupervisorConfiguration:
-    pid_file = str(supervision.pid_file(layout))
-    return SupervisorConfiguration(topology.ports["supervisor"], credentials.supervisor, pid_file)
+    return SupervisorConfiguration(topology.ports["supervisor"], credentials.supervisor, str(layout.supervisor_pid))

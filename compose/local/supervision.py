@@ -47,11 +47,6 @@ def configuration_path(layout: Layout) -> Path:
     return layout.folder("supervisor") / "supervisord.conf"
 
 
-def pid_file(layout: Layout) -> Path:
-    """The file with supervisord's pid."""
-    return layout.folder("supervisor") / "pid"
-
-
 def command(layout: Layout) -> tuple[str, ...]:
     """supervisord's command line."""
     return (sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(configuration_path(layout)))
@@ -64,7 +59,7 @@ def configure(topology: Topology, layout: Layout, credentials: Credentials, part
         "logfile": layout.log("supervisor"),
         "logfile_maxbytes": "5MB",
         "logfile_backups": 1,
-        "pidfile": pid_file(layout),
+        "pidfile": layout.supervisor_pid,
         "childlogdir": layout.logs,
         "identifier": "likestorm",
         # Its children inherit it, and PgBouncer needs a file for each of its clients.
