@@ -28,9 +28,9 @@ def exclusive(folder: Path, refusal: StackError | None = None) -> Iterator[None]
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt until the function that is yielded is called, then do nothing.
+    """SIGINT and SIGTERM raise KeyboardInterrupt until the yielded function is called, then they are ignored.
 
-    Python delivers signals to the main thread; in another one this changes nothing.
+    In a thread other than the main one this changes nothing: Python delivers signals to the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes, and as which job and instance."""
+"""The targets of Prometheus, with their jobs and instances."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,8 @@ INSTANCE_PORT = 9000
 class ScrapeJob:
     """One target of Prometheus.
 
-    is_instrument: a scrape that fails is the instrument's own failure. Not so for the service's instances: their
-    collector answers 503 when the instance is dead. (A dead store shows in redis_up and its like.)
-    parameters: of the request, after the path. interval_s: how often the topology wants it scraped.
+    is_instrument: a failed scrape is a failure of the monitoring. A dead instance of the service fails its scrape too
+    (its collector answers 503); a dead store shows in metrics such as redis_up. parameters: of the URL's query.
     """
 
     job: str
@@ -29,9 +28,7 @@ class ScrapeJob:
 
 
 def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
-    """The targets of this folder's own parts; the instance is the name of the part, or of the kind where one target
-    speaks for several.
-    """
+    """The targets of the stores, the service and the monitoring; the instance is the part's name, or its kind's."""
     ports = topology.ports
 
     def instrument(job: str, part: str, path: str = "/metrics") -> ScrapeJob:
@@ -55,13 +52,13 @@ def core_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
 
 
 def _instances(topology: Topology) -> tuple[ScrapeJob, ...]:
-    """What there is only where all are processes of this machine: the service's instances, what each part takes."""
+    """Targets of local processes only: the service's instances, the parts' processes, the load generator."""
     port = topology.ports["collectors"]
     named = [*(("app", name) for name in topology.app_instances)]
     named += [("worker", worker_part(queue)) for queue in topology.workers]
     return (
         *(ScrapeJob(job, name, port, f"/service/{name}", is_instrument=False) for job, name in named),
         ScrapeJob("process", "process", port, "/process", is_instrument=True),
-        # Answers only while a load test is on; whether the generator keeps up is judged by its own account.
+        # Up only during a load test, whose validity checks judge the generator.
         ScrapeJob("generator", "generator", topology.ports["generator"], "/metrics", is_instrument=False),
     )

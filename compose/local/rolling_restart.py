@@ -71,7 +71,7 @@ class Gateways:
         self._balancer.drain(name)
         try:
             _await(
-                lambda: self._balancer.servers()[name].in_hand == 0,
+                lambda: self._balancer.servers()[name].in_flight == 0,
                 f"{name} still has requests in flight", DRAIN_TIMEOUT_S,
             )  # fmt: skip
             yield

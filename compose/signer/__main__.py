@@ -1,4 +1,4 @@
-"""python -m compose.signer [HOST:]PORT: sign what nginx asks for, with the keys of LIKESTORM_S3_…, until SIGTERM."""
+"""python -m compose.signer [HOST:]PORT: sign nginx's requests with the keys in LIKESTORM_S3_…, until SIGTERM."""
 
 import sys
 from http import HTTPStatus
@@ -14,7 +14,7 @@ OBJECT = "X-Object"
 def serve(port: int, signer: Signer, host: str = LOOPBACK) -> ThreadingHTTPServer:
     """A server bound to the port, to be run by serve_forever(); OSError when the port is taken.
 
-    GET with the path in X-Object: 204 with the signed headers, 403 for what is not to be served.
+    GET with the path in X-Object: 204 with the signed headers, 403 for a path that is not served.
     """
 
     class Handler(BaseHTTPRequestHandler):

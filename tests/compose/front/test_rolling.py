@@ -34,7 +34,7 @@ def test_everything_is_swapped_under_load_without_a_failed_request(web: Front) -
     )
 
 
-def test_a_request_in_hand_is_waited_for(web: Front) -> None:
+def test_a_request_in_flight_is_waited_for(web: Front) -> None:
     statuses: list[int] = []
     slow = [Thread(target=lambda: statuses.append(fetch(f"{web.url}/slow?s=1.5").status)) for _ in range(8)]
     for thread in slow:
