@@ -5,8 +5,8 @@ DURATION ?=## seconds that a bench measures, in place of the scenario's own
 RATE ?=## factor on the scenario's rates
 OUT ?=## folder for the bench's results, in place of runs/TIME-SCENARIO
 KEEP ?=## 1 drives the data that a stack which is up holds, instead of filling it anew
-BASE_PORT ?= 8400## first of the stack's ports, all on loopback; two clones need two
-TOPOLOGY ?= small## shape of the stack: small, 2011, or a TOML file with counts of your own
+BASE_PORT ?=## first of the stack's ports, all on loopback (8400); two clones need two
+TOPOLOGY ?=## shape of the stack: small (unless told), 2011, or a TOML file with counts of your own
 STORAGE ?=## memory, disk or unsynced (disk, for which nobody waits): where the data lies; memory where there is room, unless told
 
 ERRORS ?=## 1 adds an error tracker to the stack; the report lists what it was told
@@ -33,7 +33,7 @@ PYTHON := .venv/bin/python
 CONTAINERS := $(PYTHON) -m compose.containers
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench swarm up down status seed rolling-restart test test-crowd lint lint-style lint-types lint-rules verify compare dashboards dashboards-generate view drill truth lock figures observing overhead clean
+.PHONY: help setup setup-dev setup-errors setup-containers compose-up compose-bench compose-down test-containers bench swarm up down status seed rolling-restart test test-crowd lint lint-style lint-types lint-rules verify compare dashboards dashboards-generate view drill accuracy lock figures overhead clean
 
 help: ## this list
 	@echo 'make TARGET [VARIABLE=value …]'
@@ -57,18 +57,25 @@ setup-errors: setup ## the error tracker's environment, which ERRORS=1 needs
 setup-containers: setup ## podman and podman-compose, unless Docker is there
 	@docker compose version >/dev/null 2>&1 || sh compose/setup.sh containers
 
+# What the reference stack is asked to be, as settings of a scenario's target and as options of `compose`.
+STACK_SETTINGS = $(if $(TOPOLOGY),--set 'target.topology=$(TOPOLOGY)') $(if $(BASE_PORT),--set target.base_port=$(BASE_PORT)) \
+	$(if $(STORAGE),--set target.storage=$(STORAGE)) $(if $(filter 1,$(ERRORS)),--set target.errors=true) \
+	$(if $(filter 1,$(KEEP)),--set target.keep=true)
+STACK_OPTIONS = $(if $(TOPOLOGY),--topology '$(TOPOLOGY)') $(if $(BASE_PORT),--base-port $(BASE_PORT)) \
+	$(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors)
+PORT_OPTION = $(if $(BASE_PORT),--base-port $(BASE_PORT))
+
 bench: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## boot the stack, run SCENARIO against it, judge it, write a report, take the stack down
-	@$(PYTHON) -m likestorm run $(SCENARIO) --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(DURATION),--duration $(DURATION)) \
-		$(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors) \
-		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
+	@$(PYTHON) -m likestorm run $(SCENARIO) $(STACK_SETTINGS) $(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(OUT),--out '$(OUT)') $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
 
 swarm: setup ## bench a service of your own with load from HOSTS, led from here
 	@$(PYTHON) -m likestorm run $(SCENARIO) --hosts '$(HOSTS)' $(if $(CODE),--code '$(CODE)') $(if $(MASTER),--master-bind '$(MASTER)') \
-		$(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(OUT),--out $(OUT)) \
+		$(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(OUT),--out '$(OUT)') \
 		$(if $(PROCESSES),--processes $(PROCESSES)) $(if $(filter 1,$(WEB)),--web)
 
 up: setup $(if $(filter 1,$(ERRORS)),setup-errors) ## start the stack with seeded data, to stay until `make down`
-	@$(PYTHON) -m compose up --topology $(TOPOLOGY) --base-port $(BASE_PORT) $(if $(STORAGE),--storage $(STORAGE)) $(if $(filter 1,$(ERRORS)),--errors)
+	@$(PYTHON) -m compose up $(STACK_OPTIONS)
 
 down: ## stop the stack; only .stack/logs is left
 	@test ! -x $(PYTHON) || $(PYTHON) -m compose down
@@ -77,12 +84,12 @@ status: setup ## what runs: part, pid, port, memory
 	@$(PYTHON) -m compose status
 
 compose-up: setup-containers ## the same stack in containers, to stay until `make compose-down` (docker compose or podman)
-	@$(CONTAINERS) up --topology $(TOPOLOGY) $(if $(SCALE),--scale $(SCALE)) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(filter 0,$(BUILD)),--no-build)
+	@$(CONTAINERS) up $(if $(TOPOLOGY),--topology '$(TOPOLOGY)') $(if $(SCALE),--scale $(SCALE)) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(filter 0,$(BUILD)),--no-build)
 
 compose-bench: setup-containers ## run SCENARIO against the containers, from one of their network: same judge, same report
 	@mkdir -p runs
 	@$(CONTAINERS) bench -- $(SCENARIO) $(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) \
-		$(if $(OUT),--out $(OUT)) $(if $(filter 1,$(KEEP)),--keep)
+		$(if $(OUT),--out '$(OUT)') $(if $(filter 1,$(KEEP)),--set target.keep=true)
 
 compose-down: setup-containers ## remove the containers, their data and their secrets
 	@$(CONTAINERS) down
@@ -94,9 +101,9 @@ rolling-restart: setup ## restart app servers and nginx of a stack that is up on
 	@$(PYTHON) -m compose rolling-restart
 
 compare: setup ## build BASE and CANDIDATE, run them in turn, and say whether CANDIDATE is slower
-	@$(PYTHON) -m likestorm compare-revisions $(BASE) $(CANDIDATE) --scenario $(SCENARIO) --base-port $(BASE_PORT) \
-		$(if $(BLOCKS),--blocks $(BLOCKS)) $(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) \
-		$(if $(STORAGE),--storage $(STORAGE)) $(if $(OUT),--out $(OUT))
+	@$(PYTHON) -m likestorm compare-revisions '$(BASE)' '$(CANDIDATE)' --scenario $(SCENARIO) $(STACK_SETTINGS) \
+		$(if $(filter likes,$(SCENARIO)),--pilot loadtests/benchmarks/blocks.json) \
+		$(if $(BLOCKS),--blocks $(BLOCKS)) $(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(OUT),--out '$(OUT)')
 
 view: setup ## serve the dashboards as a page on loopback: of the stack that is up, or of a finished RUN
 	@$(PYTHON) -m dashboards view $(if $(RUN),--run $(RUN))
@@ -105,17 +112,17 @@ dashboards: setup ## bring folder, data source and dashboards to the Grafana at 
 	@GRAFANA_URL=$(GRAFANA_URL) GRAFANA_TOKEN=$(GRAFANA_TOKEN) $(PYTHON) -m dashboards push
 
 drill: setup ## do faults to a stack and see whether the right alerts reach a person (all: 40 minutes, nothing else running)
-	@$(PYTHON) -m alerts.drills $(DRILL) --base-port $(BASE_PORT) $(if $(OUT),--out $(OUT))
+	@$(PYTHON) -m alerts.drills $(DRILL) $(PORT_OPTION) $(if $(OUT),--out '$(OUT)')
 
-truth: setup ## are the reported percentiles true? (four minutes, nothing else running)
+accuracy: setup ## are the reported percentiles true? (four minutes, nothing else running)
 	@$(PYTHON) -m loadtests.accuracy
 
-verify: setup-dev setup-errors ## the long batteries: mutants, truth, bad and clean runs, faults, comparison (nothing else running)
+verify: setup-dev setup-errors ## the long batteries: mutants, accuracy, bad and clean runs, faults, comparison (nothing else running)
 	@$(PYTHON) -m alerts mutate
 	@$(PYTHON) -m pytest -q -m long
 	@$(PYTHON) -m loadtests.accuracy
-	@$(PYTHON) -m tests.verify.corpus --clean 20 --stack --base-port $(BASE_PORT)
-	@$(PYTHON) -m loadtests.photoapp.faultproof --base-port $(BASE_PORT)
+	@$(PYTHON) -m tests.verify.corpus --clean 20 --stack $(PORT_OPTION)
+	@$(PYTHON) -m loadtests.photoapp.faultproof $(PORT_OPTION)
 	@$(PYTHON) -m loadtests.benchmarks.comparison
 
 # Tests start hundreds of Python processes: where bytecode is not kept, compiling takes a third of the time.
@@ -160,15 +167,14 @@ lock: setup-dev ## resolve requirements/*.in anew into requirements/*.txt, with 
 		requirements/errors.in --output-file requirements/errors.txt
 	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		requirements/containers.in --output-file requirements/containers.txt
+	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		requirements/fast.in --output-file requirements/fast.txt
 
 figures: setup ## measure what the README quotes: start-up, bench, memory (half an hour, nothing else running)
-	@$(PYTHON) -m loadtests.benchmarks.figures --base-port $(BASE_PORT)
-
-observing: setup-dev ## what keeping metrics costs: throughput and p99 with and without, in turn (90 minutes, nothing else running)
-	@$(PYTHON) -m loadtests.benchmarks.observing --base-port $(BASE_PORT)
+	@$(PYTHON) -m loadtests.benchmarks.figures $(PORT_OPTION)
 
 overhead: setup-dev ## what a like costs beside a bare Flask route with one INSERT (six minutes, nothing else running)
-	@$(PYTHON) -m loadtests.benchmarks.overhead --base-port $(BASE_PORT)
+	@$(PYTHON) -m loadtests.benchmarks.overhead $(PORT_OPTION)
 
 clean: down ## remove caches and logs; results in runs/ stay
 	@rm -rf .stack .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,5 +1,5 @@
-"""What is recorded and what pages somebody: Prometheus rules as data."""
+"""Prometheus rules as data: what is recorded, and which alerts page a person."""
 
 
 class AlertsError(Exception):
-    """The rules cannot be made or do not hold; the message says why in one line."""
+    """The rules cannot be made or fail their tests; the message says why."""

@@ -12,8 +12,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m alerts", description="Prometheus rules and their tests.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("generate", help="write alerts/generated")
-    verbs.add_parser("check", help="have promtool check the rules and run alerts/tests")
-    verbs.add_parser("mutate", help="see whether the tests notice rules that are wrong")
+    verbs.add_parser("check", help="check the rules and run alerts/tests with promtool")
+    verbs.add_parser("mutate", help="change each rule and see whether the tests fail")
     chosen = parser.parse_args(arguments)
     try:
         return {"generate": _generate, "check": _check, "mutate": _mutate}[chosen.verb]()
@@ -23,8 +23,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _generated() -> dict[Path, str]:
-    """The text of each file that is made of the rules."""
-    return {rules.RULES_FILE: rules.rules_yaml(), routing.ROUTING_FILE: rules.to_yaml(routing.document())}
+    """The text of each generated file."""
+    return {
+        rules.RULES_FILE: rules.to_yaml(rules.document()),
+        routing.ROUTING_FILE: rules.to_yaml(routing.document()),
+    }
 
 
 def _generate() -> int:
@@ -37,7 +40,7 @@ def _generate() -> int:
 def _check() -> int:
     for file, text in _generated().items():
         if not file.exists() or file.read_text() != text:
-            raise AlertsError(f"{file.name} is not what the rules say; run `python -m alerts generate`")
+            raise AlertsError(f"{file.name} differs from the rules; run `python -m alerts generate`")
     tests = units.load(rules.TESTS_DIR)
     promtool.check_rules(rules.RULES_FILE)
     promtool.run_tests(tests, rules.listed())
@@ -48,8 +51,8 @@ def _check() -> int:
 def _mutate() -> int:
     outcome = mutation.run(rules.listed(), units.load(rules.TESTS_DIR), print)
     for survivor in outcome.survivors:
-        print(f"not noticed: {' '.join(survivor.split())}")
-    print(f"{outcome.caught:.1%} of {outcome.total} mutants are caught; {mutation.WANTED:.0%} are wanted")
+        print(f"survived: {' '.join(survivor.split())}")
+    print(f"the tests catch {outcome.caught:.1%} of {outcome.total} mutants; the minimum is {mutation.WANTED:.0%}")
     return 0 if outcome.caught >= mutation.WANTED else 1
 
 

@@ -1,4 +1,4 @@
-"""What a rule is: recordings, alerts, and the groups in which Prometheus evaluates them."""
+"""Recording rules, alerts, and the groups in which Prometheus evaluates them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ Severity = Literal["critical", "warning"]
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording rule, its name `level:metric:operation`; `labels` are set on what it records."""
+    """A recording rule, named `level:metric:operation`; `labels` are added to its series."""
 
     record: str
     expr: str
@@ -18,9 +18,10 @@ class Recording:
 
 @dataclass(frozen=True)
 class Alert:
-    """An alerting rule; `pause` is how long it must hold, the runbook is found by the name.
+    """An alerting rule; it fires once `expr` has held for `pause`.
 
-    summary: a sentence that is the same for every instance; description: a template that says which and how much.
+    summary: a sentence that is the same for every instance. description: a template with the instance and the value.
+    runbook: the name of its runbook, where that is not the alert's own.
     """
 
     name: str
@@ -29,11 +30,12 @@ class Alert:
     severity: Severity
     summary: str
     description: str
+    runbook: str = ""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rules that are evaluated one after the other; interval None is Prometheus's own."""
+    """Rules that Prometheus evaluates in order; interval None is Prometheus's default."""
 
     name: str
     rules: tuple[Recording | Alert, ...]
@@ -46,7 +48,5 @@ def value(style: str) -> str:
 
 
 def label(name: str, otherwise: str = "") -> str:
-    """The template of one of an alert's labels; `otherwise` where it has none of that name."""
-    if not otherwise:
-        return f"{{{{ $labels.{name} }}}}"
-    return f'{{{{ or $labels.{name} "{otherwise}" }}}}'
+    """The template of an alert's label; `otherwise` where the alert has no such label."""
+    return f'{{{{ or $labels.{name} "{otherwise}" }}}}' if otherwise else f"{{{{ $labels.{name} }}}}"

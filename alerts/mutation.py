@@ -1,7 +1,7 @@
-"""Rules with one thing wrong each, and whether the tests notice."""
+"""Mutation testing of the rules: rules with one change each, which the tests should catch."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from alerts import AlertsError
@@ -11,7 +11,7 @@ from alerts.units import Rule, Unit, name_of, relevant
 
 WANTED = 0.95
 
-# A number that is neither in a name, nor in quotes or brackets, nor a duration.
+# A number outside of names, quotes and durations.
 _NUMBER = re.compile(r'(?<![\w:."])\d+(?:\.\d+)?(?![\w.:"])')
 _COMPARATOR = re.compile(r"(?<![=!<>~])(>=|<=|==|>|<)(?![=~])")
 _OPPOSITE = {">": "<", "<": ">", ">=": "<", "<=": ">", "==": "!="}
@@ -22,33 +22,33 @@ _OTHER_SEVERITY = {"critical": "warning", "warning": "critical"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One rule, by its place among all, and what has become of it; None where it was dropped."""
+    """A changed rule, with its place among all rules; None where the rule is dropped."""
 
     place: int
     change: str
     rule: Rule | None
 
     def among(self, rules: Sequence[Rule]) -> list[Rule]:
-        """All rules, with this one in the place of the true one."""
+        """All rules, with the mutant in place of the original."""
         instead = [] if self.rule is None else [self.rule]
         return [*rules[: self.place], *instead, *rules[self.place + 1 :]]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many mutants there were, and those that no test noticed, as a person reads them."""
+    """The number of mutants, and a line for each one that no test caught."""
 
     total: int
     survivors: tuple[str, ...]
 
     @property
     def caught(self) -> float:
-        """The share that was noticed."""
+        """The share of mutants that the tests caught."""
         return 1 - len(self.survivors) / self.total
 
 
 def list_mutants(rules: Sequence[Rule]) -> Iterator[Mutant]:
-    """Every rule dropped, and each of its numbers, comparators, windows, matchers, labels and its `for` changed."""
+    """Every rule dropped, and with each of its numbers, comparators, windows, matchers, labels and `for` changed."""
     for place, rule in enumerate(rules):
         yield Mutant(place, "dropped", None)
         for change, expr in _expressions(str(rule["expr"])):
@@ -63,8 +63,8 @@ def list_mutants(rules: Sequence[Rule]) -> Iterator[Mutant]:
 
 
 def _expressions(expr: str) -> Iterator[tuple[str, str]]:
-    """What is changed, and the expression then."""
-    # Positions stay what they are, and nothing within quotes is taken for code.
+    """Each change, and the changed expression."""
+    # Dots replace quoted text, so that positions stay the same and nothing in quotes matches.
     code = _QUOTED.sub(lambda found: '"' + "." * (len(found[0]) - 2) + '"', expr)
 
     def each(pattern: re.Pattern[str], become: Callable[[str], Sequence[str]]) -> Iterator[tuple[str, str]]:
@@ -88,45 +88,40 @@ def _other_numbers(text: str) -> list[str]:
 
 
 def _around(expr: str, found: re.Match[str]) -> str:
-    """The changed thing with a little of what is before it."""
+    """The changed text with some text before it."""
     return " ".join(expr[max(0, found.start() - 40) : found.end()].split())
 
 
 def run(rules: Sequence[Rule], tests: Sequence[Unit], say: Callable[[str], None]) -> Outcome:
-    """Try every mutant; AlertsError where there is none, or where the rules fail their tests before any is made."""
+    """Test every mutant; AlertsError where there are none, or where the unchanged rules fail their tests.
+
+    A mutant first meets the tests that name its rule, which catch most of them, then those that only depend on it.
+    """
     mutants = list(list_mutants(rules))
     if not mutants:
-        raise AlertsError("there is nothing to mutate")
+        raise AlertsError("there are no rules to mutate")
     if find_failures({unit.name: (unit, rules) for unit in tests}):
-        raise AlertsError("the rules do not hold as they are; see `python -m alerts check`")
+        raise AlertsError("the rules fail their tests; see `python -m alerts check`")
     alive = mutants
-    for title, reach in (("the tests that name it", _named), ("all that depend on it", _dependent)):
-        concerned = reach(rules, tests)
-        alive = _survivors(alive, rules, concerned)
+    for title, by_name in (("the tests that name the rule", True), ("all tests that depend on it", False)):
+        alive = _survivors(alive, rules, _concerned(rules, tests, by_name=by_name))
         say(f"{len(mutants)} mutants, {len(alive)} alive after {title}")
     return Outcome(len(mutants), tuple(f"{name_of(rules[m.place])}: {m.change}" for m in alive))
 
 
-def _named(rules: Sequence[Rule], tests: Sequence[Unit]) -> Mapping[int, list[Unit]]:
-    """By a rule's place the tests that ask for it by name."""
-    return {
-        place: [unit.about(name_of(rule)) for unit in tests if name_of(rule) in unit.alerts | unit.asked]
-        for place, rule in enumerate(rules)
-    }
+def _concerned(rules: Sequence[Rule], tests: Sequence[Unit], *, by_name: bool) -> list[list[Unit]]:
+    """For each rule, the tests that name it, or those that depend on it without naming it."""
+    reached = {unit.name: {name_of(rule) for rule in relevant(rules, unit)} for unit in tests}
+    concerned = []
+    for name in map(name_of, rules):
+        if by_name:
+            concerned.append([unit.about(name) for unit in tests if name in unit.names])
+        else:
+            concerned.append([unit for unit in tests if name in reached[unit.name] - unit.names])
+    return concerned
 
 
-def _dependent(rules: Sequence[Rule], tests: Sequence[Unit]) -> Mapping[int, list[Unit]]:
-    """By a rule's place the tests whose outcome depends on it without their asking for it by name."""
-    reached = {unit.name: {id(rule) for rule in relevant(rules, unit)} for unit in tests}
-    return {
-        place: [
-            unit for unit in tests if id(rule) in reached[unit.name] and name_of(rule) not in unit.alerts | unit.asked
-        ]
-        for place, rule in enumerate(rules)
-    }
-
-
-def _survivors(mutants: Sequence[Mutant], rules: Sequence[Rule], tests: Mapping[int, list[Unit]]) -> list[Mutant]:
+def _survivors(mutants: Sequence[Mutant], rules: Sequence[Rule], tests: Sequence[Sequence[Unit]]) -> list[Mutant]:
     cases = {
         f"{number}|{unit.name}": (unit, mutant.among(rules))
         for number, mutant in enumerate(mutants)

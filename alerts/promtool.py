@@ -1,4 +1,4 @@
-"""promtool, Prometheus' own checker of rules files and runner of their tests."""
+"""promtool, which checks rules files and runs their tests."""
 
 import os
 import re
@@ -11,20 +11,20 @@ from pathlib import Path
 from alerts import AlertsError, units
 from alerts.units import Rule, Unit
 
-# Tests that one promtool runs: its start costs as much as a test.
+# Tests in one run of promtool, whose start takes as long as a test.
 _BATCH = 25
 _TIMEOUT_S = 300
 
 
 def check_rules(rules: Path) -> None:
-    """AlertsError where promtool finds fault with a rules file."""
+    """Raises AlertsError where promtool rejects a rules file."""
     done = _promtool("check", "rules", str(rules))
     if done.returncode != 0:
         raise AlertsError(f"promtool check rules:\n{done.stdout.strip()}")
 
 
 def run_tests(tests: Sequence[Unit], rules: Sequence[Rule]) -> None:
-    """AlertsError with promtool's findings where a test fails, or where there are none to run."""
+    """Raises AlertsError with promtool's output where a test fails, or where there are no tests."""
     if not tests:
         raise AlertsError("there are no rules tests to run")
     failures = find_failures({unit.name: (unit, rules) for unit in tests})
@@ -33,7 +33,7 @@ def run_tests(tests: Sequence[Unit], rules: Sequence[Rule]) -> None:
 
 
 def find_failures(cases: Mapping[str, tuple[Unit, Sequence[Rule]]]) -> dict[str, str]:
-    """What promtool has to say of each test that does not hold on its rules, by the cases' names."""
+    """The output of promtool for each test that fails on its rules, by the name of the case."""
     with tempfile.TemporaryDirectory(prefix="likestorm-rules-") as name:
         folders = {case: Path(name) / str(number) for number, case in enumerate(cases)}
         for case, (unit, rules) in cases.items():
@@ -48,25 +48,21 @@ def find_failures(cases: Mapping[str, tuple[Unit, Sequence[Rule]]]) -> dict[str,
 
 
 def _run(tests: Iterable[str]) -> dict[str, str]:
-    """What is said of each file that fails."""
+    """The output for each file that fails."""
     done = _promtool("test", "rules", *tests)
     reports = re.split(r"^Unit Testing:  (.+)$", done.stdout, flags=re.MULTILINE)[1:]
     outcomes = dict(zip(reports[::2], (text.strip() for text in reports[1::2]), strict=True))
     if outcomes.keys() != set(tests):
-        raise AlertsError(f"promtool test rules: not every test was run:\n{done.stdout.strip()}")
+        raise AlertsError(f"promtool test rules: promtool did not run every test:\n{done.stdout.strip()}")
     return {file: text for file, text in outcomes.items() if not text.startswith("SUCCESS")}
 
 
-def _promtool(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def _promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["promtool", *arguments]
     try:
+        # promtool prints the names of the tests to standard output, the failures to standard error.
         return subprocess.run(
-            # What fails is told on the one, which test it was on the other.
-            ["promtool", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_S,
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=_TIMEOUT_S
         )
     except FileNotFoundError as error:
         raise AlertsError("promtool is missing; `make setup` installs it with prometheus") from error

@@ -1,7 +1,7 @@
-"""Who is told of an alert, together with which others, and which alerts are silent because their cause is known.
+"""Alertmanager's routing: receivers by severity, groups, and the alerts that a known cause silences.
 
-Alertmanager's configuration without its receivers' addresses: those are the operator's, and secret
-(compose/alertmanager/configuration.py adds them).
+The receivers have no address here, because addresses are secrets of the operator;
+compose/alertmanager/configuration.py adds them.
 """
 
 from pathlib import Path
@@ -13,12 +13,12 @@ ROUTING_FILE = Path(__file__).parent / "generated" / "alertmanager.yaml"
 PAGE, TICKET = "page", "ticket"
 
 _BURNS = tuple(alert.name for alert in slo.ALERTS)
+_CHAIN_BURNS = tuple(name for name in _BURNS if name.startswith("Chain"))
 _TRAFFIC = ("PhotoRateOutOfRange", "LikeRateOutOfRange", "SignupRateOutOfRange")
 _WORK = ("QueueStalled", "JobsFailing", "PushFailing")
 _REQUESTS = ("ErrorsFlooding", *_BURNS, *_TRAFFIC)
 
 SILENCES: dict[str, tuple[str, ...]] = {
-    # What nobody gets through to is neither slow nor failing: it is away.
     "FrontDown": _REQUESTS,
     "NginxDown": ("FrontDown", "NginxInstanceUnreachable", *_REQUESTS),
     "AppDown": ("FrontDown", "AppInstanceUnreachable", *_REQUESTS),
@@ -27,18 +27,18 @@ SILENCES: dict[str, tuple[str, ...]] = {
     "RedisDown": ("WorkerInstanceUnreachable", *_REQUESTS, *_WORK),
     "StoreDown": (*_REQUESTS, *_WORK),
     "MemcachedDown": ("MemcachedInstanceUnreachable", *_BURNS),
-    "WorkerInstanceUnreachable": (*(name for name in _BURNS if name.startswith("Chain")), "QueueStalled"),
-    "PushFailing": tuple(name for name in _BURNS if name.startswith("Chain")),
+    "WorkerInstanceUnreachable": (*_CHAIN_BURNS, "QueueStalled"),
+    "PushFailing": _CHAIN_BURNS,
 }
-"""A cause, and the symptoms of which nobody is told while it lasts."""
+"""A cause, and the symptoms that it silences while it fires."""
 
 
 def document() -> dict[str, object]:
-    """The content of Alertmanager's configuration, its receivers still without an address."""
+    """The content of Alertmanager's configuration, without the receivers' addresses."""
     return {
         "route": {
             "receiver": TICKET,
-            # All instances of which the same is said are one message.
+            # The alerts of all instances are one message.
             "group_by": ["alertname"],
             "group_wait": "30s",
             "group_interval": "5m",
@@ -55,12 +55,11 @@ def _silence(cause: str, symptoms: tuple[str, ...]) -> dict[str, object]:
 
 
 def _slower_burns() -> list[dict[str, object]]:
-    """Of a budget that burns fast nobody needs to be told that it also burns slowly."""
-    prefixes = [kind.prefix for kind in slo.KINDS]
+    """A fast burn silences the slower burns of the same budget."""
     windows = [window.long for window in slo.WINDOWS]
     return [
-        _silence(f"{prefix}Burn{fast}", tuple(f"{prefix}Burn{slow}" for slow in windows[place + 1 :]))
+        _silence(f"{kind.prefix}Burn{fast}", tuple(f"{kind.prefix}Burn{slow}" for slow in windows[place + 1 :]))
         | {"equal": ["sli", "route"]}
-        for prefix in prefixes
+        for kind in slo.KINDS
         for place, fast in enumerate(windows[:-1])
     ]

@@ -1,24 +1,28 @@
-"""The service's objectives as error budgets, and alerts on how fast they are spent.
+"""The service's objectives as error budgets, and alerts on the speed at which the budgets are spent.
 
-An objective of a percentile becomes a share: p99 within 50 ms means that at most 1 % of the requests may take longer.
-Three kinds of SLI have the same three series, by `sli` and `route` (of a chain, its name):
+An objective of a percentile is a share: p99 within 50 ms means that at most 1 % of the requests may take longer. Each
+kind of SLI has the same three series, with the labels `sli` and `route` (for a chain, its name):
 
-    route:slo_events:increase5m      what happened in five minutes
-    route:slo_bad_events:increase5m  and what of it broke the promise
-    route:slo_budget:ratio           the share that may
+    route:slo_events:increase5m      events in five minutes
+    route:slo_bad_events:increase5m  the events among them that break the objective
+    route:slo_budget:ratio           the share of bad events that the objective allows
 
-The burn rate over a window is the share of bad events in it over that budget. It is made of sums of events, never of
-averaged ratios: an hour of night weighs as little as its few requests. A burn rate of 1 spends exactly the budget.
+The burn rate over a window is the share of bad events in the window, divided by the budget. It uses sums of events,
+never averages of ratios, so an hour with few requests has little weight. A burn rate of 1 spends the budget exactly.
 
-An alert wants the burn over a long window, so that there is something to it, and over a short one, so that it ends soon
-after the cause; and at least ten bad events, because of three requests at night one slow one is no news.
+An alert needs the burn rate over a long window, so that it has enough events, and over a short window, so that it ends
+soon after the cause. It also needs ten bad events: at night, one slow request of three does not page.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from likestorm.scenario import objectives
+
 from alerts.model import Alert, Recording, Severity, label, value
-from service import catalog, objectives
+from service import catalog
+
+OBJECTIVES = objectives.load(catalog.OBJECTIVES)
 
 BASE = "5m"
 LEAST_BAD_EVENTS = 10
@@ -32,7 +36,7 @@ _EVENTS, _BAD, _BUDGET = (
 
 @dataclass(frozen=True)
 class Window:
-    """A pair of windows and the burn rate from which they alert; bases: how often BASE fits the long one."""
+    """Two windows and the burn rate above which they alert; bases: the number of BASE periods in the long window."""
 
     long: str
     short: str
@@ -52,18 +56,20 @@ WINDOWS = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of SLI: the alerts' prefix, the value of `sli`, and what is said of it."""
+    """A kind of SLI: the prefix of its alerts, its value of `sli`, its summary, and the fault of its bad events."""
 
     prefix: str
     sli: str
     summary: str
-    badness: str
+    fault: str
 
 
 KINDS = (
-    Kind("Availability", "availability", "Too many requests of a route fail", "failed"),
-    Kind("Latency", "latency", "Too many requests of a route take longer than promised", "were too slow"),
-    Kind("Chain", "chain", "Effects of acknowledged requests come later than promised", "came too late"),
+    Kind("Availability", "availability", "Too many requests of a route fail", "too many requests fail"),
+    Kind(
+        "Latency", "latency", "Too many requests of a route exceed its latency objective", "too many requests are slow"
+    ),
+    Kind("Chain", "chain", "Too many effects of acknowledged requests are late", "too many effects are late"),
 )
 
 
@@ -80,7 +86,7 @@ def _recordings(sli: str, route: str, events: str, bad: str, budget: float) -> I
 
 
 def _above(histogram: str, matchers: str, seconds: float) -> tuple[str, str]:
-    """How many were observed, and how many of them above a bound that the histogram has."""
+    """PromQL of the number of events, and of the events above a bound of the histogram's buckets."""
     events = _increase(f"{histogram}_count{{{matchers}}}")
     within = _increase(f'{histogram}_bucket{{{matchers},le="{float(seconds)}"}}')
     return events, f"{events} - {within}"
@@ -105,7 +111,7 @@ def _of_chain(objective: objectives.ChainObjective) -> Iterator[Recording]:
 
 
 def _beyond(percentile: float) -> float:
-    """The share that a percentile leaves over."""
+    """The share beyond a percentile."""
     return round(1 - percentile / 100, 6)
 
 
@@ -124,14 +130,15 @@ def _alert(kind: Kind, window: Window) -> Alert:
         window.pause,
         window.severity,
         f"{kind.summary}, measured over {window.long}.",
-        f"{label('route')}: so many {kind.badness} that the error budget is spent {value('%.1f')} times as fast as it "
-        f"may be, over {window.long} and over {window.short}.",
+        f"{label('route')}: {kind.fault}. The error budget is spent {value('%.1f')} times as fast as allowed, over "
+        f"{window.long} and over {window.short}.",
+        f"{kind.prefix}Burn",
     )
 
 
 RECORDINGS: tuple[Recording, ...] = (
-    *(each for objective in objectives.load().values() for each in _of_route(objective)),
-    *(each for objective in objectives.load_chains().values() for each in _of_chain(objective)),
+    *(each for objective in OBJECTIVES.routes.values() for each in _of_route(objective)),
+    *(each for objective in OBJECTIVES.chains.values() for each in _of_chain(objective)),
     *(_burn(window) for window in sorted({w for each in WINDOWS for w in (each.long, each.short)})),
 )
 ALERTS: tuple[Alert, ...] = tuple(_alert(kind, window) for kind in KINDS for window in WINDOWS)

@@ -36,4 +36,5 @@ def service_environment(topology: Topology, layout: Layout, credentials: Credent
         "LIKESTORM_PASSWORD_TIME_COST": "1",
         **({"LIKESTORM_SENTRY_DSN": part.dsn(topology, credentials)} if topology.errors else {}),
         **fakes.service_settings(topology, layout),
+        **topology.settings,
     }

@@ -83,7 +83,7 @@ install() {
 
 # The lock and the clone's place: pip's scripts hold the path of their interpreter.
 stamp_of() {
-    { echo "$root"; cat "requirements/$1.txt" pyproject.toml; } | cksum
+    { echo "$root"; cat "requirements/$1.txt" requirements/fast.txt pyproject.toml; } | cksum
 }
 
 is_stamped() {
@@ -121,6 +121,13 @@ install_locked() {
     [ -z "$failed" ] || fail_pip
 }
 
+# gunicorn's C parser needs a wheel or a compiler; without it gunicorn parses requests in Python.
+install_fast() {
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
+        --no-build-isolation --no-compile --requirement requirements/fast.txt >"$logs/fast.log" 2>&1 ||
+        echo "setup: gunicorn-h1c cannot be installed, gunicorn parses in Python: $(last_line "$logs/fast.log")"
+}
+
 make_venv() (
     mkdir -p "$logs"
     if ! "$venv/bin/python" -c 'import pip' 2>/dev/null || ! grep -qF "$venv/bin/" "$venv/bin/pip"; then
@@ -131,6 +138,7 @@ make_venv() (
     install_locked "requirements/$kind.txt"
     # The instrument itself, as anybody installs it, but from this folder.
     case $kind in run | dev)
+        install_fast
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
             --no-build-isolation --editable . >"$logs/pip.log" 2>&1 || fail_pip ;;
     esac

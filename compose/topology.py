@@ -1,7 +1,7 @@
 """The number of each part's instances, their names and their ports."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -63,6 +63,7 @@ class Topology:
 
     media_map_entries: the number of photos that Redis's map of owners is sized for. scrape_interval_s: of Prometheus.
     errors: with an error tracker. in_containers: each part has an address of its own instead of loopback.
+    settings: variables of the service that replace the stack's own.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Topology:
     base_port: int = DEFAULT_BASE_PORT
     errors: bool = False
     in_containers: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.base_port < LOWEST_BASE_PORT or self.base_port + self.ports_span > HIGHEST_PORT + 1:

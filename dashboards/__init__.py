@@ -1,7 +1,7 @@
-"""What is shown of a running or a finished system: the panel catalogue and what is made of it."""
+"""Dashboards of the reference stack: the panel catalogue, its Grafana files, and its pages without Grafana."""
 
 from likestorm.errors import LikestormError
 
 
 class DashboardsError(LikestormError):
-    """A dashboard cannot be made or checked; the message says why in one line."""
+    """A dashboard cannot be made or shown; the message is one line."""

@@ -12,8 +12,7 @@ GENERATED = Path(__file__).parent / "generated"
 
 
 def files() -> dict[Path, str]:
-    """Each generated file and its text: the dashboards' JSON and the document of metrics."""
+    """The text of each generated file: the dashboards' JSON and the document of metrics."""
     dashboards = grafana.render(DASHBOARDS, rules.runbook)
-    return {GENERATED / f"{name}.json": text for name, text in dashboards.items()} | {
-        GENERATED / "metrics.md": metrics.document()
-    }
+    texts = {f"{name}.json": text for name, text in dashboards.items()} | {"metrics.md": metrics.document()}
+    return {GENERATED / name: text for name, text in texts.items()}

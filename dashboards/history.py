@@ -1,4 +1,4 @@
-"""What Prometheus saw of a run, kept with the run's results, and read again by a Prometheus of our own."""
+"""The Prometheus data of a run: kept with its results, and served again by a Prometheus of its own."""
 
 import contextlib
 import json
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
+from likestorm.files import replacing
 
 from dashboards import DashboardsError
 
@@ -25,22 +26,18 @@ _POLL_S = 0.05
 
 
 def keep(prometheus_url: str, data: Path, since: datetime, out: Path) -> Path:
-    """Put a snapshot of Prometheus's data since then into the folder `out`, and return its path.
+    """Write a snapshot of Prometheus's data since `since` into the folder `out`, and return its path.
 
-    data: the folder in which that Prometheus keeps its data. DashboardsError where there is none to be had.
+    data: the folder in which that Prometheus keeps its data. DashboardsError where no snapshot can be made.
     """
-    name = _snapshot(prometheus_url)
-    snapshot = data / "snapshots" / name
-    kept = out / FILE
-    partial = kept.with_name(f"{FILE}.partial")
+    snapshot, kept = data / "snapshots" / _snapshot(prometheus_url), out / FILE
     try:
-        with tarfile.open(partial, "w:gz", compresslevel=6) as archive:
+        with replacing(kept) as partial, tarfile.open(partial, "w:gz", compresslevel=6) as archive:
             for block in sorted(snapshot.iterdir()):
-                if _ends(block) >= since.timestamp():
+                ends_ms = json.loads((block / "meta.json").read_text())["maxTime"]
+                if ends_ms / 1e3 >= since.timestamp():
                     archive.add(block, block.name, filter=_anonymous)
-        partial.replace(kept)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise DashboardsError(f"{snapshot} cannot be kept: {error.strerror}") from error
     finally:
         shutil.rmtree(snapshot, ignore_errors=True)
@@ -48,7 +45,7 @@ def keep(prometheus_url: str, data: Path, since: datetime, out: Path) -> Path:
 
 
 def _snapshot(url: str) -> str:
-    """The name of a new snapshot, under which it lies in Prometheus's own folder."""
+    """The name of a new snapshot, which is a folder below Prometheus's data."""
     try:
         answer = requests.post(f"{url}/api/v1/admin/tsdb/snapshot", timeout=TIMEOUT_S)
         body = answer.json()
@@ -59,13 +56,8 @@ def _snapshot(url: str) -> str:
     return str(body["data"]["name"])
 
 
-def _ends(block: Path) -> float:
-    """The Unix time of a block's last sample."""
-    return float(json.loads((block / "meta.json").read_text())["maxTime"]) / 1e3
-
-
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Whoever ran the stack is nobody's business."""
+    """A member of the archive without its owner's name."""
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member
@@ -73,51 +65,42 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 @contextlib.contextmanager
 def opened(run: Path) -> Iterator[str]:
-    """The URL of a Prometheus that answers from what was kept with a run, as long as the block lasts.
+    """Yields the URL of a Prometheus that serves the data of a run, from a copy of the data.
 
-    It works on a copy, so the run's folder stays as it is. DashboardsError where nothing was kept, or Prometheus is
-    missing or does not start.
+    DashboardsError where the run has no data, or Prometheus is missing or does not start.
     """
-    kept = run / FILE
     with tempfile.TemporaryDirectory(prefix="likestorm-view-") as folder:
         data = Path(folder) / "data"
-        try:
-            with tarfile.open(kept) as archive:
-                _unpack(archive, data)
-        except (OSError, tarfile.TarError) as error:
-            raise DashboardsError(f"{kept} cannot be read: {error}; without it there is no history") from error
+        data.mkdir()
+        # tar refuses members outside of the folder; tarfile of Python 3.11.2 (Debian 12) does not.
+        command = ["tar", "-xzf", str(run / FILE), "-C", str(data), "--no-same-owner"]
+        unpacked = subprocess.run(command, capture_output=True, text=True, check=False)
+        if unpacked.returncode != 0:
+            said = unpacked.stderr.strip().splitlines()
+            raise DashboardsError(f"{run / FILE} cannot be read, so there is no history: {said[0] if said else ''}")
         with _serving(Path(folder), data) as url:
             yield url
 
 
-def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
-    """Files and folders below `folder`, nothing else; Python's own filter for this is not in Debian 12's 3.11.2."""
-    top = folder.resolve()
-    for member in archive:
-        if not (member.isreg() or member.isdir()) or not (top / member.name).resolve().is_relative_to(top):
-            raise tarfile.TarError(f"{member.name} is none of a run's files")
-    archive.extraction_filter = lambda member, _path: member
-    archive.extractall(folder)  # noqa: S202 (each member has been looked at)
-
-
 @contextlib.contextmanager
 def _serving(folder: Path, data: Path) -> Iterator[str]:
-    empty = folder / "prometheus.yml"
-    empty.write_text("global: {}\n")
-    port = _free_port()
+    (folder / "prometheus.yml").write_text("global: {}\n")
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        address = f"{HOST}:{probe.getsockname()[1]}"
     command = [
-        # It ends with us even when we are killed.
+        # Prometheus then also ends when this process is killed.
         "setpriv", "--pdeathsig", "TERM", "--",
-        "prometheus", f"--config.file={empty}", f"--storage.tsdb.path={data}", "--storage.tsdb.retention.time=100y",
-        f"--web.listen-address={HOST}:{port}", "--log.level=error",
+        "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={data}",
+        "--storage.tsdb.retention.time=100y", f"--web.listen-address={address}", "--log.level=error",
     ]  # fmt: skip
     try:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     except FileNotFoundError as error:
         raise DashboardsError("setpriv is missing, a part of util-linux") from error
     try:
-        _await_ready(f"http://{HOST}:{port}", process)
-        yield f"http://{HOST}:{port}"
+        _await_ready(f"http://{address}", process)
+        yield f"http://{address}"
     finally:
         process.terminate()
         process.communicate()
@@ -128,7 +111,7 @@ def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             said = process.communicate()[1].decode(errors="replace").strip().splitlines()
-            raise DashboardsError(f"prometheus died at start: {said[-1] if said else process.returncode}")
+            raise DashboardsError(f"prometheus ended at its start: {said[-1] if said else process.returncode}")
         with contextlib.suppress(requests.RequestException):
             if requests.get(f"{url}/-/ready", timeout=1).ok:
                 return
@@ -136,16 +119,9 @@ def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     raise DashboardsError(f"prometheus was not ready within {READY_WITHIN_S:g} s")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @dataclass(frozen=True)
 class Run:
-    """A finished run as its record tells it: when its window began and ended, and its verdict."""
+    """A finished run, by its record: start and end of its window, its scenario and its verdict."""
 
     start: datetime
     end: datetime
@@ -154,7 +130,7 @@ class Run:
 
 
 def read_run(run: Path) -> Run:
-    """The run whose folder this is; DashboardsError where its record does not say what is needed."""
+    """The run of a folder; DashboardsError where its record lacks something."""
     try:
         record = json.loads((run / "record.json").read_text())
         start, end = (datetime.fromisoformat(record[key]).astimezone(UTC) for key in ("started_at", "finished_at"))

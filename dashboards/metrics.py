@@ -1,78 +1,68 @@
-"""The document of metrics: name, kind, labels, unit, meaning, and where each one is shown."""
+"""The document of metrics: name, kind, unit, labels, meaning, and the dashboards that show each metric."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 
-from likestorm.panels.model import RUN_WINDOW
-
-from dashboards.exported import EXPORTED, Exported
+from dashboards.exported import EXPORTED
 from dashboards.panels import DASHBOARDS
 from service import catalog
 from service.catalog import Metric
 
-UNITS = {"seconds": "seconds", "bytes": "bytes"}
+UNITS = ("seconds", "bytes")
+
+Described = tuple[str, str, Sequence[str], str]
+"""Name, kind, labels and meaning of a metric."""
 
 _HEAD = """# Metrics
 
-Made from `service/catalog.py` and `dashboards/exported.py` by `make dashboards-generate`; a test compares. A counter
-is to be read by `rate()`; a histogram `x` has the series `x_bucket`, `x_sum` and `x_count`. Prometheus adds `job` and
-`instance` to each; label `route` is a rule such as `/photos/<id>`, never a path, so their number is bounded.
+Made from `service/catalog.py` and `dashboards/exported.csv` by `make dashboards-generate`; a test compares them. Read a
+counter with `rate()`; a histogram `x` has the series `x_bucket`, `x_sum` and `x_count`. Prometheus adds `job` and
+`instance` to each series. Label `route` is a rule such as `/photos/<id>`, never a path, so its values are bounded.
 """
 
 
 def document() -> str:
     """The whole document as Markdown."""
-    sections = [
-        ("The service", "Scraped from app servers (job `app`) and workers (job `worker`).", _own(catalog.METRICS)),
-        (
-            "The load generator's clients",
-            "Served by the load generator while a load test is on (job `generator`); the target is down when none is.",
-            _own(catalog.LOAD_METRICS),
-        ),
-        (
-            "Everything else that panels and alerts ask for",
-            "From exporters, or from collectors of ours under the community exporters' names (`compose/exporters/`).",
-            _foreign(EXPORTED),
-        ),
-    ]
-    return _HEAD + "".join(f"\n## {title}\n\n{lead}\n\n{''.join(rows)}" for title, lead, rows in sections)
-
-
-def _own(metrics: Iterable[Metric]) -> Iterator[str]:
-    yield "| name | kind | unit | labels | meaning | shown on |\n| --- | --- | --- | --- | --- | --- |\n"
-    for metric in metrics:
-        yield _row(
-            metric.name, metric.kind, unit(metric.name), _code(metric.labels), metric.help, shown_on(metric.name)
+    exported = [(each.name, each.kind, each.labels, f"{each.meaning} Job `{each.job}`.") for each in EXPORTED]
+    return _HEAD + "".join(
+        f"\n## {title}\n\n{lead}\n\n{_table(metrics)}"
+        for title, lead, metrics in (
+            ("The service", "Scraped from app servers (job `app`) and workers (job `worker`).", _own(catalog.METRICS)),
+            (
+                "The load generator's clients",
+                "Served by the load generator during a load test (job `generator`); otherwise the target is down.",
+                _own(catalog.LOAD_METRICS),
+            ),
+            (
+                "Other metrics in panels and alerts",
+                "From exporters, or from our collectors under the community exporters' names (`compose/exporters/`).",
+                exported,
+            ),
         )
+    )
 
 
-def _foreign(metrics: Iterable[Exported]) -> Iterator[str]:
-    yield "| name | kind | unit | job | labels | meaning | shown on |\n| --- | --- | --- | --- | --- | --- | --- |\n"
-    for each in metrics:
-        labels = _code(each.labels)
-        yield _row(each.name, each.kind, unit(each.name), each.job, labels, each.meaning, shown_on(each.name))
+def _own(metrics: Iterable[Metric]) -> list[Described]:
+    return [(metric.name, metric.kind, metric.labels, metric.help) for metric in metrics]
+
+
+def _table(metrics: Iterable[Described]) -> str:
+    rows = [("name", "kind", "unit", "labels", "meaning", "shown on"), ("---",) * 6]
+    rows += [
+        (f"`{name}`", kind, unit(name), ", ".join(f"`{label}`" for label in labels), meaning, shown_on(name))
+        for name, kind, labels, meaning in metrics
+    ]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def unit(name: str) -> str:
-    """The unit that a name ends with, by Prometheus's conventions; a plain number has none."""
-    words = name.removesuffix("_total").removesuffix("_hist").split("_")
-    return UNITS.get(words[-1], "")
+    """The unit at the end of a name, by Prometheus's conventions; empty for a plain number."""
+    word = name.removesuffix("_total").removesuffix("_hist").rpartition("_")[2]
+    return word if word in UNITS else ""
 
 
 def shown_on(name: str) -> str:
-    """The dashboards with a panel that asks for a metric."""
+    """The dashboards with a panel that queries a metric."""
     asked = re.compile(rf"\b{name}(_bucket|_sum|_count)?\b")
-    titles = [
-        dashboard.title
-        for dashboard in DASHBOARDS
-        if any(asked.search(panel.promql(RUN_WINDOW)) for panel in dashboard.panels)
-    ]
-    return ", ".join(titles)
-
-
-def _code(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def _row(name: str, *cells: str) -> str:
-    return f"| `{name}` | {' | '.join(cells)} |\n"
+    found = [each.title for each in DASHBOARDS if any(asked.search(panel.query) for panel in each.panels)]
+    return ", ".join(found)

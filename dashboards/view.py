@@ -1,94 +1,80 @@
-"""Serves the dashboards as pages on loopback: of a stack that is up, or of a finished run."""
+"""Serves the dashboards as pages on loopback: of a running stack, or of a finished run."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from likestorm.results.prometheus import Prometheus, Sampled
+from likestorm.panels.model import window_of
+from likestorm.results.prometheus import Prometheus, PrometheusError, Sampled
 
 from dashboards import DashboardsError, page
-from dashboards.panels import window_of
 
 HOST = "127.0.0.1"
 POINTS = 240
-"""So many steps over the time that is shown: more could not be seen."""
+"""Points of a chart; more could not be seen."""
 DEFAULT_MINUTES = 15
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A run that is over: Unix times of its window; `interval_s` lay between two scrapes."""
+class Source:
+    """A Prometheus whose data are shown, and its name on the page.
+
+    interval_s: seconds between two scrapes. window: start and end (Unix times) of a finished run; None for live data.
+    """
 
     prometheus: Prometheus
     of: str
-    start: float
-    end: float
     interval_s: float = 1.0
-
-    def view(self, _minutes: int) -> tuple[page.View, str]:
-        """Always the same window, at the run's own rates."""
-        return page.View(self.of, self.start, self.end, live=False, minutes=0), window_of(self.interval_s)
-
-
-@dataclass(frozen=True)
-class Live:
-    """A stack that is up; `interval_s` lies between two scrapes."""
-
-    prometheus: Prometheus
-    of: str
-    interval_s: float
+    window: tuple[float, float] | None = None
 
     def view(self, minutes: int) -> tuple[page.View, str]:
-        """The last minutes, and the window of rates that leaves no scrape out."""
+        """The period to show, and the window of rates, which contains enough scrapes and leaves none out."""
+        if self.window:
+            return page.View(self.of, *self.window), window_of(self.interval_s)
         end = time.time()
         start = end - 60 * minutes
-        window = window_of(self.interval_s, step_s(end - start))
-        return page.View(self.of, start, end, live=True, minutes=minutes), window
+        return page.View(self.of, start, end, minutes), window_of(self.interval_s, step_s(end - start))
 
 
-Source = Finished | Live
-
-
-def found_at(url: str) -> Live:
-    """Some Prometheus; its scrapes tell how often it has one, once a second where it has none or is away."""
+def found_at(url: str) -> Source:
+    """Live data of any Prometheus, with its own scrape interval; 1 s where it has no scrapes or does not answer."""
     prometheus = Prometheus(url)
     try:
-        interval_s = prometheus.scrape_interval_s(time.time())
-    except DashboardsError:
-        interval_s = 1.0
-    return Live(prometheus, url, interval_s)
+        return Source(prometheus, url, prometheus.scrape_interval_s(time.time()))
+    except PrometheusError:
+        return Source(prometheus, url)
 
 
 def step_s(seconds: float) -> float:
-    """Whole seconds between two points of a drawing that goes over so many seconds."""
+    """Whole seconds between two points of a chart over so many seconds."""
     return max(1.0, round(seconds / POINTS))
 
 
 def draw(source: Source, name: str, minutes: int) -> str:
-    """The page of that name; where Prometheus is away, the page says so."""
+    """The page of that name; it says so where Prometheus does not answer."""
     view, window = source.view(minutes)
     try:
-        answers = _ask(source.prometheus, name, view, window)
-    except DashboardsError as error:
-        answers, view = {}, page.View(view.of, view.start, view.end, view.live, view.minutes, str(error))
-    return page.render(name, view, answers, window)
+        series = _ask(source.prometheus, name, view, window)
+    except PrometheusError as error:
+        series, view = {}, replace(view, trouble=str(error))
+    return page.render(name, view, series, window)
 
 
 def _ask(prometheus: Prometheus, name: str, view: page.View, window: str) -> Mapping[str, Sequence[Sampled]]:
-    """What each panel of a page gives, one after another: looking on is not to be a load."""
+    """The series of each panel of a page, queried one after another to keep the load low."""
     step = step_s(view.end - view.start)
-    # On whole steps, so that a page that is fetched again shows the same points.
+    # A page that is fetched again shows the same points, because they are at whole steps.
     start, end = (step * (at // step) for at in (view.start, view.end))
     panels = {panel.id: panel for each in page.panels_of(name) for panel in each.panels}
     return {key: prometheus.range(panel.promql(window), start, end, step) for key, panel in panels.items()}
 
 
 class Pages:
-    """The pages of a source; however many look on, each is drawn at most once in `kept_s` seconds."""
+    """The pages of a source; for any number of readers, each page is drawn at most once in `kept_s` seconds."""
 
     def __init__(self, source: Source, kept_s: float = page.REFRESH_S / 2) -> None:
         self._source = source
@@ -107,10 +93,7 @@ class Pages:
 
 
 def serve(source: Source, port: int) -> ThreadingHTTPServer:
-    """A server bound to the port of loopback (0: any free one), to be run by serve_forever().
-
-    DashboardsError when the port is taken.
-    """
+    """A server on a port of loopback (0: any free one), for serve_forever(); DashboardsError where it is taken."""
     pages = Pages(source)
 
     class Handler(BaseHTTPRequestHandler):
@@ -129,20 +112,20 @@ def serve(source: Source, port: int) -> ThreadingHTTPServer:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nothing: a line a refresh would say only that somebody looks."""
+            """Logs nothing: there would be one line for each refresh."""
 
     try:
         server = ThreadingHTTPServer((HOST, port), Handler)
     except OSError as error:
-        raise DashboardsError(f"port {port} cannot be had: {error.strerror}") from error
+        raise DashboardsError(f"port {port} cannot be used: {error.strerror}") from error
     server.daemon_threads = True
     return server
 
 
 def _answer(path: str, host: str, get: Callable[[str, int], str]) -> tuple[HTTPStatus, str]:
-    """What is said to a request for a path, by a client that called us `host`."""
+    """Status and body for a request with this path and Host header."""
     if host.rpartition(":")[0] not in (HOST, "localhost"):
-        # A page elsewhere whose name was made to lead here.
+        # DNS rebinding: a foreign page whose name resolves to this machine.
         return HTTPStatus.FORBIDDEN, "only for this machine\n"
     address = urlsplit(path)
     name = address.path.strip("/") or page.EVERYTHING

@@ -1,4 +1,4 @@
-"""The service's commands: python -m service migrate | seed | audit | move-shard | dead-letters."""
+"""The service's commands: python -m service migrate | seed | audit | move-shard | rebuild | dead-letters."""
 
 import argparse
 import json
@@ -23,11 +23,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     command: Command = options.command
     try:
-        if options.verb == "measure-media-map":
-            # The one command that needs no stack, so no settings either.
-            _measure_media_map(options.entries)
-        else:
-            command(Config.from_env(), options)
+        command(Config.from_env(), options)
     except ConfigError as error:
         print(f"service: {error}", file=sys.stderr)
         return 2
@@ -67,10 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     rebuild = verbs.add_parser("rebuild", help="fill Redis's media map from PostgreSQL")
     rebuild.set_defaults(command=_rebuild)
 
-    measure = verbs.add_parser("measure-media-map", help="print what an entry of the media map costs, by layout")
-    measure.add_argument("--entries", type=_count, default=1_000_000, help="how many to store (1000000)")
-    measure.set_defaults(command=None)
-
     letters = verbs.add_parser("dead-letters", help="jobs that failed for good").add_subparsers(required=True)
     listing = letters.add_parser("list", help="show them, of one queue or of all")
     listing.add_argument("queue", nargs="?", choices=QUEUES)
@@ -95,8 +87,8 @@ def _seed(config: Config, options: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from service.admin.population import Size
-    from service.admin.seeding import seed
+    from service.admin.seed.loading import seed
+    from service.admin.seed.population import Size
 
     size = Size(options.users, options.photos_per_user, options.follows_per_user, options.likes_per_photo)
     console = Console(stderr=True)
@@ -153,14 +145,6 @@ def _dead_letters(config: Config) -> "DeadLetters":
     from service.stores.redis import connect_redis
 
     return DeadLetters(connect_redis(config.redis_url, config.backend_timeout_s))
-
-
-def _measure_media_map(entries: int) -> None:
-    from service.admin.media_map import measure
-
-    print(f"{entries:,} entries, Redis's used_memory{'bytes an entry':>25}{'written a second':>20}")
-    for cost in measure(entries):
-        print(f"{cost.name:40}{cost.bytes_an_entry:24.2f}{cost.entries_a_second:20,.0f}", flush=True)
 
 
 def _move_shard(config: Config, options: argparse.Namespace) -> None:

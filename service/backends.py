@@ -17,10 +17,10 @@ from service.stores.notifications import Notifications
 from service.stores.objects import Bucket, Links, Objects
 from service.stores.postgres import Accounts, Comments, Follows, Likes, Photos, Tags
 from service.stores.postgres.devices import Devices
+from service.stores.postgres.router import ShardRouter
 from service.stores.queue import JobQueue
 from service.stores.redis import connect_redis
 from service.stores.sessions import Sessions
-from service.stores.shards import Shards
 from service.telemetry.jobs import EnqueueTimer
 from service.telemetry.metrics import Metrics
 from service.telemetry.server_timing import note_pool_wait
@@ -73,7 +73,9 @@ def connect(config: Config, metrics: Metrics) -> Backends:
         observe_wait(seconds)
         note_pool_wait(seconds)
 
-    shards = Shards(config.shards, config.db_pool_size, timeout, note_wait if config.server_timing else observe_wait)
+    shards = ShardRouter(
+        config.shards, config.db_pool_size, timeout, note_wait if config.server_timing else observe_wait
+    )
     client = connect_redis(config.redis_url, timeout)
     sessions = Sessions(client, config.session_ttl_s)
     cache = PhotoCache(config.memcached, timeout)
@@ -123,7 +125,7 @@ def _rules(config: Config) -> Rules:
 
 
 def _observers(metrics: Metrics) -> dict[str, Observer]:
-    """Who is told what an operation came to, by the operation's name."""
+    """The observers of operations' results, by the operation's name."""
     return {
         "create_user": counting(metrics, catalog.SIGNUPS),
         "insert_photo": counting(metrics, catalog.PHOTOS),

@@ -1,7 +1,11 @@
 """Every metric of the service and of the load that drives it: its name, kind, help, labels and buckets."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+OBJECTIVES = Path(__file__).with_name("objectives.toml")
+"""The promises of the service, for whoever measures or watches it."""
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -102,7 +106,7 @@ METRICS: tuple[Metric, ...] = (
     PUSHES,
 )  # fmt: skip
 
-# What the load generator's clients see, served by the swarm while a run is on.
+# What the load generator's clients see, served by the load generator during a run.
 LOAD_OUTCOMES = ("completed", "failed", "dropped", "unfinished")
 LOAD_OFFERED = Metric(
     "likestorm_load_offered_total", "counter", "Arrivals that were due and handed over.", ("run", "arrival")

@@ -15,6 +15,9 @@ def test_each_name_is_of_one_file(end: str) -> None:
 
 
 def test_files_stay_together_and_those_of_the_stack_with_each_other() -> None:
-    files = ("compose/test_local.py", "compose/test_local.py", "compose/test_alerts.py", "alerts/test_rules.py")
+    files = (
+        "compose/local/test_local.py", "compose/local/test_local.py", "compose/alertmanager/test_configuration.py",
+        "alerts/test_rules.py",
+    )  # fmt: skip
     groups = [group_of(f"tests/{file}::test_it[a::b]") for file in files]
     assert groups == ["stack", "stack", "stack", "tests/alerts/test_rules.py"]

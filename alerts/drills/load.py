@@ -12,9 +12,10 @@ from types import MappingProxyType
 
 import msgspec
 from likestorm.generator import launcher
-from likestorm.generator.plan import END_SIGNAL, Outcome, Plan
+from likestorm.generator.plan import END_SIGNAL, Plan
 from likestorm.results import ledger
 from likestorm.results.ledger import Journal
+from likestorm.results.outcome import Outcome
 from likestorm.results.record.target import LedgerEntry
 from likestorm.scenario import Scenario, reading
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
-from compose.exporters.exposition import Exposition
+from compose.exporters.instances import expose
 from compose.exporters.server import serve
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    server = serve(int(port), {"/metrics": Exposition(folder).text}, host)
+    server = serve(int(port), {"/metrics": lambda: expose(folder)}, host)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return _status(process.wait())
 

@@ -11,6 +11,7 @@ from compose.containers.inside import CODE, STACK_VARIABLE, Inside
 from compose.errors import StackError
 from compose.local import Target
 from compose.local.supervision import State, Supervisor
+from compose.parts.service import read_facts
 from compose.scraping import ScrapeJob
 from compose.topology import Topology
 
@@ -81,7 +82,7 @@ def attached() -> Target | None:
         supervisor=Supervisor(0, ""),
         supervisor_pid=0,
         hosts=("front", "store", "cdn"),
-        facts=stack.images | {"containers": "each part in one of its own"},
+        facts={**stack.images, "containers": "each part in one of its own", **read_facts(topology)},
     )
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import psutil
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
-from compose.exporters.exposition import Exposition
 from compose.local.supervision import MARK
 
 
@@ -14,7 +15,7 @@ class Instance:
     def __init__(self, stack: str, name: str, folder: Path) -> None:
         self._stack = stack
         self._name = name
-        self._exposition = Exposition(folder)
+        self._folder = folder
         self._main: psutil.Process | None = None
 
     def is_alive(self) -> bool:
@@ -24,8 +25,8 @@ class Instance:
         return self._main is not None and self._main.status() != psutil.STATUS_ZOMBIE
 
     def expose(self) -> bytes:
-        """What its processes wrote, in Prometheus' text format."""
-        return self._exposition.text()
+        """The metrics of its processes, in Prometheus' text format."""
+        return expose(self._folder)
 
     def _find(self) -> psutil.Process | None:
         """The oldest of its processes: gunicorn's master is older than its workers."""
@@ -38,3 +39,14 @@ class Instance:
         except (psutil.Error, OSError):
             return False
         return environment.get(MARK) == self._stack and environment.get("LIKESTORM_INSTANCE") == self._name
+
+
+def expose(folder: Path) -> bytes:
+    """The metrics that processes keep in the files of a folder, in Prometheus' text format; empty without a folder.
+
+    FileNotFoundError or struct.error where a process removes or creates a file at this moment.
+    """
+    registry = CollectorRegistry()
+    if folder.is_dir():
+        MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

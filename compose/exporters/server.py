@@ -1,5 +1,6 @@
 """Serves the collectors over HTTP."""
 
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -85,7 +86,8 @@ def _instance_page(instance: Instance) -> Page:
     def page() -> bytes | None:
         try:
             return instance.expose() if instance.is_alive() else None
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, FileNotFoundError, struct.error):
+            # The instance is starting or ending: the next scrape finds its files complete.
             return None
 
     return page

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from compose.local.files import write_files
 from compose.local.stack import Record, Target, attach, read_record, write_record
 from compose.local.startup import OnPhase
 from compose.locks import exclusive, interruptible
+from compose.parts.service import read_facts
 from compose.parts.stores import ending_last
 from compose.postgres import clusters
 from compose.readiness import wait_until
@@ -83,7 +85,7 @@ def running(state: Path = STATE) -> Target | None:
     if record is None or not record.is_alive:
         return None
     target = attach(layout, record)
-    return target if target.supervisor.answers() else None
+    return replace(target, facts=read_facts(record.topology)) if target.supervisor.answers() else None
 
 
 @contextlib.contextmanager
@@ -116,7 +118,7 @@ def _begin(topology: Topology, layout: Layout, programs: Mapping[str, str], on_p
     target = attach(layout, record)
     startup.await_supervisor(target.supervisor, layout, lambda: record.is_alive)
     startup.bring_up(topology, layout, credentials, parts, target.supervisor, on_phase, target.environment)
-    return target
+    return replace(target, facts=read_facts(topology))
 
 
 def _end(layout: Layout) -> bool:

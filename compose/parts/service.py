@@ -1,7 +1,11 @@
 """The service's own processes: app instances, and for each queue one parent of its workers."""
 
+import http.client
 import sys
+import urllib.request
 from collections.abc import Mapping
+
+import msgspec
 
 from compose.connection_limits import plan
 from compose.layout import CLONE, Layout
@@ -21,6 +25,21 @@ def worker_part(queue: str) -> str:
 def list_instances(topology: Topology) -> tuple[str, ...]:
     """The parts that are instances of the service; each has its own metrics."""
     return (*topology.app_instances, *(worker_part(queue) for queue in topology.workers))
+
+
+class _Health(msgspec.Struct):
+    """The fields of /healthz that are read."""
+
+    http_parser: str
+
+
+def read_facts(topology: Topology) -> Mapping[str, str]:
+    """What the first app instance says about its server, for a run's record; empty when it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://{topology.address('app-1')}/healthz", timeout=2) as response:
+            return {"http parser": msgspec.json.decode(response.read(), type=_Health).http_parser}
+    except (OSError, http.client.HTTPException, msgspec.MsgspecError):
+        return {}
 
 
 def list_service(topology: Topology, layout: Layout, common: Mapping[str, str]) -> tuple[Part, ...]:

@@ -1,4 +1,4 @@
-"""The panel catalogue: every dashboard, one module each, and every panel once."""
+"""The panel catalogue: every dashboard, in a module of its name, and every panel once."""
 
 from likestorm.panels.model import RUN_WINDOW, Dashboard, Panel, Threshold, window_of
 
@@ -17,4 +17,4 @@ REPORTED: tuple[Panel, ...] = (
     machine.CPU, machine.MEMORY, data.STORES, data.POOL_WAIT, data.POOL_WAITING, data.CACHE, work.WAIT, work.CHAINS,
     work.PUSHES, data.LAG, media.CDN_REQUESTS, machine.PRESSURE, data.COMMITS, data.REDIS_COMMANDS,
 )  # fmt: skip
-"""Those that a run's record keeps and its report draws."""
+"""The panels that a run's record keeps and its report draws."""

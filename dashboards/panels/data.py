@@ -1,86 +1,86 @@
-"""Data: PostgreSQL by server and role, PgBouncer, Redis, memcached, and how the application sees them."""
+"""Data: PostgreSQL by server and role, PgBouncer, Redis, memcached, and the application's view of them."""
 
-from likestorm.panels.model import Dashboard, Panel, Row, named, p99, share
+# fmt: off
+from likestorm.panels.model import Dashboard, Panel, Row, named, p99, rate, share
 
+OPERATIONS = 'job=~"app|worker"'
 PG = 'job="postgres",datname="likestorm",instance=~"$instance"'
+REDIS, MEMCACHED = 'job="redis"', 'job="memcached",instance=~"$instance"'
 IS_REPLICA = 'on (instance) pg_replication_is_replica{job="postgres"}'
 
 STORES = Panel(
     "store-p99", "Backing stores, p99",
-    "Which backing store does the application wait for? The slowest hundredth of the operations on each.",
-    p99("likestorm_store_operation_duration_seconds", 'job=~"app|worker"', "store"), "{{store}}", "s",
-)  # fmt: skip
+    "For which backing store does the application wait? The line is the slowest hundredth of its operations.",
+    p99("likestorm_store_operation_duration_seconds", OPERATIONS, "store"), "{{store}}", "s",
+)
 STORE_ERRORS = Panel(
     "store-errors", "Failed operations",
-    "Which backing store refuses, or does not answer in time?",
-    'sum by (store) (rate(likestorm_store_errors_total{job=~"app|worker"}[$window]))', "{{store}}", "ops",
-    adds_up=True,
-)  # fmt: skip
+    "Which backing store refuses operations, or does not respond in time?",
+    rate("likestorm_store_errors_total", OPERATIONS, "store"), "{{store}}", "ops", adds_up=True,
+)
 POOL_WAIT = Panel(
     "pool-wait-p99", "Wait for a database connection, p99",
-    "Do requests queue for a connection of the application's own pool?",
-    p99("likestorm_db_pool_wait_seconds", 'job=~"app|worker"', "instance"), "{{instance}}", "s",
-)  # fmt: skip
+    "Do requests wait for a connection of the application's own pool?",
+    p99("likestorm_db_pool_wait_seconds", OPERATIONS, "instance"), "{{instance}}", "s",
+)
 COMMITS = Panel(
     "postgres-commits", "PostgreSQL commits",
-    "How many transactions does each primary commit? Its own monitoring is a few a second of them.",
-    f"sum by (instance) (rate(pg_stat_database_xact_commit{{{PG}}}[$window])) and {IS_REPLICA} == 0",
+    "How many transactions does each primary commit? A few per second are its own monitoring.",
+    f"{rate('pg_stat_database_xact_commit', PG, 'instance')} and {IS_REPLICA} == 0",
     "{{instance}}", "suffix:commits/s", adds_up=True,
-)  # fmt: skip
+)
+_WRITTEN = (rate(f"pg_stat_database_tup_{kind}", PG, "instance") for kind in ("inserted", "updated", "deleted"))
 WRITES = Panel(
     "postgres-writes", "Rows written by primaries",
     "Is the load spread evenly over the shards?",
-    f"sum by (instance) (rate(pg_stat_database_tup_inserted{{{PG}}}[$window])"
-    f" + rate(pg_stat_database_tup_updated{{{PG}}}[$window]) + rate(pg_stat_database_tup_deleted{{{PG}}}[$window]))"
-    f" and {IS_REPLICA} == 0",
+    f"({' + '.join(_WRITTEN)}) and {IS_REPLICA} == 0",
     "{{instance}}", "suffix:rows/s", adds_up=True,
-)  # fmt: skip
+)
 REPLICA_READS = Panel(
     "postgres-replica-reads", "Rows read from replicas",
-    "Do reads that may lag go to the replicas?",
-    f"sum by (instance) (rate(pg_stat_database_tup_fetched{{{PG}}}[$window])) and {IS_REPLICA} == 1",
+    "Do the reads that tolerate lag go to the replicas?",
+    f"{rate('pg_stat_database_tup_fetched', PG, 'instance')} and {IS_REPLICA} == 1",
     "{{instance}}", "suffix:rows/s", adds_up=True,
-)  # fmt: skip
+)
 LAG = Panel(
     "replication-lag", "Replication lag",
-    "How old is what each replica shows? Reads that may lag are served from there.",
+    "How old are the data of each replica? Replicas serve the reads that tolerate lag.",
     'max by (instance) (pg_replication_lag_seconds{job="postgres",instance=~"$instance"} and '
     'pg_replication_is_replica{job="postgres"} == 1)',
     "{{instance}}", "s",
-)  # fmt: skip
+)
 BUFFER_HITS = Panel(
-    "postgres-buffer-hits", "Found in shared buffers",
-    "Which share of the pages that PostgreSQL reads is in its memory already?",
-    f"sum by (instance) (rate(pg_stat_database_blks_hit{{{PG}}}[$window])) / (sum by (instance) "
-    f"(rate(pg_stat_database_blks_hit{{{PG}}}[$window]) + rate(pg_stat_database_blks_read{{{PG}}}[$window])) > 0)",
+    "postgres-buffer-hits", "Shared buffers hit ratio",
+    "Which share of the pages that PostgreSQL reads is already in its memory?",
+    f"{rate('pg_stat_database_blks_hit', PG, 'instance')} / "
+    f"({rate('pg_stat_database_blks_hit', PG, 'instance')} + {rate('pg_stat_database_blks_read', PG, 'instance')} > 0)",
     "{{instance}}", "percentunit",
-)  # fmt: skip
+)
 BACKENDS = Panel(
     "postgres-backends", "PostgreSQL connections",
-    "How many connections does each server hold? PgBouncer's pool is the ceiling.",
+    "How many connections does each server hold? PgBouncer's pool size is the limit.",
     f"sum by (instance) (pg_stat_database_numbackends{{{PG}}})", "{{instance}}", "short",
-)  # fmt: skip
+)
 LOCKS = Panel(
     "postgres-locks", "Longest transaction",
-    "Does anybody hold on to a transaction, and with it to locks?",
+    "Does a transaction stay open, and keep its locks?",
     'max by (instance) (pg_stat_activity_max_tx_duration{job="postgres",datname="likestorm",instance=~"$instance"})',
     "{{instance}}", "s",
-)  # fmt: skip
+)
 ROLLBACKS = Panel(
     "postgres-rollbacks", "Rollbacks and deadlocks",
-    "What do PostgreSQL's transactions end with, other than a commit?",
+    "How many transactions end without a commit?",
     named(
         "kind",
-        rollbacks=f"sum(rate(pg_stat_database_xact_rollback{{{PG}}}[$window]))",
-        deadlocks=f"sum(rate(pg_stat_database_deadlocks{{{PG}}}[$window]))",
+        rollbacks=rate("pg_stat_database_xact_rollback", PG), deadlocks=rate("pg_stat_database_deadlocks", PG),
     ),
     "{{kind}}", "suffix:/s",
-)  # fmt: skip
+)
 POOL_WAITING = Panel(
     "pgbouncer-waiting", "PgBouncer: waiting clients",
-    "Do connections queue for PostgreSQL? Above zero for long means that the server's pool is small or blocked.",
+    "Do clients wait for a server connection? If they do for long, the pool is too small or blocked.",
     'sum by (database) (pgbouncer_pools_client_waiting_connections{job="pgbouncer"})', "{{database}}", "short",
-)  # fmt: skip
+)
 POOL_SERVERS = Panel(
     "pgbouncer-servers", "PgBouncer: server connections",
     "How much of the pool is in use?",
@@ -90,61 +90,51 @@ POOL_SERVERS = Panel(
         idle='sum(pgbouncer_pools_server_idle_connections{job="pgbouncer"})',
     ),
     "{{state}}", "short",
-)  # fmt: skip
+)
 POOL_WAITED = Panel(
-    "pgbouncer-wait", "PgBouncer: time spent waiting",
-    "For how many seconds of each second does somebody wait for a server connection?",
-    'sum by (database) (rate(pgbouncer_stats_client_wait_seconds_total{job="pgbouncer"}[$window]))',
-    "{{database}}", "s",
-)  # fmt: skip
+    "pgbouncer-wait", "PgBouncer: wait time",
+    "How many seconds per second do clients wait for a server connection, all clients together?",
+    rate("pgbouncer_stats_client_wait_seconds_total", 'job="pgbouncer"', "database"), "{{database}}", "s",
+)
 REDIS_COMMANDS = Panel(
     "redis-commands", "Redis commands",
-    "How many commands does Redis run?",
-    'sum by (instance) (rate(redis_commands_processed_total{job="redis"}[$window]))', "commands", "ops",
-)  # fmt: skip
+    "How many commands does Redis execute?",
+    rate("redis_commands_processed_total", REDIS, "instance"), "commands", "ops",
+)
 REDIS_MEMORY = Panel(
     "redis-memory", "Redis memory",
-    "How much do sessions, feeds, queues and the map of owners take?",
+    "How much memory do sessions, feeds, queues and the map of owners use?",
     'max by (instance) (redis_memory_used_bytes{job="redis"})', "used", "bytes",
-)  # fmt: skip
+)
 REDIS_TIME = Panel(
     "redis-time", "Redis: time by command",
-    "For how many seconds of each second does Redis work on each command? It has one thread: all of them share 1 s.",
-    'topk(6, sum by (cmd) (rate(redis_commands_duration_seconds_total{job="redis"}[$window])))', "{{cmd}}", "s",
-    adds_up=True,
-)  # fmt: skip
+    "How many seconds per second does Redis spend on each command? It has one thread, so the sum is at most 1 s.",
+    f"topk(6, {rate('redis_commands_duration_seconds_total', REDIS, 'cmd')})", "{{cmd}}", "s", adds_up=True,
+)
 CACHE = Panel(
     "cache-hit-ratio", "Cache hit ratio",
-    "Which share of the look-ups in memcached finds something?",
-    share(
-        'likestorm_cache_requests_total{job=~"app|worker",result="hit"}',
-        'likestorm_cache_requests_total{job=~"app|worker"}', "cache",
-    ),
-    "{{cache}}", "percentunit",
-)  # fmt: skip
+    "Which share of the lookups in memcached finds a value?",
+    share("likestorm_cache_requests_total", OPERATIONS, 'result="hit"', "cache"), "{{cache}}", "percentunit",
+)
 MEMCACHED_COMMANDS = Panel(
     "memcached-commands", "memcached commands by server",
-    "Does consistent hashing spread the keys?",
-    'sum by (instance) (rate(memcached_commands_total{job="memcached",instance=~"$instance"}[$window]))',
-    "{{instance}}", "ops", adds_up=True,
-)  # fmt: skip
+    "Does consistent hashing spread the keys evenly?",
+    rate("memcached_commands_total", MEMCACHED, "instance"), "{{instance}}", "ops", adds_up=True,
+)
 EVICTIONS = Panel(
-    "memcached-evictions", "memcached: thrown out to make room",
-    "Is the cache too small for what is in use?",
-    'sum by (instance) (rate(memcached_items_evicted_total{job="memcached",instance=~"$instance"}[$window]))',
-    "{{instance}}", "suffix:items/s",
-)  # fmt: skip
+    "memcached-evictions", "memcached evictions",
+    "Is the cache too small for the items in use?",
+    rate("memcached_items_evicted_total", MEMCACHED, "instance"), "{{instance}}", "suffix:items/s",
+)
 
 DASHBOARD = Dashboard(
     "data", "Data", "PostgreSQL by server and role, PgBouncer, Redis and memcached.",
     (
         Row("As the application sees it", (STORES, STORE_ERRORS, POOL_WAIT)),
-        Row("PostgreSQL", (
-            COMMITS, WRITES, REPLICA_READS, LAG, BUFFER_HITS, BACKENDS, LOCKS, ROLLBACKS,
-        )),
+        Row("PostgreSQL", (COMMITS, WRITES, REPLICA_READS, LAG, BUFFER_HITS, BACKENDS, LOCKS, ROLLBACKS)),
         Row("PgBouncer", (POOL_WAITING, POOL_SERVERS, POOL_WAITED)),
         Row("Redis", (REDIS_COMMANDS, REDIS_MEMORY, REDIS_TIME)),
         Row("memcached", (CACHE, MEMCACHED_COMMANDS, EVICTIONS)),
     ),
     jobs="postgres|memcached",
-)  # fmt: skip
+)

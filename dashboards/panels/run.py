@@ -1,98 +1,93 @@
-"""Run: what the load generator's clients see beside what the servers see, on one graph each."""
+"""Run: the measurements of the load generator's clients beside those of the servers."""
 
-from likestorm.panels.model import Dashboard, Panel, Row, named, p99, quantile
+# fmt: off
+from likestorm.panels.model import Dashboard, Panel, Row, named, p99, quantile, rate
 
 from dashboards.panels import machine
+from dashboards.panels.overview import APP
 
 GENERATOR = 'job="generator",run=~"$run"'
-NO_RUN = "No load test was on in this time."
+OFFERED_TOTAL, ARRIVALS_TOTAL = "likestorm_load_offered_total", "likestorm_load_arrivals_total"
+RESPONSE = "likestorm_load_response_seconds"
+NO_RUN = "There was no load test in this period."
 
 
-def _arrivals(outcome: str, arrival: str = "") -> str:
-    only = f',arrival="{arrival}"' if arrival else ""
-    return f'sum(rate(likestorm_load_arrivals_total{{{GENERATOR},outcome="{outcome}"{only}}}[$window]))'
-
-
-def _offered(arrival: str) -> str:
-    return f'sum(rate(likestorm_load_offered_total{{{GENERATOR},arrival="{arrival}"}}[$window]))'
+def _sides(arrival: str, stored: str) -> str:
+    """One kind of arrival: offered and completed by the clients, stored by the servers."""
+    only = f'arrival="{arrival}"'
+    return named(
+        "side",
+        offered_by_clients=rate(OFFERED_TOTAL, f"{GENERATOR},{only}"),
+        completed_for_clients=rate(ARRIVALS_TOTAL, f'{GENERATOR},outcome="completed",{only}'),
+        stored_by_servers=rate(stored, 'job="app"'),
+    )
 
 
 OFFERED = Panel(
     "load-offered", "Offered and completed",
-    "Does what was started also end? Where completed stays below offered, arrivals pile up, fail or are dropped.",
+    "Do all arrivals complete? Where completed is below offered, arrivals queue, fail or are dropped.",
     named(
         "kind",
-        offered=f"sum(rate(likestorm_load_offered_total{{{GENERATOR}}}[$window]))", completed=_arrivals("completed"),
+        offered=rate(OFFERED_TOTAL, GENERATOR), completed=rate(ARRIVALS_TOTAL, f'{GENERATOR},outcome="completed"'),
     ),
     "{{kind}}", "suffix:arrivals/s", empty=NO_RUN,
-)  # fmt: skip
+)
 LOST = Panel(
     "load-outcomes", "Arrivals that did not complete",
-    "What became of the others? Dropped: no free user in time. Unfinished: still under way when the run ended.",
-    f'sum by (outcome) (rate(likestorm_load_arrivals_total{{{GENERATOR},outcome!="completed"}}[$window]))',
-    "{{outcome}}", "suffix:arrivals/s", adds_up=True, empty=NO_RUN,
-)  # fmt: skip
+    "Why did they not complete? Dropped: no free virtual user in time. Unfinished: in progress when the run ended.",
+    rate(ARRIVALS_TOTAL, f'{GENERATOR},outcome!="completed"', "outcome"), "{{outcome}}", "suffix:arrivals/s",
+    adds_up=True, empty=NO_RUN,
+)
 IN_FLIGHT = Panel(
-    "load-in-flight", "Arrivals under way",
-    "How many arrivals wait or are being answered?",
+    "load-in-flight", "Arrivals in progress",
+    "How many arrivals are queued or in progress?",
     f"sum by (arrival) (likestorm_load_in_flight{{{GENERATOR}}})", "{{arrival}}", "short", adds_up=True, empty=NO_RUN,
-)  # fmt: skip
+)
 LIKES = Panel(
     "run-likes", "Likes: clients beside servers",
-    "Is every like that a client saw through also stored? A like that was stored before does not count as stored anew.",
-    named(
-        "side",
-        offered_by_clients=_offered("like"), completed_for_clients=_arrivals("completed", "like"),
-        stored_by_servers='sum(rate(likestorm_likes_total{job="app"}[$window]))',
-    ),
-    "{{side}}", "suffix:likes/s", empty=NO_RUN,
-)  # fmt: skip
+    "Is every like that completed for a client stored? A repeated like is not stored again.",
+    _sides("like", "likestorm_likes_total"), "{{side}}", "suffix:likes/s", empty=NO_RUN,
+)
 UPLOADS = Panel(
     "run-uploads", "Photos: clients beside servers",
-    "Is every photo that a client uploaded also published?",
-    named(
-        "side",
-        offered_by_clients=_offered("upload"), completed_for_clients=_arrivals("completed", "upload"),
-        stored_by_servers='sum(rate(likestorm_photos_total{job="app"}[$window]))',
-    ),
-    "{{side}}", "suffix:photos/s", empty=NO_RUN,
-)  # fmt: skip
+    "Is every uploaded photo published?",
+    _sides("upload", "likestorm_photos_total"), "{{side}}", "suffix:photos/s", empty=NO_RUN,
+)
 LATENCY = Panel(
     "run-latency", "Response time: clients beside servers, p99",
-    "Where is the time spent? Clients count from when an arrival was due, nginx from its first byte, the application "
-    "from when a thread took it. The gaps are queueing: in generator, network and balancer, and in gunicorn.",
+    "Where is the time spent? Clients measure from the time at which an arrival was due, nginx from its first byte, "
+    "the application from the start of its thread. The differences are queues: in the generator, the network and the "
+    "balancer, and in gunicorn.",
     named(
         "side",
-        clients=p99("likestorm_load_response_seconds", GENERATOR, ""),
+        clients=p99(RESPONSE, GENERATOR, ""),
         nginx=p99("nginx_http_upstream_time_seconds_hist", 'job="nginx"', ""),
-        application=p99(
-            "likestorm_http_request_duration_seconds", 'job="app",route!~"/healthz|/readyz"', ""
-        ),
+        application=p99("likestorm_http_request_duration_seconds", APP, ""),
     ),
     "{{side}}", "s", empty=NO_RUN,
-)  # fmt: skip
+)
 BY_ARRIVAL = Panel(
     "load-p99", "Response time by arrival, p99",
-    "How long does an arrival take with all its steps, from when it was due?",
-    p99("likestorm_load_response_seconds", GENERATOR, "arrival"), "{{arrival}}", "s", empty=NO_RUN,
-)  # fmt: skip
+    "How long does the slowest hundredth of the arrivals take, all steps together?",
+    p99(RESPONSE, GENERATOR, "arrival"), "{{arrival}}", "s", empty=NO_RUN,
+)
 MEDIAN = Panel(
     "load-p50", "Response time by arrival, median",
-    "How long does a usual arrival take?",
-    quantile(0.5, "likestorm_load_response_seconds", GENERATOR, "arrival"), "{{arrival}}", "s", empty=NO_RUN,
-)  # fmt: skip
+    "How long does a typical arrival take?",
+    quantile(0.5, RESPONSE, GENERATOR, "arrival"), "{{arrival}}", "s", empty=NO_RUN,
+)
 LAG = Panel(
-    "load-lag", "Lag of the generator, p99",
-    "How late does the generator itself start arrivals? A run in which this is large measures the generator.",
+    "load-lag", "Dispatch lag, p99",
+    "How late does the generator itself start arrivals? A large lag means that the run measures the generator.",
     p99("likestorm_load_dispatch_lag_seconds", GENERATOR, ""), "dispatch lag", "s", empty=NO_RUN,
-)  # fmt: skip
+)
 
 DASHBOARD = Dashboard(
-    "run", "Run", "What the load generator's clients see beside what the servers see.",
+    "run", "Run", "The measurements of the load generator's clients beside those of the servers.",
     (
         Row("Client beside server", (LIKES, UPLOADS, LATENCY)),
-        Row("The load", (OFFERED, LOST, IN_FLIGHT, BY_ARRIVAL, MEDIAN, LAG)),
-        Row("The machine", (machine.CPU, machine.MEMORY, machine.PRESSURE, machine.CORES, machine.AVAILABLE)),
+        Row("Load", (OFFERED, LOST, IN_FLIGHT, BY_ARRIVAL, MEDIAN, LAG)),
+        Row("Machine", (machine.CPU, machine.MEMORY, machine.PRESSURE, machine.CORES, machine.AVAILABLE)),
     ),
     by_run=True,
-)  # fmt: skip
+)

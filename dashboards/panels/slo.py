@@ -1,122 +1,102 @@
-"""Objectives: how fast each one's error budget is being spent, from objectives.toml."""
+"""Objectives: how fast each error budget is spent, from objectives.toml."""
 
-from collections.abc import Mapping
-
+# fmt: off
 from likestorm.panels.model import Dashboard, Panel, Row, Threshold
+from likestorm.scenario.objectives import ChainObjective, Objective
 
-from service import objectives
-from service.objectives import ChainObjective, Objective
+from alerts.slo import OBJECTIVES
 
 SPENT, PAGES = 1.0, 14.4
-"""Burn rates: 1 spends the budget exactly, 14.4 spends a month's in two days and is what pages at once."""
-LEVELS = (Threshold(SPENT, "more than the budget"), Threshold(PAGES, "two days spend a month's"))
+"""Burn rates: 1 spends the budget exactly; 14.4 spends a month's budget in two days, and pages at once."""
+LEVELS = (Threshold(SPENT, "more than the budget"), Threshold(PAGES, "a month's budget in two days"))
 NOW, HOUR, SIX_HOURS = "5m", "1h", "6h"
-PERIODS = {NOW: "5 minutes", HOUR: "hour", SIX_HOURS: "6 hours"}
+PERIODS = {NOW: "5 minutes", HOUR: "1 hour", SIX_HOURS: "6 hours"}
+NO_TRAFFIC = "There was no request to a route with an objective in this period."
+NO_EFFECTS = "There was no asynchronous effect in this period."
 
 
 def latency_burn(objective: Objective, window: str) -> str:
-    """PromQL: the share of a route's requests over its limit, in units of what its percentile allows."""
-    method, route = objective.route.split(" ", 1)
-    matchers = f'job="app",method="{method}",route="{route}"'
-    return _burn("likestorm_http_request_duration_seconds", matchers, objective.seconds, objective.percentile, window)
+    """PromQL: the share of a route's requests above its limit, divided by the share that its percentile allows."""
+    return _burn("likestorm_http_request_duration_seconds", _route(objective), objective, window)
 
 
 def chain_burn(objective: ChainObjective, window: str) -> str:
-    """PromQL: the share of a chain's effects that came too late, in units of what its percentile allows."""
-    matchers = f'job="worker",chain="{objective.chain}"'
-    return _burn("likestorm_chain_duration_seconds", matchers, objective.seconds, objective.percentile, window)
+    """PromQL: the share of a chain's effects above its limit, divided by the share that its percentile allows."""
+    return _burn("likestorm_chain_duration_seconds", f'job="worker",chain="{objective.chain}"', objective, window)
 
 
 def error_burn(objective: Objective, window: str) -> str:
-    """PromQL: the share of a route's requests that failed, in units of its error ratio."""
-    method, route = objective.route.split(" ", 1)
-    matchers = f'job="app",method="{method}",route="{route}"'
+    """PromQL: the share of a route's requests that failed, divided by its error ratio."""
+    matchers = _route(objective)
     total = f"sum(rate(likestorm_http_requests_total{{{matchers}}}[{window}]))"
     failed = f'sum(rate(likestorm_http_requests_total{{{matchers},status=~"5.."}}[{window}]))'
     return f"({failed} or 0 * {total}) / ({total} > 0) / {objective.error_ratio:g}"
 
 
-def _burn(histogram: str, matchers: str, seconds: float, percentile: float, window: str) -> str:
-    within = f'sum(rate({histogram}_bucket{{{matchers},le="{float(seconds)}"}}[{window}]))'
+def _route(objective: Objective) -> str:
+    method, route = objective.route.split(" ", 1)
+    return f'job="app",method="{method}",route="{route}"'
+
+
+def _burn(histogram: str, matchers: str, objective: Objective | ChainObjective, window: str) -> str:
+    within = f'sum(rate({histogram}_bucket{{{matchers},le="{float(objective.seconds)}"}}[{window}]))'
     total = f"sum(rate({histogram}_count{{{matchers}}}[{window}]))"
-    # Rates of two series differ in their last digits, and nothing is burnt backwards.
-    return f"clamp_min(1 - {within} / ({total} > 0), 0) / {1 - percentile / 100:g}"
+    # The rates of two series differ in their last digits; a burn rate is never negative.
+    return f"clamp_min(1 - {within} / ({total} > 0), 0) / {1 - objective.percentile / 100:g}"
 
 
-def _each(burns: Mapping[str, str]) -> str:
-    """Several burn rates as one query, each with its objective's name."""
-    return "\nor ".join(f'label_replace({burn}, "objective", "{name}", "", "")' for name, burn in burns.items())
+def _queries(window: str) -> dict[str, str]:
+    """PromQL by kind: the burn rate of each objective, with its name in the label `objective`."""
+    routes, chains = OBJECTIVES.routes, OBJECTIVES.chains
+    burns = {
+        "latency": {name: latency_burn(each, window) for name, each in routes.items()},
+        "errors": {name: error_burn(each, window) for name, each in routes.items()},
+        "chains": {name: chain_burn(each, window) for name, each in chains.items()},
+    }
+    return {
+        kind: "\nor ".join(f'label_replace({burn}, "objective", "{name}", "", "")' for name, burn in each.items())
+        for kind, each in burns.items()
+    }
 
 
-def _latency(window: str) -> str:
-    return _each({name: latency_burn(each, window) for name, each in objectives.load().items()})
-
-
-def _errors(window: str) -> str:
-    return _each({name: error_burn(each, window) for name, each in objectives.load().items()})
-
-
-def _chains(window: str) -> str:
-    return _each({name: chain_burn(each, window) for name, each in objectives.load_chains().items()})
-
-
-def _state(name: str, title: str, question: str, query: str, empty: str) -> Panel:
+def _state(kind: str, title: str, question: str) -> Panel:
     return Panel(
-        name, title, f"{question} In units of what the objective allows, over 5 minutes: 1 × spends the error budget "
-        "exactly, 14.4 × spends a month's in two days.",
-        query, "{{objective}}", "suffix:×", thresholds=LEVELS, kind="tiles", height=8, empty=empty, more="slo",
-    )  # fmt: skip
+        f"slo-{kind}", f"{title}: burn rate",
+        f"{question} The burn rate over 5 minutes: 1 × spends the error budget exactly, 14.4 × spends a month's budget "
+        "in two days.",
+        _queries(NOW)[kind], "{{objective}}", "suffix:×", thresholds=LEVELS, kind="tiles", height=8,
+        empty=NO_EFFECTS if kind == "chains" else NO_TRAFFIC, more="slo",
+    )
 
 
-def _history(name: str, title: str, question: str, query: str, empty: str) -> Panel:
-    return Panel(name, title, question, query, "{{objective}}", "suffix:×", thresholds=LEVELS, empty=empty)
+LATENCY_STATE = _state("latency", "Latency objectives", "Are responses within their latency limits?")
+ERROR_STATE = _state("errors", "Error objectives", "Do requests succeed?")
+CHAIN_STATE = _state("chains", "Asynchronous chains", "Do pushes, thumbnails, feeds and shared photos arrive in time?")
 
 
-NO_TRAFFIC = "No request of any route with an objective came in this time."
-NO_EFFECTS = "No asynchronous effect came about in this time."
-
-LATENCY_STATE = _state(
-    "slo-latency", "Latency objectives: burn rate", "Are requests answered within their limits?",
-    _latency(NOW), NO_TRAFFIC,
-)  # fmt: skip
-ERROR_STATE = _state(
-    "slo-errors", "Error objectives: burn rate", "Are requests answered at all?",
-    _errors(NOW), NO_TRAFFIC,
-)  # fmt: skip
-CHAIN_STATE = _state(
-    "slo-chains", "Asynchronous chains: burn rate",
-    "Do pushes, thumbnails, feeds and shared photos come in time?",
-    _chains(NOW), NO_EFFECTS,
-)  # fmt: skip
-
-
-def _histories(window: str) -> tuple[Panel, Panel, Panel]:
-    """How the burn rates of each kind went, over a sliding window."""
-    period = f"over a sliding {PERIODS[window]}"
-    return (
-        _history(
-            f"slo-latency-{window}", f"Latency, {PERIODS[window]}",
-            f"How fast is each route's budget of slow requests spent, {period}?",
-            _latency(window), NO_TRAFFIC,
-        ),
-        _history(
-            f"slo-errors-{window}", f"Errors, {PERIODS[window]}",
-            f"How fast is each route's budget of failed requests spent, {period}?",
-            _errors(window), NO_TRAFFIC,
-        ),
-        _history(
-            f"slo-chains-{window}", f"Chains, {PERIODS[window]}",
-            f"How fast is each chain's budget of late effects spent, {period}?",
-            _chains(window), NO_EFFECTS,
-        ),
-    )  # fmt: skip
+def _histories(window: str) -> tuple[Panel, ...]:
+    """The burn rates of each kind over a sliding window."""
+    spent = {
+        "latency": ("Latency", "route's budget of slow requests"),
+        "errors": ("Errors", "route's budget of failed requests"),
+        "chains": ("Chains", "chain's budget of late effects"),
+    }
+    return tuple(
+        Panel(
+            f"slo-{kind}-{window}", f"{title}, {PERIODS[window]}",
+            f"How fast is each {budget} spent, over a sliding window of {PERIODS[window]}?",
+            _queries(window)[kind], "{{objective}}", "suffix:×", thresholds=LEVELS,
+            empty=NO_EFFECTS if kind == "chains" else NO_TRAFFIC,
+        )
+        for kind, (title, budget) in spent.items()
+    )
 
 
 DASHBOARD = Dashboard(
-    "slo", "SLO", "How fast each objective's error budget is being spent: service/objectives.toml has the objectives.",
+    "slo", "SLO", "How fast each error budget is spent; service/objectives.toml has the objectives.",
     (
         Row("State", (LATENCY_STATE, ERROR_STATE, CHAIN_STATE)),
         Row("Fast burn", (*_histories(NOW), *_histories(HOUR))),
         Row("Slow burn", _histories(SIX_HOURS)),
     ),
-)  # fmt: skip
+)

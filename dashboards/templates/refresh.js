@@ -1,4 +1,4 @@
-// Fetches the page anew and puts it in place of what is shown; what is unfolded stays so.
+// Fetches the page again and replaces header and main; open details stay open.
 (function () {
   "use strict";
   const seconds = Number(document.documentElement.dataset.refresh);

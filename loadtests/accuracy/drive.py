@@ -15,8 +15,9 @@ from pathlib import Path
 import msgspec
 import psutil
 from likestorm.generator import launcher
-from likestorm.generator.plan import Outcome, Plan
-from likestorm.scenario import Budgets, Data, Scenario
+from likestorm.generator.plan import Plan
+from likestorm.results.outcome import Outcome
+from likestorm.scenario import Budgets, Scenario
 from likestorm.scenario.schedule import Shape, arrivals
 from likestorm.scenario.workload import ArrivalPlan
 from msgspec import Struct
@@ -95,7 +96,6 @@ def likestorm(load: Load, behaviour: Behaviour, folder: Path, *, realtime: bool 
         users="loadtests.accuracy.visitors:Visitor",
         arrivals={NAME: load.plan()},
         budgets=Budgets(),
-        data=Data(users=1, photos_per_user=1, follows_per_user=1),
         seed=load.seed,
         warm_up_s=0.0,
         duration_s=load.seconds,

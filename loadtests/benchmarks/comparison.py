@@ -26,16 +26,18 @@ from pathlib import Path
 import msgspec
 from likestorm import run
 from likestorm.arguments import count, positive
-from likestorm.comparison import planning, saved
+from likestorm.comparison import pilot_data, planning, saved
 from likestorm.comparison.decision import ALLOWED, PRIMARY, conclude, judge
 from likestorm.comparison.interleaved import Which, order
 from likestorm.comparison.outcome_measures import Endpoint
+from likestorm.comparison.pilot_data import Blocks
 from likestorm.comparison.saved import CompareError
 from likestorm.results.comparison import Status
 from likestorm.results.comparison import name as name_endpoint
 from likestorm.results.record import document
 from likestorm.results.record.document import RecordError
 from likestorm.results.record.verdict import EXIT_CODES
+from likestorm.scenario import Scenario
 from likestorm.scenario.reading import load
 from likestorm.verdict import statistics
 from rich.console import Console
@@ -44,8 +46,9 @@ from rich.table import Table
 from compose import local
 from compose.layout import STATE
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
-from loadtests.benchmarks import injected_slowdown, pilot_data
-from loadtests.benchmarks.pilot_data import Blocks
+from loadtests.benchmarks import injected_slowdown
+
+FILE = Path(__file__).with_name("blocks.json")
 
 COMPARISONS = 1000
 # Planned for more than the target, so that the interval of what is found can lie above it.
@@ -145,6 +148,11 @@ def resampled(recorded: Blocks, wanted: Sequence[str], pairs: int, console: Cons
     return met
 
 
+def _settled(scenario: Scenario, base_port: int, state: Path, *, keep: bool) -> Scenario:
+    settings = scenario.target.settings | {"base_port": base_port, "state": str(state), "keep": keep}
+    return msgspec.structs.replace(scenario, target=msgspec.structs.replace(scenario.target, settings=settings))
+
+
 def record_blocks(number: int, factor: float, path: Path, base_port: int, state: Path, console: Console) -> None:
     """Run so many short blocks on one stack, seeded once, and keep the percentiles of those that were valid."""
     scenario = msgspec.structs.replace(load("likes").scaled(factor, DURATION_S), warm_up_s=WARM_UP_S)
@@ -154,7 +162,7 @@ def record_blocks(number: int, factor: float, path: Path, base_port: int, state:
         for block in range(number):
             out = Path(name) / f"{block:03d}"
             with contextlib.redirect_stdout(io.StringIO()):
-                status = run.bench(run.Options(scenario, topology, out, keep=block > 0, state=state))
+                status = run.run(run.Options(_settled(scenario, base_port, state, keep=block > 0), out))
             found = document.load(out / run.RECORD_FILE)
             if status != EXIT_CODES["invalid"]:
                 made.append(found)
@@ -171,9 +179,7 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--record", type=count, nargs="?", const=RECORDED, metavar="N", help=f"so many ({RECORDED})")
-    parser.add_argument(
-        "--blocks", type=Path, default=pilot_data.FILE, metavar="FILE", help="recorded blocks (%(default)s)"
-    )
+    parser.add_argument("--blocks", type=Path, default=FILE, metavar="FILE", help="recorded blocks (%(default)s)")
     parser.add_argument("--rate", type=positive, default=1.0, metavar="FACTOR", help="all recorded rates times this")
     parser.add_argument("--live", action="store_true", help="real comparisons as well")
     parser.add_argument(

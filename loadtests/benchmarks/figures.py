@@ -15,8 +15,11 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 from likestorm import run
+from likestorm.errors import LikestormError
 from likestorm.results.record import document
+from likestorm.scenario import Scenario
 from likestorm.scenario.reading import load
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -81,10 +84,10 @@ def _storage(base_port: int, folder: Path) -> Table:
     for pair in range(STORAGE_PAIRS):
         for storage in STORAGES if pair % 2 else reversed(STORAGES):
             out = folder / f"storage-{pair}-{storage}"
-            run.bench(run.Options(scenario, named("small", base_port), out, storage=storage))
+            run.run(run.Options(_settled(scenario, base_port=base_port, storage=storage), out))
             p99 = document.load(out / run.RECORD_FILE).requests["like"].response_time_ms.p99
             if p99 is None:
-                raise run.RunError(f"no like was answered: {out}")
+                raise LikestormError(f"no like was answered: {out}")
             found[storage].append(p99)
     for storage, values in found.items():
         table.add_row(storage, f"{statistics.median(values):.1f}", ", ".join(f"{value:.1f}" for value in values))
@@ -102,7 +105,7 @@ def _lag(base_port: int, folder: Path) -> Table:
         for pair in range(PAIRS):
             for realtime in (True, False):
                 out = folder / f"lag-{pair}-{realtime}"
-                run.bench(run.Options(scenario, topology, out, realtime=realtime))
+                run.run(run.Options(_settled(scenario, base_port=base_port), out, realtime))
                 generator = document.load(out / run.RECORD_FILE).generator
                 if generator.dispatch_lag_ms.p99 is not None and generator.realtime is realtime:
                     lags[realtime].append(generator.dispatch_lag_ms.p99)
@@ -110,6 +113,12 @@ def _lag(base_port: int, folder: Path) -> Table:
         median = f"{statistics.median(values):.2f}" if values else "not to be had by this user"
         table.add_row(name, median, ", ".join(f"{value:.2f}" for value in sorted(values)))
     return table
+
+
+def _settled(scenario: Scenario, **settings: object) -> Scenario:
+    """The scenario with other settings of the stack."""
+    target = msgspec.structs.replace(scenario.target, settings=scenario.target.settings | settings)
+    return msgspec.structs.replace(scenario, target=target)
 
 
 def _call(*arguments: str, check: bool = True) -> int:

@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from likestorm import run
 from likestorm.comparison import revisions
+from likestorm.errors import LikestormError
 from likestorm.results import comparison
 from likestorm.results.record import document
 from likestorm.results.record.verdict import EXIT_CODES
@@ -66,10 +66,21 @@ def compare_live(share: float, pairs: int, rate: float, base_port: int, console:
 
 def _compare(candidate: str, out: Path, pairs: int, rate: float, base_port: int) -> comparison.Comparison:
     command = [sys.executable, "-m", "likestorm", "compare-revisions", REVISION, candidate, "--blocks", str(pairs)]
-    command += ["--duration", str(DURATION_S), "--rate", f"{rate:g}", "--base-port", str(base_port), "--out", str(out)]
+    command += [
+        "--duration",
+        str(DURATION_S),
+        "--rate",
+        f"{rate:g}",
+        "--scenario",
+        "likes",
+        "--set",
+        f"target.base_port={base_port}",
+        "--out",
+        str(out),
+    ]
     status = subprocess.run(command, cwd=revisions.ROOT, check=False).returncode
     if status not in EXIT_CODES.values():
-        raise run.RunError(f"compare-revisions ended with status {status}")
+        raise LikestormError(f"compare-revisions ended with status {status}")
     return comparison.load(out)
 
 

@@ -1,30 +1,24 @@
-"""VERB: drive a scenario, help to, look again at a run that was saved, or compare two revisions."""
+"""Drive a scenario, help to, look again at a saved run, or compare runs."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from compose.errors import StackError, UsageError
-from compose.layout import STATE, STORAGES
-from compose.topology import DEFAULT, DEFAULT_BASE_PORT, known, named
-from likestorm import report, run
+from likestorm import run
 from likestorm.arguments import count_or_none, positive
 from likestorm.capacity import search
 from likestorm.comparison import verbs as comparison_verbs
-from likestorm.comparison.interleaved import InterleavedError
-from likestorm.comparison.revisions import RevisionError
-from likestorm.comparison.saved import CompareError
-from likestorm.errors import LikestormError
+from likestorm.errors import LikestormError, UsageError
 from likestorm.generator import remote, worker
-from likestorm.generator.launcher import MASTER_PORT, Crew, SwarmError
+from likestorm.generator.launcher import MASTER_PORT, Crew
 from likestorm.report import terminal
-from likestorm.results.collect import CollectError
+from likestorm.report import write as write_report
+from likestorm.results.environment import revision
 from likestorm.results.record import document
-from likestorm.scenario import Scenario, reading
+from likestorm.scenario import Scenario, project, reading
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 STATUSES = """exit status of run and judge:
@@ -34,18 +28,18 @@ STATUSES = """exit status of run and judge:
 
 def main(arguments: list[str]) -> int:
     """Do what the command line asks for and return the exit status."""
+    # Classes that a scenario names are looked for in the current directory, as Python's -m does.
+    if os.getcwd() not in sys.path:  # noqa: PTH109  # sys.path holds texts
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
     options = _parser().parse_args(arguments)
     try:
         status: int = options.act(options)
     except reading.ScenarioError as error:
-        print(error, file=sys.stderr)  # a problem a line, each beginning with its place: as compilers do
+        print(error, file=sys.stderr)  # a problem a line, each beginning with its place, as compilers do
         return USAGE
-    except (UsageError, CompareError, RevisionError) as error:
+    except UsageError as error:
         return _fail(error, USAGE)
-    except (
-        StackError, SwarmError, CollectError, LikestormError, run.RunError, document.RecordError, report.ReportError,
-        InterleavedError,
-    ) as error:  # fmt: skip
+    except LikestormError as error:
         return _fail(error, FAILED)
     except KeyboardInterrupt:
         return _fail("interrupted: nothing was judged", INTERRUPTED)
@@ -59,27 +53,12 @@ def _fail(error: object, status: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog=_program(), description=__doc__, epilog=STATUSES, formatter_class=raw)
+    parser = argparse.ArgumentParser(prog="likestorm", description=__doc__, epilog=STATUSES, formatter_class=raw)
+    parser.add_argument("--version", action="version", version=f"likestorm {revision()}")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verb = verbs.add_parser(
-        "run",
-        help="drive a scenario on the reference stack, or on its own target",
-        epilog=STATUSES,
-        formatter_class=raw,
-    )
-    verb.add_argument("scenario", nargs="?", default="likes", help="name or TOML file (%(default)s)")
-    verb.add_argument("--duration", type=positive, metavar="S", help="length of the measured window, seconds")
-    verb.add_argument("--rate", type=positive, metavar="FACTOR", help="all rates times this")
-    verb.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (runs/TIME-SCENARIO)")
-    verb.add_argument("--keep", action="store_true", help="of a stack that is up: drive the data that it holds")
-    verb.add_argument("--topology", default=DEFAULT, help=f"{', '.join(known())}, or a .toml file (%(default)s)")
-    verb.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first port of the stack (%(default)s)")
-    verb.add_argument("--storage", choices=STORAGES, help="where data lies (memory if it has room, or else disk)")
-    verb.add_argument("--errors", action="store_true", help="with an error tracker in the stack (make setup-errors)")
-    verb.add_argument("--no-realtime", action="store_true", help="leave the generator at ordinary priority")
-    verb.add_argument("--state", type=Path, default=STATE, help="folder of the stack (%(default)s)")
-    _add_crew(verb)
-    verb.set_defaults(act=_run)
+    verb = verbs.add_parser("run", help="drive a scenario on its target", epilog=STATUSES, formatter_class=raw)
+    _add_run(verb)
+    _add_generator(verb)
     verb = verbs.add_parser("worker", help="make load for a run that is led elsewhere (run --expect-workers)")
     verb.add_argument("--master", required=True, metavar="HOST[:PORT]", help="where that run was told to --master-bind")
     verb.add_argument("--patience", type=positive, default=300.0, metavar="S", help="wait so long for it (%(default)s)")
@@ -97,7 +76,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_crew(verb: argparse.ArgumentParser) -> None:
+def _add_run(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("scenario", nargs="?", help="TOML file, or a name in the project's folder of scenarios")
+    verb.add_argument("--duration", type=positive, metavar="S", help="length of the measured window, seconds")
+    verb.add_argument("--rate", type=positive, metavar="FACTOR", help="all rates times this")
+    text = "a key of the scenario, such as target.url=http://127.0.0.1:8080; may be repeated"
+    verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=text)
+    verb.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (runs/TIME-SCENARIO)")
+    verb.add_argument("--no-realtime", action="store_true", help="leave the generator at ordinary priority")
+    verb.set_defaults(act=_run)
+
+
+def _add_generator(verb: argparse.ArgumentParser) -> None:
     """Which processes make the load, and what they show of it."""
     verb.add_argument(
         "--processes", type=count_or_none, default=1, metavar="N", help="so many make the load (%(default)s)"
@@ -121,20 +111,14 @@ def _add_crew(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--csv", type=Path, metavar="PREFIX", help="Locust's own CSV files, the same way")
 
 
-def _program() -> str:
-    """How this was called: as a module, or as the command that pip installed."""
-    name = Path(sys.argv[0]).name
-    return "likestorm" if name == "__main__.py" else name
-
-
 def _run(options: argparse.Namespace) -> int:
-    chosen = reading.load(options.scenario).scaled(options.rate, options.duration)
-    topology = replace(named(options.topology, options.base_port), errors=options.errors)
-    state, realtime = options.state.resolve(), not options.no_realtime
+    name = options.scenario or project.read().scenario
+    if not name:
+        raise UsageError("run needs a scenario: a TOML file")
+    chosen = reading.load(name, options.set).scaled(options.rate, options.duration)
     crew = _crew(options, chosen)
-    source = reading.find(options.scenario)
-    do = search.search if chosen.capacity else run.bench
-    return do(run.Options(chosen, topology, options.out, options.keep, state, options.storage, realtime, crew, source))
+    do = search.search if chosen.capacity else run.run
+    return do(run.Options(chosen, options.out, not options.no_realtime, crew, reading.find(name)))
 
 
 def _crew(options: argparse.Namespace, chosen: Scenario) -> Crew:
@@ -142,13 +126,13 @@ def _crew(options: argparse.Namespace, chosen: Scenario) -> Crew:
     if not options.processes + (options.expect_workers if options.hosts is None else 0):
         raise UsageError("--processes 0 leaves the load to others: say how many with --expect-workers")
     if options.hosts is not None:
-        if chosen.target is None:
-            raise UsageError(run.NEEDS_TARGET)
+        if not chosen.target.url:
+            raise UsageError("--hosts needs a scenario whose [target] has a url")
         hosts, bind = remote.muster(options.hosts, options.master_bind, MASTER_PORT, options.code, options.processes)
         return Crew(0, options.expect_workers + hosts.workers, bind, web_port, options.web_host, csv, hosts)
     bind = options.master_bind or "127.0.0.1"
     if options.expect_workers and ":" not in bind:
-        bind += f":{MASTER_PORT}"  # whoever is to join must know it
+        bind += f":{MASTER_PORT}"  # the workers that join must know it
     return Crew(options.processes, options.expect_workers, bind, web_port, options.web_host, csv)
 
 
@@ -165,7 +149,7 @@ def _judge(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     saved = document.load(options.run / run.RECORD_FILE)
-    print(report.write(saved, options.run))
+    print(write_report(saved, options.run))
     return 0
 
 
@@ -175,14 +159,10 @@ def _schema(_: argparse.Namespace) -> int:
 
 
 def command() -> None:
-    """What the installed command `likestorm` calls."""
+    """The installed command `likestorm`."""
     # Output that is piped into something that ends early is no reason for a traceback.
     try:
         sys.exit(main(sys.argv[1:]))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
-
-
-if __name__ == "__main__":
-    command()

@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: three significant digits, always with their unit."""
+"""Numbers as text: three significant digits, with their unit."""
 
 import math
 from collections.abc import Callable
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 DIGITS = 3
 UNKNOWN = "not known"
 NAMES = {"short": "", "reqps": "requests/s", "ops": "operations/s"}
-"""Grafana's ids of units that need no factor, in words."""
+"""The words of Grafana's unit ids without a factor."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How values of a unit are printed: multiplied by `factor`, followed by `label` (empty for plain counts)."""
+    """How a unit is printed: the value times `factor`, then `label` (empty for plain counts)."""
 
     factor: float
     label: str
 
 
 def scale(unit: str, largest: float) -> Scale:
-    """The scale that suits values up to `largest`.
+    """The scale for values up to `largest`.
 
     unit: a Grafana id (s, ms, percentunit, bytes, Bps, reqps, ops, short, suffix:TEXT), `ratio`, or any other text,
-    which is printed.
+    which is the label.
     """
     if unit in ("s", "ms"):
         seconds = 1.0 if unit == "s" else 1e-3
@@ -37,7 +37,7 @@ def scale(unit: str, largest: float) -> Scale:
 
 
 def number(value: float) -> str:
-    """A measured value: three significant digits, no exponent, no digit before the point cut off."""
+    """A measured value: three significant digits, without exponent, with all digits before the point."""
     if not math.isfinite(value):
         return UNKNOWN
     if value == 0:
@@ -47,7 +47,7 @@ def number(value: float) -> str:
 
 
 def exact(value: float) -> str:
-    """A value that somebody chose, such as a limit or a tick: all its digits, and no more."""
+    """A chosen value, such as a limit or a tick, with all its digits."""
     text = f"{value:,.9f}" if abs(value) < 1 else f"{value:,.4f}"
     return text.rstrip("0").rstrip(".")
 

@@ -20,10 +20,11 @@ from typing import Any
 from likestorm import attribution
 from likestorm.attribution import Cause
 from likestorm.generator import launcher
-from likestorm.generator.plan import Outcome, Plan
+from likestorm.generator.plan import Plan
 from likestorm.results import collect, server_timing
+from likestorm.results.outcome import Outcome
 from likestorm.results.prometheus import Prometheus, PrometheusError
-from likestorm.scenario import Budgets, Data, Scenario
+from likestorm.scenario import Budgets, Scenario, objectives
 from likestorm.scenario.workload import ArrivalPlan
 from rich.console import Console
 
@@ -33,7 +34,8 @@ from compose.faults import network, processes, repeated, stores
 from compose.layout import STATE
 from compose.local import Target
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, LOOPBACK, named
-from service import objectives
+from loadtests.photoapp.target import DATABASE_WAIT
+from service import catalog
 
 LEAST_RIGHT = 0.9
 WARM_UP_S = 1.0
@@ -143,7 +145,6 @@ def _drive(fault: Fault, url: Url, manifest: Path, folder: Path, salt: str) -> O
         users="loadtests.photoapp.users.members:Member",
         arrivals={name: ArrivalPlan(rate=rate, schedule="poisson", steps=STEPS[name]) for name, rate in rates.items()},
         budgets=Budgets(),
-        data=Data(users=1, photos_per_user=1, follows_per_user=1),
         warm_up_s=WARM_UP_S,
         duration_s=fault.seconds,
         users_max=fault.users_max,
@@ -158,9 +159,9 @@ def _ask(fault: Fault, target: Target, outcome: Outcome) -> Cause:
     if split is None:
         return Cause(None, "no answer told where its time went")
     prometheus = Prometheus(target.prometheus_url)
-    pooler = collect.pooler(prometheus, outcome.window_start, outcome.window_end)
-    limit_ms = objectives.load()[fault.request].seconds * 1e3
-    return attribution.explain(split, outcome.requests[fault.request], limit_ms, pooler)
+    wait = collect.tier_wait(prometheus, DATABASE_WAIT, outcome.window_start, outcome.window_end)
+    limit_ms = objectives.load(catalog.OBJECTIVES).routes[fault.request].seconds * 1e3
+    return attribution.explain(split, outcome.requests[fault.request], limit_ms, [wait] if wait else [])
 
 
 def main(arguments: list[str]) -> int:

@@ -3,58 +3,42 @@
 from datetime import datetime
 from typing import LiteralString
 
-import psycopg
-from psycopg import sql
-
 from service.backends import bucket
 from service.config import Config
-from service.domain.errors import UnavailableError
-from service.stores import shard_map
-from service.stores.connections import DeadlineConnection
 from service.stores.objects import Objects
-from service.stores.shards import schema
+from service.stores.postgres.router import ShardRouter
 
-_PATIENCE_S = 60.0
-"""For how long a server may be at it: millions of rows are looked through."""
+_TIMEOUT_S = 60.0
+"""For one statement, which may read millions of rows."""
 
 _ROWS: dict[str, LiteralString] = {
-    "likes": "SELECT user_id || ':' || photo_id FROM {}.likes WHERE created_at >= $1",
-    "photos": "SELECT photo_id::text FROM {}.photos WHERE created_at >= $1",
-    "users": "SELECT username FROM {}.users WHERE created_at >= $1",
-    "comments": "SELECT author_id || ':' || photo_id || ':' || body FROM {}.comments WHERE created_at >= $1",
-    # An edge has no moment of its own; those of new users are new, and each is on its follower's shard.
-    "follows": "SELECT follower_id || ':' || followee_id FROM {0}.following JOIN {0}.users ON user_id = follower_id "
-    "WHERE created_at >= $1",
+    "likes": "SELECT user_id || ':' || photo_id FROM {shard}.likes WHERE created_at >= $1",
+    "photos": "SELECT photo_id::text FROM {shard}.photos WHERE created_at >= $1",
+    "users": "SELECT username FROM {shard}.users WHERE created_at >= $1",
+    "comments": "SELECT author_id || ':' || photo_id || ':' || body FROM {shard}.comments WHERE created_at >= $1",
+    # A follow has no time of its own. A new user's follows are new, and each is on the follower's shard.
+    "follows": "SELECT follower_id || ':' || followee_id FROM {shard}.following "
+    "JOIN {shard}.users ON user_id = follower_id WHERE created_at >= $1",
 }
 
 
 def audit(config: Config, since: datetime) -> dict[str, list[str]]:
-    """What was created at `since` or later: likes as USER:PHOTO, photos, users, and the keys of photo objects; comments
-    as USER:PHOTO:TEXT, and of the users who are that new, whom they follow as USER:USER.
+    """What was created at `since` or later, by kind, read from all primaries.
 
-    Read from all primaries, one after the other. Object stores keep whole seconds: of objects, those of the second in
-    which `since` lies count too.
+    likes: USER:PHOTO. photos, users: ids and names. comments: USER:PHOTO:TEXT. follows: USER:USER, of users who were
+    created since. objects: keys of photo objects; object stores keep whole seconds, so all of the first second count.
     """
-    known = shard_map.read(config.shards)
-    stored: dict[str, list[str]] = {name: [] for name in _ROWS}
-    try:
-        for name, server in known.servers.items():
-            if shards := known.shards_of(name):
-                with DeadlineConnection.to(server.primary, _PATIENCE_S) as connection:
-                    for kind, query in _ROWS.items():
-                        stored[kind] += [text for (text,) in connection.execute(_over(query, shards), (since,))]
-    except psycopg.Error as error:
-        raise UnavailableError("postgres", error) from error
+    shards = ShardRouter(config.shards, 1, _TIMEOUT_S, lambda _waited: None)
     objects = Objects(bucket(config, config.s3_endpoint), config.backend_timeout_s * 5)
     try:
+        stored = {
+            kind: [text for shard in range(shards.count) for (text,) in shards.rows(shard, query, (since,))]
+            for kind, query in _ROWS.items()
+        }
         found = objects.list_objects("photos/")
     finally:
+        shards.close()
         objects.close()
     first_second = since.replace(microsecond=0)
     stored["objects"] = [entry.key for entry in found if entry.last_modified >= first_second]
     return stored
-
-
-def _over(query: LiteralString, shards: list[int]) -> sql.Composed:
-    """One statement for all of a server's shards."""
-    return sql.SQL(" UNION ALL ").join(sql.SQL(query).format(sql.Identifier(schema(shard))) for shard in shards)

@@ -12,8 +12,9 @@ from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from service.catalog import QUEUES
-from service.domain.errors import NotFoundError, UnavailableError
+from service.domain.errors import NotFoundError
 from service.stores.queue import POLICIES
+from service.stores.redis import needs_redis
 
 LONGEST_CALL, LONGEST_ERROR = 60, 160
 
@@ -35,29 +36,25 @@ class DeadLetters:
     def __init__(self, client: redis.Redis) -> None:
         self._queues = {name: Queue(name, connection=client, serializer=JSONSerializer) for name in QUEUES}
 
+    @needs_redis
     def find(self, queue: str | None = None) -> list[DeadLetter]:
         """Those of one queue, or of all; by queue, the first that failed first."""
-        try:
-            names = [queue] if queue else QUEUES
-            return [_letter(name, job) for name in names for job in _jobs(_failed_of(self._queues[name]))]
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        names = [queue] if queue else QUEUES
+        return [_letter(name, job) for name in names for job in _jobs(_failed_of(self._queues[name]))]
 
+    @needs_redis
     def requeue(self, queue: str, job_ids: Sequence[str] | None) -> list[str]:
         """Enqueue these again, or all, each with all its attempts; their ids.
 
         NotFoundError when one is not there; then none is enqueued.
         """
         registry = _failed_of(self._queues[queue])
-        try:
-            jobs = {job.id: job for job in _jobs(registry)}
-            wanted = list(jobs) if job_ids is None else list(dict.fromkeys(job_ids))
-            missing = [job_id for job_id in wanted if job_id not in jobs]
-            if missing:
-                raise NotFoundError(f"no dead letter {missing[0]} in the queue {queue}")
-            return [job_id for job_id in wanted if _requeue(registry, jobs[job_id])]
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        jobs = {job.id: job for job in _jobs(registry)}
+        wanted = list(jobs) if job_ids is None else list(dict.fromkeys(job_ids))
+        missing = [job_id for job_id in wanted if job_id not in jobs]
+        if missing:
+            raise NotFoundError(f"no dead letter {missing[0]} in the queue {queue}")
+        return [job_id for job_id in wanted if _requeue(registry, jobs[job_id])]
 
 
 def _failed_of(queue: Queue) -> FailedJobRegistry:
@@ -69,7 +66,7 @@ def _jobs(registry: FailedJobRegistry) -> Iterator[Job]:
         try:
             yield Job.fetch(job_id, connection=registry.connection, serializer=JSONSerializer)
         except NoSuchJobError:
-            # Enqueued once more by somebody else, and done since.
+            # Another process enqueued it again, and it is done.
             registry.remove(job_id)
 
 
@@ -79,7 +76,7 @@ def _requeue(registry: FailedJobRegistry, job: Job) -> bool:
     try:
         registry.requeue(job)
     except InvalidJobOperation:
-        # Somebody else was faster.
+        # Another process has requeued it.
         return False
     return True
 

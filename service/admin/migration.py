@@ -9,8 +9,8 @@ import psycopg
 from psycopg import sql
 
 from service.domain.errors import ServiceError
-from service.stores import shard_map
-from service.stores.shards import schema
+from service.stores.postgres import shard_map
+from service.stores.postgres.router import schema
 
 SCHEMA = Path(__file__).parents[1] / "schema"
 SHARD_LOCK = 2

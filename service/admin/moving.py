@@ -2,7 +2,8 @@
 
 The order is what keeps everything: the copy is committed on the target while the source's tables are locked against
 writes; then the source's schema gets another name, which ends the lock; then the map says where the shard is. Writers
-that waited find the schema gone, read the map until it is another one, and repeat on the target (stores/shards.py).
+that waited find the schema gone, read the map until it is another one, and repeat on the target
+(stores/postgres/router.py).
 Whenever this is killed, the source has the schema under its own name and everything in it, or the target has; the same
 command again starts anew in the one case and goes on in the other.
 """
@@ -17,9 +18,9 @@ from psycopg import sql
 
 from service.admin.migration import SCHEMA, SHARD_LOCK, apply_files, left_behind, take_time
 from service.domain.errors import ServiceError
-from service.stores import shard_map
-from service.stores.shard_map import ShardMap
-from service.stores.shards import schema
+from service.stores.postgres import shard_map
+from service.stores.postgres.router import schema
+from service.stores.postgres.shard_map import ShardMap
 
 OnStep = Callable[[str], None]
 
@@ -51,7 +52,7 @@ def move(path: Path, shard: int, target: str, on_step: OnStep) -> Moved | None:
     try:
         with psycopg.connect(known.servers[source].primary, prepare_threshold=None) as guard:
             take_time(guard)
-            # Until all is done, nobody else moves or migrates this shard.
+            # Keeps other processes from moving or migrating this shard until all is done.
             guard.execute("SELECT pg_advisory_xact_lock(%s, %s)", (SHARD_LOCK, shard))
             if shard_map.read(path) != known:
                 raise MoveError(f"shard map {path} has changed meanwhile: try again")

@@ -6,8 +6,8 @@ from time import perf_counter
 
 from service.config import Config
 from service.stores.media_map import LISTPACK_ENTRIES, MediaMap
+from service.stores.postgres.router import ShardRouter
 from service.stores.redis import connect_redis
-from service.stores.shards import Shards
 
 PAGE = 50_000
 """Photos a statement: enough for one round trip to Redis to fill each hash with many."""
@@ -34,7 +34,7 @@ def rebuild(config: Config, on_progress: Callable[[int], None]) -> Rebuilt:
     """
     started = perf_counter()
     client = connect_redis(config.redis_url, config.backend_timeout_s * 5)
-    shards = Shards(config.shards, 1, config.backend_timeout_s * 5, lambda _waited: None)
+    shards = ShardRouter(config.shards, 1, config.backend_timeout_s * 5, lambda _waited: None)
     media_map = MediaMap(client, config.media_map_buckets)
     entries = 0
     try:

@@ -1,10 +1,10 @@
-"""Activity: what a user is told of."""
+"""Activity: the events that a user is notified of."""
 
 from math import inf
 
+from service.domain.entities import Event
 from service.domain.pages import Page, cut
 from service.domain.ports import ActivityStore
-from service.domain.records import Event
 
 
 class Activity:

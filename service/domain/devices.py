@@ -1,4 +1,4 @@
-"""Devices: where a user wants to be told of things."""
+"""Devices: where a user receives push notifications."""
 
 import re
 

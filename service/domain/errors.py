@@ -1,4 +1,4 @@
-"""Everything that the service raises on purpose; routes/errors.py turns each into a status."""
+"""The service's own exceptions; routes/errors.py turns each into a status."""
 
 
 class ServiceError(Exception):
@@ -18,7 +18,7 @@ class NotFoundError(ServiceError):
 
 
 class TakenError(ServiceError):
-    """The name belongs to somebody else."""
+    """The name belongs to another user."""
 
 
 class CorruptImageError(ServiceError):
@@ -26,7 +26,7 @@ class CorruptImageError(ServiceError):
 
 
 class RefusedError(ServiceError):
-    """Somebody outside will not take what he is given; another attempt gives the same."""
+    """An outside service refuses what it is given; another attempt gives the same."""
 
 
 class UnavailableError(ServiceError):

@@ -1,14 +1,14 @@
-"""The main feed: the newest photos of the users whom one follows, kept ready for those who read it."""
+"""The main feed: the newest photos of the followed users, kept ready in a cache."""
 
 from contextlib import suppress
 
 from service.domain import ids
+from service.domain.entities import Session
 from service.domain.errors import UnavailableError
-from service.domain.gallery import Gallery
 from service.domain.pages import Page, cut
+from service.domain.photo_views import PhotoViews
 from service.domain.photos import PhotoView
 from service.domain.ports import FeedCache, FollowStore, PhotoStore
-from service.domain.records import Session
 
 LONGEST_FEED = 300
 """How many photos a feed keeps ready; older ones are looked up each time."""
@@ -17,16 +17,16 @@ LONGEST_FEED = 300
 class Feed:
     """Reads feeds page by page; one that is not there is rebuilt, a cache that fails is one that has none."""
 
-    def __init__(self, feeds: FeedCache, follows: FollowStore, photos: PhotoStore, gallery: Gallery) -> None:
+    def __init__(self, feeds: FeedCache, follows: FollowStore, photos: PhotoStore, views: PhotoViews) -> None:
         self._feeds = feeds
         self._follows = follows
         self._photos = photos
-        self._gallery = gallery
+        self._views = views
 
     def page(self, session: Session, limit: int, before: int | None) -> Page[PhotoView, int]:
         """Photos with ids below `before`, newest first."""
         found = self._newest(session.user_id, before or ids.LARGEST, limit + 1)
-        return self._gallery.page(cut(found, limit, lambda photo_id: photo_id))
+        return self._views.page(cut(found, limit, lambda photo_id: photo_id))
 
     def _newest(self, user_id: int, before: int, wanted: int) -> list[int]:
         found = None

@@ -2,17 +2,17 @@
 
 from contextlib import suppress
 
+from service.domain.entities import Event
 from service.domain.errors import MalformedError, NotFoundError, UnavailableError
 from service.domain.pages import Page, cut
 from service.domain.ports import FeedCache, FollowStore, Notifications
-from service.domain.records import Event
 
 
 class Follows:
     """Following and unfollowing; both may be repeated without effect.
 
-    Whoever is followed or left anew, the follower's feed is dropped, also when nothing changed: the request that did
-    change it may have died before this line.
+    The follower's feed is dropped also when nothing changed, because an earlier request that did change it may have
+    died before it dropped the feed.
     """
 
     def __init__(self, follows: FollowStore, feeds: FeedCache, notifications: Notifications) -> None:

@@ -2,22 +2,22 @@
 
 from contextlib import suppress
 
+from service.domain.entities import Event, LikeOutcome
 from service.domain.errors import NotFoundError, UnavailableError
-from service.domain.lookup import PhotoLookup
+from service.domain.photo_cache import CachedPhotos
 from service.domain.ports import LikeStore, Notifications
-from service.domain.records import Event, LikeOutcome
 
 
 class Likes:
     """Liking and unliking; both may be repeated without effect."""
 
-    def __init__(self, likes: LikeStore, lookup: PhotoLookup, notifications: Notifications) -> None:
+    def __init__(self, likes: LikeStore, cached: CachedPhotos, notifications: Notifications) -> None:
         self._likes = likes
-        self._lookup = lookup
+        self._cached = cached
         self._notifications = notifications
 
     def like(self, user_id: int, photo_id: int, now: float) -> LikeOutcome:
-        """Store the like and have the photo's owner told; NotFoundError when there is no such photo."""
+        """Store the like and notify the photo's owner; NotFoundError when there is no such photo."""
         outcome = self._settle(photo_id, self._likes.add_like(photo_id, user_id))
         if outcome.changed:
             # The like is stored, and only that was promised; the store's metric counts a lost notification.
@@ -33,5 +33,5 @@ class Likes:
         if outcome is None:
             raise NotFoundError("no such photo")
         if outcome.changed:
-            self._lookup.forget_state(photo_id)
+            self._cached.forget_state(photo_id)
         return outcome

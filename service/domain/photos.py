@@ -5,10 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.domain.entities import Photo, PhotoState, UploadLink
 from service.domain.errors import MalformedError, NotFoundError, UnavailableError
-from service.domain.lookup import PhotoLookup
+from service.domain.photo_cache import CachedPhotos
 from service.domain.ports import JobQueue, Links, MediaMap, ObjectStore, PhotoStore
-from service.domain.records import Photo, PhotoState, UploadLink
 
 CONTENT_TYPE = "image/jpeg"
 
@@ -56,7 +56,7 @@ class Photos:
     def __init__(
         self,
         photos: PhotoStore,
-        lookup: PhotoLookup,
+        cached: CachedPhotos,
         objects: ObjectStore,
         links: Links,
         queue: JobQueue,
@@ -65,7 +65,7 @@ class Photos:
         networks: Collection[str],
     ) -> None:
         self._photos = photos
-        self._lookup = lookup
+        self._cached = cached
         self._objects = objects
         self._links = links
         self._queue = queue
@@ -97,9 +97,9 @@ class Photos:
         inserted = self._photos.insert_photo(upload_id, user_id, key, caption)
         if inserted:
             photo, state = inserted
-            self._lookup.remember(photo)
+            self._cached.remember(photo)
         else:
-            photo, state = self._lookup.photo(upload_id), self._lookup.state(upload_id)
+            photo, state = self._cached.photo(upload_id), self._cached.state(upload_id)
         # Also when confirmed before: that request may have died between its commit and these lines.
         with suppress(UnavailableError):
             # The job of the fan-out does it again.
@@ -109,4 +109,4 @@ class Photos:
 
     def show(self, photo_id: int) -> PhotoView:
         """One photo; NotFoundError when there is none."""
-        return view(self._lookup.photo(photo_id), self._lookup.state(photo_id), self._links)
+        return view(self._cached.photo(photo_id), self._cached.state(photo_id), self._links)

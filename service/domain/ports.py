@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from service.domain.pushes import Device, Notice, Push, PushResult
-from service.domain.records import (
+from service.domain.entities import (
     Comment,
     Credentials,
     Event,
@@ -20,6 +19,7 @@ from service.domain.records import (
     Session,
     UploadLink,
 )
+from service.domain.pushes import Device, Notice, Push, PushResult
 
 
 class AccountStore(Protocol):
@@ -43,7 +43,7 @@ class SessionStore(Protocol):
         """None when the token is unknown or has expired."""
 
     def mark_written(self, token: str) -> None:
-        """For some seconds the session's user reads from primaries; to be called before he writes."""
+        """Send the session's reads to primaries for some seconds; to be called before a write."""
 
     def find_writer(self, token: str) -> Session | None:
         """find_session and, where there is one, mark_written, in one round trip."""
@@ -149,10 +149,10 @@ class PhotoCache(Protocol):
         """Those that are there, one round trip a server."""
 
     def lease_state(self, photo_id: int) -> bytes | None:
-        """The right to fill the entry once, None while somebody else holds it."""
+        """The right to fill the entry once, None while another reader holds it."""
 
     def await_state(self, photo_id: int, longest: float) -> PhotoState | None:
-        """The state as soon as who holds the lease has filled it; None when he lost it or takes `longest` seconds."""
+        """The state when the lease's holder has filled it; None when the lease is lost or after `longest` seconds."""
 
     def fill_state(self, photo_id: int, state: PhotoState, lease: bytes) -> None:
         """Store the entry unless it was forgotten since the lease was taken."""
@@ -161,7 +161,7 @@ class PhotoCache(Protocol):
 
 
 class FeedCache(Protocol):
-    """Main feeds in Redis: for each user the ids of the newest photos of those whom he follows."""
+    """Main feeds in Redis: for each user the ids of the newest photos of the followed users."""
 
     def read_feed(self, user_id: int, before: int, limit: int) -> list[int] | None:
         """Ids below `before`, newest first; None when there is no feed and it is to be rebuilt."""
@@ -173,17 +173,17 @@ class FeedCache(Protocol):
         """Store the feed unless something was pushed to it, or it was dropped, since the lease was taken."""
 
     def drop_feed(self, user_id: int) -> None:
-        """Have the feed rebuilt; to be called after each commit that changes whom the user follows."""
+        """Drop the feed, to be rebuilt; to be called after each commit that changes the user's follows."""
 
     def push_photo(self, photo_id: int, follower_ids: Sequence[int]) -> None:
         """Add a photo to the feeds that exist; may be repeated."""
 
 
 class ActivityStore(Protocol):
-    """What each user is told of, newest first, trimmed."""
+    """The newest events that each user is notified of."""
 
     def add_events(self, events: Mapping[int, Sequence[Event]]) -> None:
-        """By the user who is told; may be repeated without doubling."""
+        """Events by recipient; repeating the call adds nothing."""
 
     def read_events(self, user_id: int, before: float, limit: int) -> list[Event]: ...
 
@@ -204,11 +204,11 @@ class Notifications(Protocol):
     """Events on their way to devices: gathered, then handed over in batches by the workers of the queue `push`."""
 
     def notify(self, event: Event, recipient_id: int | None = None) -> None:
-        """recipient_id: who is told; None for a photo's owner, whom the worker looks up."""
+        """Without a recipient_id the worker looks up the photo's owner."""
 
 
 class NotificationBatches(Protocol):
-    """The other end of Notifications: each batch has a name, by which a repeated job finds what it had in hand."""
+    """The receiving end of Notifications: a repeated job finds its batch again by name."""
 
     def take(self, batch: str) -> list[Notice]:
         """What is in the batch of this name; a new one gets what waits, oldest first."""
@@ -223,7 +223,7 @@ class NotificationBatches(Protocol):
 
 
 class DeviceStore(Protocol):
-    """On the user's shard: where he is to be told of things."""
+    """Devices for push notifications, on the user's shard."""
 
     def add_device(self, user_id: int, token: str) -> None:
         """May be repeated; a user keeps the newest few."""
@@ -231,7 +231,7 @@ class DeviceStore(Protocol):
     def remove_device(self, user_id: int, token: str) -> None: ...
 
     def find_devices(self, user_ids: Sequence[int]) -> dict[int, list[str]]:
-        """Tokens by user, of those who have any; one statement a server."""
+        """Tokens by user, for users that have any; one statement a server."""
 
     def forget_device(self, device: Device, since: datetime | None) -> None:
         """Drop a device that is gone, unless it was added anew after `since`."""

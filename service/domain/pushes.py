@@ -1,4 +1,4 @@
-"""What a device is told: events of one kind about one photo become one push, with an id that a repeat has as well."""
+"""Pushes: events of one kind about one photo become one push, whose id stays the same when the job is repeated."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from service.domain.records import Event, Kind
+from service.domain.entities import Event, Kind
 
 LIFETIME_S = 3600
-"""A device that is off for longer is not told any more."""
+"""A device that is off for longer does not get the push."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """An event and who is told of it; recipient_id None means the photo's owner."""
+    """An event and its recipient; recipient_id None means the photo's owner."""
 
     event: Event
     recipient_id: int | None
@@ -62,9 +62,9 @@ class PushResult:
 
 
 def tell(notices: Sequence[Notice], owners: Mapping[int, int]) -> dict[int, list[Event]]:
-    """By the user who is told: his events, in their order.
+    """Events by recipient, in their order; `owners` by photo.
 
-    `owners`: by photo. Nobody is told of what he did himself, nor of a photo that is gone.
+    Left out are a user's own actions and photos that no longer exist.
     """
     told: dict[int, list[Event]] = {}
     for notice in notices:
@@ -94,7 +94,7 @@ def compose_pushes(told: Mapping[int, Sequence[Event]], devices: Mapping[int, Se
 
 def _push(device: Device, kind: Kind, photo_id: int | None, payload: bytes, events: list[Event]) -> Push:
     collapse_id = kind if photo_id is None else f"{kind}-{photo_id}"
-    # The same for the same events, so that whoever gets it twice can tell.
+    # The same for the same events, so that a receiver recognizes a repeat.
     first, last = events[0], events[-1]
     name = f"{device.token}/{collapse_id}/{first.actor_id}/{first.at}/{last.actor_id}/{last.at}/{len(events)}"
     expires_at = int(last.at) + LIFETIME_S

@@ -4,12 +4,12 @@ import re
 import unicodedata
 
 from service.domain import ids
+from service.domain.entities import Session
 from service.domain.errors import NotFoundError
-from service.domain.gallery import Gallery
 from service.domain.pages import Page, cut
+from service.domain.photo_views import PhotoViews
 from service.domain.photos import PhotoView
 from service.domain.ports import TagStore
-from service.domain.records import Session
 
 MOST_TAGS = 30
 LONGEST_TAG = 64
@@ -32,9 +32,9 @@ def normal(tag: str) -> str | None:
 class Tags:
     """Photos by tag."""
 
-    def __init__(self, tags: TagStore, gallery: Gallery) -> None:
+    def __init__(self, tags: TagStore, views: PhotoViews) -> None:
         self._tags = tags
-        self._gallery = gallery
+        self._views = views
 
     def page(self, session: Session, tag: str, limit: int, before: int | None) -> Page[PhotoView, int]:
         """The newest photos under a tag with ids below `before`; NotFoundError when there can be no such tag."""
@@ -42,4 +42,4 @@ class Tags:
         if spelt is None:
             raise NotFoundError(f"no such tag: it has 1 to {LONGEST_TAG} letters, digits or underscores")
         found = self._tags.newest_tagged(spelt, before or ids.LARGEST, limit + 1, session.wrote_lately)
-        return self._gallery.page(cut(found, limit, lambda photo_id: photo_id))
+        return self._views.page(cut(found, limit, lambda photo_id: photo_id))

@@ -1,8 +1,8 @@
-"""Users: signing up, logging in and out, and who a token belongs to."""
+"""Users: sign-up, log-in, log-out, and the user of a token."""
 
+from service.domain.entities import Session
 from service.domain.errors import TakenError, TooManyError, UnauthenticatedError
 from service.domain.ports import AccountStore, Limits, Passwords, SessionStore
-from service.domain.records import Session
 
 
 class Users:
@@ -51,7 +51,7 @@ class Users:
         return session
 
     def identify_writer(self, token: str) -> Session:
-        """As `identify`, of somebody who is about to write, and for some seconds reads what he wrote."""
+        """As `identify` for a user who is about to write and must then read the own write."""
         session = self._sessions.find_writer(token)
         if session is None:
             raise UnauthenticatedError("no such session")

@@ -5,10 +5,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import chain
 
+from service.backends import Backends
 from service.catalog import LIKE_TO_PUSH
+from service.config import Config, ConfigError
 from service.domain.errors import UnavailableError
 from service.domain.ports import ActivityStore, DeviceStore, MediaMap, NotificationBatches, PhotoStore, PushService
 from service.domain.pushes import Notice, PushResult, compose_pushes, tell
+from service.jobs import Create, Handlers
+from service.stores.provider_tokens import ProviderTokens
+from service.stores.push import Apns
+from service.stores.queue import DELIVER_PUSHES
+from service.telemetry.chains import Chains
+from service.telemetry.jobs import PushCounter
+from service.telemetry.metrics import Metrics
 
 GATHERING_S = 0.5
 """How long a job waits before it takes what has gathered: likes of one photo become one push, and jobs stay few."""
@@ -43,7 +52,7 @@ class Pushes:
         self._gathering_s = gathering_s
 
     def deliver(self, batch: str) -> None:
-        """Tell everybody who is to be told by this batch.
+        """Notify all recipients of a batch.
 
         A repeat leaves out what was sent before. UnavailableError when not all could be sent.
         """
@@ -76,7 +85,7 @@ class Pushes:
         return owners | learnt
 
     def _settle(self, batch: str, results: Sequence[PushResult]) -> None:
-        """Note at once what came of some pushes: who is killed now sends again only what is still under way."""
+        """Store the outcomes at once, so that after a kill only the pushes in flight are sent again."""
         now = time.time()
         self._batches.mark_sent(batch, [result.push.id for result in results])
         for result in results:
@@ -87,3 +96,27 @@ class Pushes:
         for event in chain.from_iterable(push.events for push in delivered):
             if event.kind == "like":
                 self._observe(LIKE_TO_PUSH, max(0.0, now - event.at))
+
+
+def prepare(config: Config) -> Create:
+    """Needs the push service's address and a key to sign with."""
+    push = config.push
+    if push is None:
+        raise ConfigError("LIKESTORM_PUSH_URL is not set")
+    # Each process connects at its first push, so each has a connection of its own.
+    apns = Apns(push.url, push.topic, ProviderTokens(push.key, push.key_id, push.team_id), push.ca)
+
+    def create(stores: Backends, metrics: Metrics) -> Handlers:
+        jobs = Pushes(
+            stores.notifications,
+            stores.media_map,
+            stores.photos,
+            stores.activity,
+            stores.devices,
+            apns,
+            Chains(metrics).observe,
+            PushCounter(metrics).count,
+        )
+        return {DELIVER_PUSHES: jobs.deliver}
+
+    return create

@@ -7,11 +7,18 @@ from time import time
 
 from PIL import Image, ImageOps
 
+from service.backends import Backends, bucket
 from service.catalog import UPLOAD_TO_THUMBNAIL
+from service.config import Config
 from service.domain.errors import CorruptImageError, NotFoundError
-from service.domain.lookup import PhotoLookup
+from service.domain.photo_cache import CachedPhotos
 from service.domain.photos import CONTENT_TYPE, thumbnail_key
 from service.domain.ports import ObjectStore, PhotoStore
+from service.jobs import Create, Handlers
+from service.stores.objects import create_client
+from service.stores.queue import MAKE_THUMBNAIL
+from service.telemetry.chains import Chains
+from service.telemetry.metrics import Metrics
 
 LONGEST_SIDE = 320
 MOST_PIXELS = 50_000_000
@@ -25,10 +32,10 @@ class Thumbnails:
     """
 
     def __init__(
-        self, photos: PhotoStore, lookup: PhotoLookup, objects: ObjectStore, observe: Callable[[str, float], None]
+        self, photos: PhotoStore, cached: CachedPhotos, objects: ObjectStore, observe: Callable[[str, float], None]
     ) -> None:
         self._photos = photos
-        self._lookup = lookup
+        self._cached = cached
         self._objects = objects
         self._observe = observe
 
@@ -37,13 +44,13 @@ class Thumbnails:
 
         CorruptImageError when its object is no JPEG, NotFoundError when it is gone.
         """
-        photo = self._lookup.photo(photo_id)
+        photo = self._cached.photo(photo_id)
         original = self._objects.get_object(photo.key)
         if original is None:
             raise NotFoundError(f"no object {photo.key}")
         self._objects.put_object(thumbnail_key(photo.key), shrink(original), CONTENT_TYPE)
         self._photos.mark_thumbnail(photo_id)
-        self._lookup.forget_state(photo_id)
+        self._cached.forget_state(photo_id)
         self._observe(UPLOAD_TO_THUMBNAIL, time() - at)
 
 
@@ -62,3 +69,15 @@ def shrink(original: bytes) -> bytes:
     smaller = BytesIO()
     upright.save(smaller, "JPEG", quality=QUALITY)
     return smaller.getvalue()
+
+
+def prepare(config: Config) -> Create:
+    """Needs nothing but the stores; makes the object store's client, whose memory the workers then share."""
+    create_client(bucket(config, config.s3_endpoint), config.backend_timeout_s)
+    return _create
+
+
+def _create(stores: Backends, metrics: Metrics) -> Handlers:
+    cached = CachedPhotos(stores.photos, stores.cache)
+    jobs = Thumbnails(stores.photos, cached, stores.objects, Chains(metrics).observe)
+    return {MAKE_THUMBNAIL: jobs.make}

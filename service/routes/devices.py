@@ -1,13 +1,13 @@
-"""The devices on which users are told of things."""
+"""The devices that receive a user's pushes."""
 
 from flask import Blueprint, Response
 
 from service.domain.devices import Devices
 from service.domain.users import Users
-from service.routes.answers import answer_nothing
-from service.routes.messages import RegisterDevice, read
+from service.routes.auth import current_writer
 from service.routes.openapi import operation
-from service.routes.tokens import current_writer
+from service.routes.request_schemas import RegisterDevice, read
+from service.routes.responses import respond_empty
 
 
 def blueprint(devices: Devices, users: Users) -> Blueprint:
@@ -19,12 +19,12 @@ def blueprint(devices: Devices, users: Users) -> Blueprint:
     def register() -> Response:
         session = current_writer(users)
         devices.add(session.user_id, read(RegisterDevice).token)
-        return answer_nothing()
+        return respond_empty()
 
     @routes.delete("/devices/<token>")
-    @operation("Send a device no more pushes, as when its user logs out", {204: None}, refusals=(400,))
+    @operation("Unregister a device, as when its user logs out", {204: None}, refusals=(400,))
     def forget(token: str) -> Response:
         devices.remove(current_writer(users).user_id, token)
-        return answer_nothing()
+        return respond_empty()
 
     return routes

@@ -1,4 +1,4 @@
-"""The one place where exceptions become statuses; every error is {"error": {"code", "message"}}."""
+"""Maps exceptions to statuses; every error is {"error": {"code", "message"}}."""
 
 import logging
 import math
@@ -15,11 +15,11 @@ from service.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from service.routes.answers import ErrorAnswer, ErrorDetail, answer
+from service.routes.responses import ErrorDetail, ErrorResponse, respond
 
 _log = logging.getLogger(__name__)
 
-_ANSWERS: dict[type[ServiceError], tuple[int, str]] = {
+_STATUSES: dict[type[ServiceError], tuple[int, str]] = {
     MalformedError: (400, "malformed"),
     UnauthenticatedError: (401, "unauthenticated"),
     NotFoundError: (404, "not_found"),
@@ -30,22 +30,22 @@ _ANSWERS: dict[type[ServiceError], tuple[int, str]] = {
 
 
 def register(app: Flask) -> None:
-    """Answer every exception that leaves a route."""
+    """Handle every exception that a route raises."""
     app.register_error_handler(ServiceError, _on_service_error)
     app.register_error_handler(HTTPException, _on_http_error)
-    app.register_error_handler(Exception, _on_surprise)
+    app.register_error_handler(Exception, _on_unexpected_error)
 
 
 def _on_service_error(error: ServiceError) -> Response:
-    known = _ANSWERS.get(type(error))
+    known = _STATUSES.get(type(error))
     if known is None:
-        return _on_surprise(error)
+        return _on_unexpected_error(error)
     status, code = known
     if isinstance(error, UnavailableError):
-        # What a backend said is for the log: it may name hosts and keys.
+        # The backend's own message goes to the log only: it may name hosts and keys.
         _log.warning("%s", error)
-        return _answer(status, code, f"{error.store} did not answer")
-    response = _answer(status, code, str(error))
+        return _respond(status, code, f"{error.store} did not answer")
+    response = _respond(status, code, str(error))
     if isinstance(error, TooManyError):
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     elif status == 401:
@@ -54,18 +54,18 @@ def _on_service_error(error: ServiceError) -> Response:
 
 
 def _on_http_error(error: HTTPException) -> Response:
-    """What Flask itself refuses: unknown paths, wrong methods, bodies that are too large."""
-    response = _answer(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
+    """Errors that Flask raises: unknown paths, wrong methods, bodies that are too large."""
+    response = _respond(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
     allow = error.get_response().headers.get("Allow")
     if allow:
         response.headers["Allow"] = allow
     return response
 
 
-def _on_surprise(error: Exception) -> Response:
+def _on_unexpected_error(error: Exception) -> Response:
     _log.error("a request failed", exc_info=error)
-    return _answer(500, "internal", "something went wrong here")
+    return _respond(500, "internal", "something went wrong here")
 
 
-def _answer(status: int, code: str, message: str) -> Response:
-    return answer(status, ErrorAnswer(ErrorDetail(code, message)))
+def _respond(status: int, code: str, message: str) -> Response:
+    return respond(status, ErrorResponse(ErrorDetail(code, message)))

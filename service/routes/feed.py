@@ -1,4 +1,4 @@
-"""What the user who asks is shown: his feed, photos by tag, and what happened to him."""
+"""The current user's feed, photos by tag, and the user's activity."""
 
 from flask import Blueprint, Response
 
@@ -6,11 +6,11 @@ from service.domain.activity import Activity
 from service.domain.feed import Feed
 from service.domain.tags import Tags
 from service.domain.users import Users
-from service.routes import answers
-from service.routes.answers import ActivityAnswer, PhotosAnswer, answer
-from service.routes.messages import Before, BeforeMoment, read_position, read_query
+from service.routes import responses
+from service.routes.auth import current_session
 from service.routes.openapi import operation
-from service.routes.tokens import current_session
+from service.routes.request_schemas import Before, BeforeMoment, read_position, read_query
+from service.routes.responses import ActivityResponse, PhotosResponse, respond
 
 
 def blueprint(feed: Feed, tags: Tags, activity: Activity, users: Users) -> Blueprint:
@@ -18,22 +18,22 @@ def blueprint(feed: Feed, tags: Tags, activity: Activity, users: Users) -> Bluep
     routes = Blueprint("feed", __name__)
 
     @routes.get("/feed")
-    @operation("Read the photos of those whom one follows, newest first", {200: PhotosAnswer}, query=Before)
+    @operation("Read the photos of followed users, newest first", {200: PhotosResponse}, query=Before)
     def show_feed() -> Response:
         session, query = current_session(users), read_query(Before)
-        return answer(200, answers.photos(feed.page(session, query.limit, read_position(query.before))))
+        return respond(200, responses.photos(feed.page(session, query.limit, read_position(query.before))))
 
     @routes.get("/tags/<tag>/photos")
-    @operation("Look at the photos under a tag, newest first", {200: PhotosAnswer}, query=Before)
+    @operation("List the photos under a tag, newest first", {200: PhotosResponse}, query=Before)
     def show_tagged(tag: str) -> Response:
         session, query = current_session(users), read_query(Before)
-        return answer(200, answers.photos(tags.page(session, tag, query.limit, read_position(query.before))))
+        return respond(200, responses.photos(tags.page(session, tag, query.limit, read_position(query.before))))
 
     @routes.get("/activity")
-    @operation("Read what one is told of, newest first", {200: ActivityAnswer}, query=BeforeMoment)
+    @operation("List events that concern the current user, newest first", {200: ActivityResponse}, query=BeforeMoment)
     def show_activity() -> Response:
         session, query = current_session(users), read_query(BeforeMoment)
         before = float(query.before) if query.before else None
-        return answer(200, answers.activity(activity.page(session.user_id, query.limit, before)))
+        return respond(200, responses.activity(activity.page(session.user_id, query.limit, before)))
 
     return routes

@@ -1,4 +1,4 @@
-"""Liking a photo and taking it back."""
+"""Liking and unliking a photo."""
 
 import time
 
@@ -6,31 +6,31 @@ from flask import Blueprint, Response
 
 from service.domain.likes import Likes
 from service.domain.users import Users
-from service.routes import answers
-from service.routes.answers import LikeAnswer, answer
-from service.routes.messages import read_id
+from service.routes import responses
+from service.routes.auth import current_session
 from service.routes.openapi import operation
-from service.routes.tokens import current_session
+from service.routes.request_schemas import read_id
+from service.routes.responses import LikeResponse, respond
 
 
 def blueprint(likes: Likes, users: Users) -> Blueprint:
     """PUT and DELETE /photos/<id>/like.
 
-    Neither makes its user a writer: likes are read from memcached or from a primary, never from a replica that lags.
+    Neither marks the session as a writer's: likes are read from memcached or a primary, never from a lagging replica.
     """
     routes = Blueprint("likes", __name__)
 
     @routes.put("/photos/<id>/like")
-    @operation("Like a photo; 200 when it was liked before", {201: LikeAnswer, 200: LikeAnswer})
+    @operation("Like a photo; 200 when it was liked before", {201: LikeResponse, 200: LikeResponse})
     def like(id: str) -> Response:
         session, photo_id = current_session(users), read_id(id)
         outcome = likes.like(session.user_id, photo_id, time.time())
-        return answer(201 if outcome.changed else 200, answers.like(photo_id, outcome))
+        return respond(201 if outcome.changed else 200, responses.like(photo_id, outcome))
 
     @routes.delete("/photos/<id>/like")
-    @operation("Take a like back", {200: LikeAnswer})
+    @operation("Unlike a photo", {200: LikeResponse})
     def unlike(id: str) -> Response:
         session, photo_id = current_session(users), read_id(id)
-        return answer(200, answers.like(photo_id, likes.unlike(session.user_id, photo_id)))
+        return respond(200, responses.like(photo_id, likes.unlike(session.user_id, photo_id)))
 
     return routes

@@ -1,4 +1,4 @@
-"""The API's description, OpenAPI 3.1: made of the application's routes, what each says of itself, and its messages."""
+"""The API's description in OpenAPI 3.1, made of the application's routes, their operations and their schemas."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,8 +11,8 @@ import msgspec
 from flask import Blueprint, Flask, Response
 from werkzeug.routing import Rule
 
-from service.routes.answers import HEADERS, ErrorAnswer
-from service.routes.messages import DeviceToken, Id
+from service.routes.request_schemas import DeviceToken, Id
+from service.routes.responses import ErrorResponse
 
 REF = "#/components/schemas/{name}"
 _OWN_METHODS = frozenset({"HEAD", "OPTIONS"})
@@ -24,17 +24,20 @@ View = TypeVar("View", bound=Callable[..., Response])
 
 @dataclass(frozen=True)
 class Operation:
-    """What a route takes and gives: `answers` by status, None for one without a body; `refusals` beyond the usual."""
+    """What a route takes and returns.
+
+    responses: the body's type by status, None for an empty body. refusals: statuses beyond the usual ones.
+    """
 
     summary: str
-    answers: Mapping[int, Any]
+    responses: Mapping[int, Any]
     body: Any
     query: Any
     refusals: Sequence[int]
     public: bool
 
     def statuses(self, rule: Rule) -> dict[int, Any]:
-        """Every status that the route answers with, and the message under it."""
+        """Every status that the route returns, and the type of its body."""
         refused = {503, *self.refusals}
         if not self.public:
             refused.add(401)
@@ -44,19 +47,19 @@ class Operation:
             refused.add(413)
         if rule.arguments:
             refused.add(404)
-        return dict(self.answers) | {status: ErrorAnswer for status in refused if status not in self.answers}
+        return dict(self.responses) | {status: ErrorResponse for status in refused if status not in self.responses}
 
 
 def operation(
     summary: str,
-    answers: Mapping[int, Any],
+    responses: Mapping[int, Any],
     body: Any = None,
     query: Any = None,
     refusals: Sequence[int] = (),
     public: bool = False,
 ) -> Callable[[View], View]:
-    """Say what a view takes and gives; `public` means without a token."""
-    described = Operation(summary, answers, body, query, refusals, public)
+    """Describe what a view takes and returns; `public` means without a token."""
+    described = Operation(summary, responses, body, query, refusals, public)
 
     def describe(view: View) -> View:
         view.operation = described  # type: ignore[attr-defined]
@@ -66,7 +69,7 @@ def operation(
 
 
 def blueprint(app: Flask) -> Blueprint:
-    """GET /openapi.json: what `app` has when it is first asked for."""
+    """GET /openapi.json: the routes that `app` has at the first request for it."""
     routes = Blueprint("openapi", __name__)
 
     @cache
@@ -75,7 +78,7 @@ def blueprint(app: Flask) -> Blueprint:
 
     @routes.get("/openapi.json")
     def show_document() -> Response:
-        return Response(encoded(), 200, HEADERS)
+        return Response(encoded(), mimetype="application/json")
 
     return routes
 

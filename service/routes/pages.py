@@ -1,7 +1,7 @@
-"""The one page for people: log in, and see the feed with its photos and likes; no JavaScript.
+"""The HTML page: log in, and see the feed with its photos and likes; no JavaScript.
 
-The token is in a cookie that only these pages read: the API wants it in a header, so no other site can make a browser
-use it there. The two forms are taken only from the page itself.
+The token is in a cookie that only these pages read. The API reads it from a header, so that no other site can make a
+browser use it there. Both forms are accepted only from the page itself.
 """
 
 import base64
@@ -16,13 +16,13 @@ from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 from werkzeug.exceptions import Forbidden
 
+from service.domain.entities import Session
 from service.domain.errors import ServiceError, TooManyError, UnauthenticatedError
 from service.domain.feed import Feed
 from service.domain.profiles import Profiles
-from service.domain.records import Session
 from service.domain.users import Users
-from service.routes.messages import Before, LogIn, read_position, read_query
-from service.routes.tokens import client_address
+from service.routes.auth import client_address
+from service.routes.request_schemas import Before, LogIn, read_position, read_query
 
 COOKIE = "session"
 _STYLE = (Path(__file__).parent / "templates" / "page.css").read_text()
@@ -31,12 +31,12 @@ _STYLE = (Path(__file__).parent / "templates" / "page.css").read_text()
 def blueprint(
     users: Users, profiles: Profiles, feed: Feed, proxy_hops: int, image_url: str, session_ttl: int
 ) -> Blueprint:
-    """GET /, POST /login, POST /logout; images come from below `image_url`, cookies last `session_ttl` seconds."""
+    """GET /, POST /login, POST /logout; images come from `image_url`, cookies last `session_ttl` seconds."""
     routes = Blueprint("pages", __name__, template_folder="templates")
     headers = _headers(image_url)
 
     def page(status: int = 200, **content: Any) -> Response:
-        html = render_template("page.html", style=Markup(_STYLE), **content)  # noqa: S704 (the style is ours)
+        html = render_template("page.html", style=Markup(_STYLE), **content)  # noqa: S704 (our own style sheet)
         return Response(html, status, headers)
 
     def visitor() -> Session | None:
@@ -110,7 +110,7 @@ def _redirect_home(headers: list[tuple[str, str]]) -> Response:
 
 
 def _refuse_other_sites() -> None:
-    """Forbidden when a browser says that the form was sent from another site's page; programs say nothing."""
+    """Forbidden when the browser's headers say that another site's page sent the form; other clients send none."""
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
     if site not in {"same-origin", "none"} or (origin and urlsplit(origin).netloc != request.host):

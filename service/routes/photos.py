@@ -1,4 +1,4 @@
-"""Uploading photos and looking at them."""
+"""Uploading and showing photos."""
 
 import time
 from datetime import UTC, datetime
@@ -7,11 +7,11 @@ from flask import Blueprint, Response
 
 from service.domain.photos import Photos
 from service.domain.users import Users
-from service.routes import answers
-from service.routes.answers import PhotoAnswer, UploadAnswer, answer
-from service.routes.messages import AskUpload, ConfirmUpload, read, read_id
+from service.routes import responses
+from service.routes.auth import current_session, current_writer
 from service.routes.openapi import operation
-from service.routes.tokens import current_session, current_writer
+from service.routes.request_schemas import AskUpload, ConfirmUpload, read, read_id
+from service.routes.responses import PhotoResponse, UploadResponse, respond
 
 
 def blueprint(photos: Photos, users: Users) -> Blueprint:
@@ -19,17 +19,17 @@ def blueprint(photos: Photos, users: Users) -> Blueprint:
     routes = Blueprint("photos", __name__)
 
     @routes.post("/uploads")
-    @operation("Ask for leave to upload a photo", {201: UploadAnswer}, body=AskUpload)
+    @operation("Ask for permission to upload a photo", {201: UploadResponse}, body=AskUpload)
     def ask_upload() -> Response:
-        # It stores nothing that could be read back.
+        # Not a writer's session: this stores nothing that could be read back.
         session = current_session(users)
         asked = photos.ask_upload(session.user_id, read(AskUpload).content_length, datetime.now(UTC))
-        return answer(201, answers.upload(asked))
+        return respond(201, responses.upload(asked))
 
     @routes.post("/photos")
     @operation(
-        "Publish an uploaded photo; 200 when it was published before",
-        {201: PhotoAnswer, 200: PhotoAnswer},
+        "Publish an uploaded photo; 200 when already published",
+        {201: PhotoResponse, 200: PhotoResponse},
         body=ConfirmUpload,
         refusals=(404,),
     )
@@ -38,12 +38,12 @@ def blueprint(photos: Photos, users: Users) -> Blueprint:
         body = read(ConfirmUpload)
         upload_id = read_id(body.upload_id)
         view, new = photos.confirm(session.user_id, upload_id, body.caption, body.share_to, time.time())
-        return answer(201 if new else 200, answers.photo(view))
+        return respond(201 if new else 200, responses.photo(view))
 
     @routes.get("/photos/<id>")
-    @operation("Look at a photo", {200: PhotoAnswer})
+    @operation("Show a photo", {200: PhotoResponse})
     def show_photo(id: str) -> Response:
         current_session(users)
-        return answer(200, answers.photo(photos.show(read_id(id))))
+        return respond(200, responses.photo(photos.show(read_id(id))))
 
     return routes

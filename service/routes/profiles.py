@@ -1,4 +1,4 @@
-"""Users as others see them, and following them."""
+"""Public profiles, and following users."""
 
 import time
 
@@ -7,11 +7,11 @@ from flask import Blueprint, Response
 from service.domain.follows import Follows
 from service.domain.profiles import Profiles
 from service.domain.users import Users
-from service.routes import answers
-from service.routes.answers import FollowAnswer, FollowersAnswer, PhotosAnswer, ProfileAnswer, answer
-from service.routes.messages import After, Before, read_id, read_position, read_query
+from service.routes import responses
+from service.routes.auth import current_session, current_writer
 from service.routes.openapi import operation
-from service.routes.tokens import current_session, current_writer
+from service.routes.request_schemas import After, Before, read_id, read_position, read_query
+from service.routes.responses import FollowersResponse, FollowResponse, PhotosResponse, ProfileResponse, respond
 
 
 def blueprint(profiles: Profiles, follows: Follows, users: Users) -> Blueprint:
@@ -19,42 +19,42 @@ def blueprint(profiles: Profiles, follows: Follows, users: Users) -> Blueprint:
     routes = Blueprint("profiles", __name__)
 
     @routes.get("/users/<id>")
-    @operation("Look at a user", {200: ProfileAnswer})
+    @operation("Show a user", {200: ProfileResponse})
     def show_profile(id: str) -> Response:
         session, user_id = current_session(users), read_id(id)
-        return answer(200, answers.profile(profiles.show(session, user_id)))
+        return respond(200, responses.profile(profiles.show(session, user_id)))
 
     @routes.get("/users/<id>/photos")
-    @operation("Look at a user's photos, newest first", {200: PhotosAnswer}, query=Before)
+    @operation("List a user's photos, newest first", {200: PhotosResponse}, query=Before)
     def show_photos(id: str) -> Response:
         session, user_id = current_session(users), read_id(id)
         query = read_query(Before)
         page = profiles.photos(session, user_id, query.limit, read_position(query.before))
-        return answer(200, answers.photos(page))
+        return respond(200, responses.photos(page))
 
     @routes.get("/users/<id>/followers")
-    @operation("List a user's followers by their ids", {200: FollowersAnswer}, query=After)
+    @operation("List the ids of a user's followers", {200: FollowersResponse}, query=After)
     def show_followers(id: str) -> Response:
         current_session(users)
         user_id, query = read_id(id), read_query(After)
-        return answer(200, answers.followers(follows.followers(user_id, query.limit, read_position(query.after))))
+        return respond(200, responses.followers(follows.followers(user_id, query.limit, read_position(query.after))))
 
     @routes.put("/users/<id>/follow")
     @operation(
-        "Follow a user; 200 when he was followed before",
-        {201: FollowAnswer, 200: FollowAnswer},
+        "Follow a user; 200 when already followed",
+        {201: FollowResponse, 200: FollowResponse},
         refusals=(400,),
     )
     def follow(id: str) -> Response:
         session, user_id = current_writer(users), read_id(id)
         new = follows.follow(session.user_id, user_id, time.time())
-        return answer(201 if new else 200, FollowAnswer(str(user_id), True))
+        return respond(201 if new else 200, FollowResponse(str(user_id), True))
 
     @routes.delete("/users/<id>/follow")
-    @operation("Follow a user no more", {200: FollowAnswer})
+    @operation("Unfollow a user", {200: FollowResponse})
     def unfollow(id: str) -> Response:
         session, user_id = current_writer(users), read_id(id)
         follows.unfollow(session.user_id, user_id)
-        return answer(200, FollowAnswer(str(user_id), False))
+        return respond(200, FollowResponse(str(user_id), False))
 
     return routes

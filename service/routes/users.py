@@ -3,10 +3,10 @@
 from flask import Blueprint, Response
 
 from service.domain.users import Users
-from service.routes.answers import LoggedIn, SignedUp, answer, answer_nothing
-from service.routes.messages import LogIn, SignUp, read
+from service.routes.auth import bearer_token, client_address
 from service.routes.openapi import operation
-from service.routes.tokens import bearer_token, client_address
+from service.routes.request_schemas import LogIn, SignUp, read
+from service.routes.responses import LoggedIn, SignedUp, respond, respond_empty
 
 
 def blueprint(users: Users, proxy_hops: int) -> Blueprint:
@@ -18,19 +18,19 @@ def blueprint(users: Users, proxy_hops: int) -> Blueprint:
     def sign_up() -> Response:
         body = read(SignUp)
         session = users.sign_up(body.username, body.password, client_address(proxy_hops))
-        return answer(201, SignedUp(str(session.user_id), body.username, session.token))
+        return respond(201, SignedUp(str(session.user_id), body.username, session.token))
 
     @routes.post("/sessions")
     @operation("Log in", {201: LoggedIn}, body=LogIn, refusals=(401, 429), public=True)
     def log_in() -> Response:
         body = read(LogIn)
         session = users.log_in(body.username, body.password, client_address(proxy_hops))
-        return answer(201, LoggedIn(str(session.user_id), session.token))
+        return respond(201, LoggedIn(str(session.user_id), session.token))
 
     @routes.delete("/sessions")
     @operation("Log out", {204: None})
     def log_out() -> Response:
         users.log_out(bearer_token())
-        return answer_nothing()
+        return respond_empty()
 
     return routes

@@ -1,7 +1,7 @@
-"""Activity in Redis: what each user is told of, newest first.
+"""Activity in Redis: the events that each user is notified of, newest first.
 
-Each user has a sorted set: the score is the moment in microseconds since 1970, the member says who did what to which
-photo. So the same thing done again moves up and is not listed twice. It can be lost with Redis: the likes, comments
+Each user has a sorted set: the score is the moment in microseconds since 1970, the member holds kind, actor
+and photo. So the same thing done again moves up and is not listed twice. It can be lost with Redis: the likes, comments
 and follows themselves are in PostgreSQL.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import redis
 
-from service.domain.errors import UnavailableError
-from service.domain.records import Event, Kind
+from service.domain.entities import Event, Kind
+from service.stores.redis import needs_redis
 
 MOST_EVENTS = 100
 TTL_S = 30 * 86_400
@@ -49,25 +49,21 @@ class Activity:
         self._ttl = ttl
         self._add = client.register_script(_ADD)
 
+    @needs_redis
     def add_events(self, events: Mapping[int, Sequence[Event]]) -> None:
-        """Add events by the user who is told; may be repeated without doubling."""
+        """Add events by the recipient; repeating the call adds nothing."""
         told = [(user_id, news) for user_id, news in events.items() if news]
-        try:
-            for start in range(0, len(told), CHUNK):
-                users = told[start : start + CHUNK]
-                arguments = [self._ttl, -MOST_EVENTS - 1, *(one for _, news in users for one in _listed(news))]
-                self._add(keys=[_key(user_id) for user_id, _ in users], args=arguments)
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        for start in range(0, len(told), CHUNK):
+            users = told[start : start + CHUNK]
+            arguments = [self._ttl, -MOST_EVENTS - 1, *(one for _, news in users for one in _listed(news))]
+            self._add(keys=[_key(user_id) for user_id, _ in users], args=arguments)
 
+    @needs_redis
     def read_events(self, user_id: int, before: float, limit: int) -> list[Event]:
         """Events from before a moment, newest first; moments in seconds since 1970, kept to the microsecond."""
         # Not by _microseconds: `before` may be infinite.
         highest = f"({before * 1_000_000:.0f}"
-        try:
-            found: Any = self._client.zrevrangebyscore(_key(user_id), highest, 0, start=0, num=limit, withscores=True)
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        found: Any = self._client.zrevrangebyscore(_key(user_id), highest, 0, start=0, num=limit, withscores=True)
         return [_unpack(member, score) for member, score in found]
 
 

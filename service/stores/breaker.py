@@ -1,6 +1,6 @@
-"""A server that hangs is not asked by everybody: each request would wait for its deadline, and hold its thread so long.
+"""A circuit breaker: after a time-out, callers fail at once instead of each holding a thread until the deadline.
 
-Eight threads that wait for two seconds each answer four requests a second, also those that need another server.
+Eight threads that wait two seconds each serve only four requests a second, including those for healthy servers.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from service.domain.errors import UnavailableError
 Store = TypeVar("Store")
 
 PAUSE_S = 0.5
-"""For how long a server that hung is left alone."""
+"""How long the breaker stays open after a time-out."""
 
 
 class Breaker:
-    """Whether a server may be asked: not for PAUSE_S after it let somebody wait for `deadline` seconds in vain.
+    """Refuses calls for PAUSE_S after a call has waited for `deadline` seconds in vain; then lets one call through.
 
-    Then one caller tries it for all. A failure that comes at once shuts nothing: it costs nobody any time. tolerance:
-    how many have to wait in vain, with nobody answered meanwhile, before that counts.
+    An immediate failure does not open the breaker, because it holds no thread. tolerance: how many calls in a row must
+    wait in vain before the breaker opens.
     """
 
     def __init__(self, deadline: float, clock: Callable[[], float] = monotonic, tolerance: int = 1) -> None:
@@ -33,13 +33,13 @@ class Breaker:
         self._shut_until: float | None = None
 
     def admits(self) -> bool:
-        """Whether the caller may ask; who may is to report what came of it."""
+        """Whether the caller may call; a caller that may must report the outcome."""
         if self._shut_until is None:
             return True
         with self._lock:
             now = self._clock()
             if self._shut_until is None or now >= self._shut_until:
-                # Whoever comes while this caller tries the server is refused.
+                # Other callers are refused while this one tries the server.
                 self._shut_until = now + self._slow + PAUSE_S
                 return True
             return False
@@ -60,7 +60,7 @@ class Breaker:
 
 
 def guarded(store: Store, name: str, breaker: Breaker) -> Store:
-    """A stand-in for `store` whose methods raise UnavailableError at once while the breaker refuses."""
+    """A proxy for `store` whose methods raise UnavailableError at once while the breaker is open."""
     return cast(Store, _Guarded(store, name, breaker))
 
 

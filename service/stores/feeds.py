@@ -1,4 +1,4 @@
-"""Main feeds in Redis: for each user the ids of the newest photos of those whom he follows.
+"""Main feeds in Redis: for each user the ids of the newest photos of the followed users.
 
 A feed is a sorted set in which every score is 0, so that its members, ids of eight bytes each, sort as text: scores
 are doubles and would mix up neighbouring 64-bit ids. Its lowest member, the mark, makes an empty feed exist. With
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import redis
 
-from service.domain.errors import UnavailableError
 from service.domain.feed import LONGEST_FEED
+from service.stores.redis import needs_redis
 
 LISTPACK_ENTRIES = LONGEST_FEED + 2
 """What Redis's zset-max-listpack-entries should be at least: a full feed, the mark, and one more before it is cut."""
@@ -61,48 +61,38 @@ class Feeds:
         self._fill = client.register_script(_FILL)
         self._push = client.register_script(_PUSH)
 
+    @needs_redis
     def read_feed(self, user_id: int, before: int, limit: int) -> list[int] | None:
         """Ids below `before`, newest first; None when there is no feed and it is to be rebuilt."""
         positions = b"(" + _member(before), b"(" + _MARK
-        try:
-            members = self._read(keys=[_feed(user_id)], args=[self._unread_ttl, *positions, limit])
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        members = self._read(keys=[_feed(user_id)], args=[self._unread_ttl, *positions, limit])
         return None if members is None else [int.from_bytes(member) for member in members]
 
+    @needs_redis
     def lease_feed(self, user_id: int) -> bytes:
         """The right to fill the feed once; the newest one counts."""
         lease = secrets.token_bytes(8)
-        try:
-            self._client.set(_lease(user_id), lease, ex=LEASE_TTL_S)
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        self._client.set(_lease(user_id), lease, ex=LEASE_TTL_S)
         return lease
 
+    @needs_redis
     def fill_feed(self, user_id: int, photo_ids: Sequence[int], lease: bytes) -> None:
         """Store the newest of these ids unless the lease is gone."""
         newest = sorted(photo_ids, reverse=True)[:LONGEST_FEED]
         members = [_MARK, *map(_member, newest)]
-        try:
-            self._fill(keys=[_feed(user_id), _lease(user_id)], args=[lease, self._unread_ttl, *members])
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        self._fill(keys=[_feed(user_id), _lease(user_id)], args=[lease, self._unread_ttl, *members])
 
+    @needs_redis
     def drop_feed(self, user_id: int) -> None:
         """Have the feed rebuilt."""
-        try:
-            self._client.delete(_feed(user_id), _lease(user_id))
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        self._client.delete(_feed(user_id), _lease(user_id))
 
+    @needs_redis
     def push_photo(self, photo_id: int, follower_ids: Sequence[int]) -> None:
         """Add a photo to the feeds that exist, and cut them; may be repeated."""
         member, last_cut = _member(photo_id), -LONGEST_FEED - 1
-        try:
-            for users in _chunks(follower_ids):
-                self._push(keys=[*map(_feed, users), *map(_lease, users)], args=[member, last_cut])
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        for users in _chunks(follower_ids):
+            self._push(keys=[*map(_feed, users), *map(_lease, users)], args=[member, last_cut])
 
 
 def _chunks(user_ids: Sequence[int]) -> Iterator[Sequence[int]]:

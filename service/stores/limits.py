@@ -1,7 +1,7 @@
-"""How often somebody may try to log in or to sign up, counted in Redis for all instances together.
+"""Limits on log-ins and sign-ups, counted in Redis for all instances together.
 
-When Redis is away, nobody gets in: a session could not be opened either, and a limit that goes away with Redis would
-invite to push it over.
+Without Redis log-ins fail: a session could not be opened either, and a limit that fails open would invite attacks on
+Redis.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from service.domain.errors import UnavailableError
+from service.stores.redis import needs_redis
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -54,13 +54,11 @@ class Limits:
         """One attempt from this address; the seconds until another is welcome, 0 when this one is."""
         return 0.0 if self._is_exempt(address) else self._count(self._signups, _network(address))
 
+    @needs_redis
     def _count(self, limit: RateLimitItem, subject: str) -> float:
-        try:
-            if self._limiter.hit(limit, subject):
-                return 0.0
-            return max(1.0, self._limiter.get_window_stats(limit, subject).reset_time - time.time())
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        if self._limiter.hit(limit, subject):
+            return 0.0
+        return max(1.0, self._limiter.get_window_stats(limit, subject).reset_time - time.time())
 
     def _is_exempt(self, address: str) -> bool:
         if not self._exempt:

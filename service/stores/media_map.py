@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 
 import redis
 
-from service.domain.errors import UnavailableError
 from service.domain.ids import SEQUENCE_BITS, SHARD_BITS
+from service.stores.redis import needs_redis
 
 ENTRIES_A_BUCKET = 1125
 """On average, of a full map: the number of buckets is the number of photos that it is laid out for, divided by this."""
@@ -42,44 +42,38 @@ class MediaMap:
         """Note whose photo it is."""
         self.put_owners([(photo_id, owner_id)])
 
+    @needs_redis
     def put_owners(self, entries: Iterable[tuple[int, int]]) -> None:
         """Note the owners of many photos, (photo, owner), in one round trip."""
         by_key: dict[bytes, dict[bytes, bytes]] = {}
         for photo_id, owner_id in entries:
             key, field = locate(photo_id, self._buckets)
             by_key.setdefault(key, {})[field] = pack_owner(photo_id, owner_id)
-        try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for key, fields in by_key.items():
-                    pipeline.hset(key, mapping=fields)  # type: ignore[arg-type]
-                pipeline.execute()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        with self._client.pipeline(transaction=False) as pipeline:
+            for key, fields in by_key.items():
+                pipeline.hset(key, mapping=fields)  # type: ignore[arg-type]
+            pipeline.execute()
 
+    @needs_redis
     def find_owners(self, photo_ids: Sequence[int]) -> dict[int, int]:
         """The owners of those photos that are there, in one round trip."""
-        try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for photo_id in photo_ids:
-                    pipeline.hget(*locate(photo_id, self._buckets))
-                found = pipeline.execute()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        with self._client.pipeline(transaction=False) as pipeline:
+            for photo_id in photo_ids:
+                pipeline.hget(*locate(photo_id, self._buckets))
+            found = pipeline.execute()
         return {
             photo_id: unpack_owner(photo_id, packed)
             for photo_id, packed in zip(photo_ids, found, strict=True)
             if packed is not None
         }
 
+    @needs_redis
     def drop_other_layouts(self) -> None:
         """Remove what maps with another number of buckets have left."""
         mine = _prefix(self._buckets)
-        try:
-            stale = [key for key in self._client.scan_iter(b"media:*", count=1000) if not key.startswith(mine)]
-            if stale:
-                self._client.unlink(*stale)
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        stale = [key for key in self._client.scan_iter(b"media:*", count=1000) if not key.startswith(mine)]
+        if stale:
+            self._client.unlink(*stale)
 
 
 def buckets_for(entries: int) -> int:

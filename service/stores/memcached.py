@@ -6,16 +6,16 @@ from zlib import crc32
 
 import msgspec
 
+from service.domain.entities import Photo, PhotoState
 from service.domain.errors import UnavailableError
-from service.domain.records import Photo, PhotoState
-from service.stores.memcached_servers import SLOTS, Address, Server, share_out
+from service.stores.memcached_servers import Address, Ring, Server
 
 PHOTO_TTL_S = 86_400
 STATE_TTL_S = 60
 """For how long a state may be stale at worst: when the process that owes a deletion to a hung server dies."""
 LEASE_TTL_S = 2
 LONGEST_WAIT_S = 0.25
-"""Less than other stores get: whatever the cache does not answer, the database does."""
+"""Less than for other stores, because the database answers what the cache does not."""
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.001, 0.008
 
 _encode = msgspec.msgpack.encode
@@ -26,13 +26,13 @@ _decode_state = msgspec.msgpack.Decoder(PhotoState).decode
 class PhotoCache:
     """Entries spread over all servers by their photos' ids.
 
-    A state that is leased and not yet filled is an empty entry. The server itself makes it, and tells only the first
-    who asks that he has the lease; what the lease filled is taken only while the entry is still the same.
+    A leased state that is not filled yet is an empty entry. The server creates it and grants the lease to the first
+    request only; a fill succeeds only while the entry is unchanged (compare and swap).
     """
 
     def __init__(self, servers: Sequence[Address], timeout: float) -> None:
         self._servers = [Server(address, min(timeout, LONGEST_WAIT_S)) for address in servers]
-        self._by_slot = [self._servers[index] for index in share_out(servers)]
+        self._ring = Ring(servers)
 
     def get_photo(self, photo_id: int) -> Photo | None:
         """A cached photo."""
@@ -58,13 +58,13 @@ class PhotoCache:
         return {number: _decode_state(value) for number, value in found.items() if value}
 
     def lease_state(self, photo_id: int) -> bytes | None:
-        """The right to fill the entry once, None while somebody else holds it."""
+        """The right to fill the entry once, None while another reader holds it."""
         line = self._server(photo_id).call("raw_command", b"mg state:%d c N%d" % (photo_id, LEASE_TTL_S))
-        # "HD c<version>", and " W" for who has won the lease, " Z" for all others.
+        # "HD c<version>", then " W" with the lease, " Z" without.
         return line[4:-2] if line.endswith(b" W") else None
 
     def await_state(self, photo_id: int, longest: float) -> PhotoState | None:
-        """The state, as soon as who holds the lease has filled it; None when he lost it or takes too long (seconds)."""
+        """The state when the lease's holder has filled it; None when the lease is lost or after `longest` seconds."""
         deadline = time.monotonic() + longest
         pause = FIRST_LOOK_S
         while True:
@@ -81,7 +81,7 @@ class PhotoCache:
         self._server(photo_id).call("cas", f"state:{photo_id}", _encode(state), lease, expire=STATE_TTL_S)
 
     def forget_state(self, photo_id: int) -> None:
-        """Drop a state, or the lease on it, and know that it is done."""
+        """Delete a state or the lease on it, and wait for the server's confirmation."""
         self._server(photo_id).delete(f"state:{photo_id}")
 
     def flush(self) -> None:
@@ -100,7 +100,7 @@ class PhotoCache:
             server.close()
 
     def _server(self, photo_id: int) -> Server:
-        return self._by_slot[crc32(b"%d" % photo_id) % SLOTS]
+        return self._servers[self._ring.find(crc32(b"%d" % photo_id))]
 
     def _get_many(self, kind: str, photo_ids: Sequence[int]) -> dict[int, bytes]:
         """UnavailableError only when no server answers."""

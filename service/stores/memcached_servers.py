@@ -1,13 +1,13 @@
-"""One memcached server as one process sees it, and which server has which entry."""
+"""One memcached server as one process sees it, and the choice of the server for an entry."""
 
 import threading
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
-from hashlib import blake2b
+from functools import cache
 from typing import Any
 
-from pymemcache.client.base import Client
+from pymemcache.client.base import Client, PooledClient
+from pymemcache.client.rendezvous import RendezvousHash
 from pymemcache.exceptions import MemcacheError
 
 from service.domain.errors import UnavailableError
@@ -15,35 +15,35 @@ from service.domain.errors import UnavailableError
 SLOTS = 1024
 PROBE_INTERVAL_S = 0.25
 SETTLING_S = 1.0
-"""Longer than any process needs to send its owed deletions: one interval, and one time-out of a probe."""
+"""Longer than any process needs to send its owed deletions: one interval and one time-out of a probe."""
 
 Address = tuple[str, int]
 
 
 class Server:
-    """Calls a server, and leaves it alone for a while when it did not answer in time.
+    """A pymemcache client that leaves a hung server alone and owes it the deletions that it missed.
 
-    A server that refuses has lost all it held: calls fail at once, and no deletion is missing. One that hangs will
-    answer again with what it held, so deletions are owed to it: a thread sends them as soon as it answers, and only
-    when other processes have had the time to do the same is it read again.
+    pymemcache's HashClient moves the entries of a failed server to the others and back, and forgets deletions: a hung
+    server would then answer with counts from before. Here a thread sends the owed deletions when the server answers
+    again, and the server is read only after all other processes have had the time to do the same. A server that
+    refuses connections has lost all entries, so it misses no deletion.
     """
 
     def __init__(self, address: Address, timeout: float) -> None:
         self._address = address
         self._options = {"connect_timeout": timeout, "timeout": timeout, "no_delay": True}
-        # Of clients that are used by one thread at a time; pymemcache's own pool costs as much as what it is used for.
-        self._idle: deque[Client] = deque()
+        self._client = PooledClient(address, **self._options)
         self._lock = threading.Lock()
         self._owed: set[str] = set()
         self._hung = False
         self._closed = threading.Event()
 
     def call(self, command: str, *args: object, **options: object) -> Any:
-        """What the command gives; UnavailableError when the server does not answer, or did not lately."""
+        """The command's result; UnavailableError when the server does not answer, or did not lately."""
         if self._hung:
             raise self._unavailable("it did not answer lately")
         try:
-            return self._ask(command, *args, **options)
+            return getattr(self._client, command)(*args, **options)
         except TimeoutError as error:
             self._leave_alone()
             raise self._unavailable(error) from error
@@ -51,9 +51,18 @@ class Server:
             raise self._unavailable(error) from error
 
     def delete(self, key: str) -> None:
-        """Drop an entry and know that it is done; UnavailableError when it is not, or not yet."""
-        if not self._hung and (self._delete(key) or self._delete_afresh(key)):
-            return
+        """Delete an entry and wait until the server has done so; UnavailableError when it has not, or not yet."""
+        if not self._hung:
+            try:
+                self._client.delete(key, noreply=False)
+            except TimeoutError:
+                self._leave_alone()
+            except (OSError, MemcacheError):
+                # A kept connection may lead to a process that has been restarted, and filled, since.
+                if self._delete_afresh(key):
+                    return
+            else:
+                return
         with self._lock:
             if self._hung:
                 self._owed.add(key)
@@ -62,40 +71,11 @@ class Server:
     def close(self) -> None:
         """Close all connections."""
         self._closed.set()
-        while self._idle:
-            self._idle.pop().close()
-
-    def _ask(self, command: str, *args: object, **options: object) -> Any:
-        """What the command gives, on a connection that nobody uses; one that fails is closed and made anew later."""
-        try:
-            client = self._idle.pop()
-        except IndexError:
-            client = Client(self._address, **self._options)
-        try:
-            return getattr(client, command)(*args, **options)
-        except BaseException:
-            client.close()
-            raise
-        finally:
-            self._idle.append(client)
-
-    def _delete(self, key: str) -> bool:
-        try:
-            self._ask("delete", key, noreply=False)
-        except TimeoutError:
-            self._leave_alone()
-            return False
-        except (OSError, MemcacheError):
-            return False
-        return True
+        self._client.close()
 
     def _delete_afresh(self, key: str) -> bool:
-        """Delete on a connection of its own: a kept one may lead to a server that was started anew and filled since."""
-        if self._hung:
-            return False
         try:
-            with closing(Client(self._address, **self._options)) as client:
-                client.delete(key, noreply=False)
+            self._send([key])
         except ConnectionRefusedError:
             return False
         except (OSError, MemcacheError):
@@ -103,14 +83,20 @@ class Server:
             return False
         return True
 
+    def _send(self, keys: Collection[str]) -> None:
+        """Delete entries on a new connection."""
+        with closing(Client(self._address, **self._options)) as client:
+            client.version()
+            client.delete_many(keys, noreply=False)
+
     def _leave_alone(self) -> None:
         with self._lock:
             if not self._hung:
                 self._hung = True
-                threading.Thread(target=self._make_up, name=f"memcached {self._address}", daemon=True).start()
+                threading.Thread(target=self._recover, name=f"memcached {self._address}", daemon=True).start()
 
-    def _make_up(self) -> None:
-        """Send what is owed whenever the server answers, until it has done so for as long as it settles."""
+    def _recover(self) -> None:
+        """Send owed deletions until the server has answered for as long as it takes to settle."""
         settling = 0.0
         while not self._closed.wait(PROBE_INTERVAL_S):
             settling = settling + PROBE_INTERVAL_S if self._pay() else 0.0
@@ -120,13 +106,11 @@ class Server:
                     return
 
     def _pay(self) -> bool:
-        """Whether the server has taken every deletion that was owed, or has lost everything anyway."""
+        """Whether the server has done every owed deletion, or has lost all entries."""
         with self._lock:
             owed, self._owed = self._owed, set()
         try:
-            with closing(Client(self._address, **self._options)) as client:
-                client.version()
-                client.delete_many(owed, noreply=False)
+            self._send(owed)
         except ConnectionRefusedError:
             return True
         except (OSError, MemcacheError):
@@ -140,14 +124,22 @@ class Server:
         return UnavailableError("memcached", f"{host}:{port}: {cause}")
 
 
-def share_out(addresses: Sequence[Address]) -> list[int]:
-    """For each of SLOTS slots, the index of its server, by rendezvous hashing.
+class Ring:
+    """Spreads keys over servers by pymemcache's rendezvous hash: a new server takes over only its own share.
 
-    A server that comes or goes moves only its own share; the order of the addresses does not matter. Worked out once,
-    since the hash itself costs more than a look-up may.
+    The hash takes some 10 µs a server, so its answers for SLOTS groups of keys are kept.
     """
 
-    def weight(slot: int, address: Address) -> bytes:
-        return blake2b(f"{slot}-{address[0]}:{address[1]}".encode(), digest_size=8).digest()
+    def __init__(self, addresses: Sequence[Address]) -> None:
+        names = {f"{host}:{port}": number for number, (host, port) in enumerate(addresses)}
+        choose = RendezvousHash(list(names)).get_node
 
-    return [max(range(len(addresses)), key=lambda i: weight(slot, addresses[i])) for slot in range(SLOTS)]
+        @cache
+        def find(slot: int) -> int:
+            return names[choose(str(slot))]
+
+        self._find = find
+
+    def find(self, number: int) -> int:
+        """The index of the server for a hashed key."""
+        return self._find(number % SLOTS)

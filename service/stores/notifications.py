@@ -7,22 +7,21 @@ is repeated under the same name and finds it again.
 
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 import redis
 
+from service.domain.entities import Event, Kind
 from service.domain.errors import UnavailableError
 from service.domain.pushes import Notice
-from service.domain.records import Event, Kind
-from service.stores.redis import Commands, Script
+from service.stores.redis import needs_redis
 
 LARGEST_BATCH = 1000
 MOST_WAITING = 1_000_000
 """About 100 MB; more is refused, so that a long outage of the push service does not fill the Redis of everybody."""
 
 SCHEDULED_TTL_S = 5
-"""How long a job counts as scheduled: whoever dies between saying so and scheduling it delays the events by no more."""
+"""How long a job counts as scheduled; a crash between marking and scheduling delays the events by no more."""
 
 BATCH_TTL_S = 7 * 86_400
 """For as long a batch whose job failed for good can still be finished."""
@@ -69,64 +68,55 @@ class Notifications:
     def __init__(self, client: redis.Redis, schedule: Callable[[str], None]) -> None:
         self._client = client
         self._schedule = schedule
-        commands = Commands(client)
-        self._notify, self._take, self._claim = (Script(commands, text) for text in (_NOTIFY, _TAKE, _CLAIM))
+        self._notify, self._take, self._claim = map(client.register_script, (_NOTIFY, _TAKE, _CLAIM))
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(_Row).decode
 
+    @needs_redis
     def notify(self, event: Event, recipient_id: int | None = None) -> None:
-        """Have somebody told of an event; recipient_id None means the photo's owner, whom the job looks up."""
+        """Queue a notification of an event; without a recipient_id the job looks up the photo's owner."""
         row = self._encode((event.kind, event.actor_id, event.photo_id, event.at, recipient_id))
-        outcome = self._run(self._notify, [_WAITING, _SCHEDULED], [row, SCHEDULED_TTL_S, MOST_WAITING])
+        outcome = self._notify(keys=[_WAITING, _SCHEDULED], args=[row, SCHEDULED_TTL_S, MOST_WAITING])
         if outcome < 0:
             raise UnavailableError("push", f"{MOST_WAITING} events wait already")
         if outcome:
             self._schedule(_new_name())
 
+    @needs_redis
     def schedule_waiting(self) -> None:
-        """Schedule a job when events wait and none is scheduled: somebody died before he could."""
-        if self._run(self._claim, [_WAITING, _SCHEDULED], [SCHEDULED_TTL_S]):
+        """Schedule a job when events wait without one, because a process died before scheduling it."""
+        if self._claim(keys=[_WAITING, _SCHEDULED], args=[SCHEDULED_TTL_S]):
             self._schedule(_new_name())
 
+    @needs_redis
     def take(self, batch: str) -> list[Notice]:
         """What the batch of this name holds; a new one gets what waits, LARGEST_BATCH at most, oldest first."""
-        rows = self._run(self._take, [_WAITING, _SCHEDULED, _batch_key(batch)], [LARGEST_BATCH, BATCH_TTL_S])
+        keys = [_WAITING, _SCHEDULED, _batch_key(batch)]
+        rows = self._take(keys=keys, args=[LARGEST_BATCH, BATCH_TTL_S])
         self.schedule_waiting()
         return [
             Notice(Event(kind, actor_id, photo_id, at), recipient_id)
             for kind, actor_id, photo_id, at, recipient_id in map(self._decode, rows)
         ]
 
+    @needs_redis
     def mark_sent(self, batch: str, push_ids: Sequence[str]) -> None:
         """Note pushes of a batch that need not be sent again."""
-        try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.sadd(_sent_key(batch), *push_ids)
-                pipeline.expire(_sent_key(batch), BATCH_TTL_S)
-                pipeline.execute()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.sadd(_sent_key(batch), *push_ids)
+            pipeline.expire(_sent_key(batch), BATCH_TTL_S)
+            pipeline.execute()
 
+    @needs_redis
     def find_sent(self, batch: str) -> set[str]:
         """The pushes of a batch that were noted as sent."""
-        try:
-            members: set[bytes] = self._client.smembers(_sent_key(batch))  # type: ignore[assignment]
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        members: set[bytes] = self._client.smembers(_sent_key(batch))  # type: ignore[assignment]
         return {member.decode() for member in members}
 
+    @needs_redis
     def finish(self, batch: str) -> None:
         """Forget a batch and what was noted of it."""
-        try:
-            self._client.delete(_batch_key(batch), _sent_key(batch))
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
-
-    def _run(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
-        try:
-            return script(keys, arguments)
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        self._client.delete(_batch_key(batch), _sent_key(batch))
 
 
 def _new_name() -> str:

@@ -1,4 +1,4 @@
-"""The tokens by which the push service knows who sends: ES256, kept for a while, renewed in time."""
+"""The signed tokens (ES256) that authenticate the provider to the push service, renewed before they expire."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The queues on which RQ workers take their jobs, one a kind of work."""
+"""The queues of jobs for RQ's workers, one a kind of work."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import rq
 from rq.serializers import JSONSerializer
 
 from service.catalog import FANOUT, PUSH, QUEUES, SHARE, THUMBNAILS
-from service.domain.errors import UnavailableError
+from service.stores.redis import needs_redis
 
-# The jobs' names; a worker knows what to run for each, so nobody who reaches Redis can name other code.
+# A job names a handler, not code, so access to Redis does not let anybody run other code.
 DELIVER_PUSHES = "push.deliver"
 PUBLISH_PHOTO = "fanout.publish"
 MAKE_THUMBNAIL = "thumbnails.make"
@@ -33,7 +33,7 @@ class Policy:
         return rq.Retry(max=len(self.waits_s), interval=list(self.waits_s))
 
 
-# A wait is whole seconds, and up to a second shorter or longer. Who sends to others waits longer for them.
+# Waits are whole seconds, a second more or less. Jobs that call other companies wait longer.
 POLICIES = {
     PUSH: Policy(30, (1, 5, 20, 60, 300)),
     FANOUT: Policy(30, (1, 5, 20, 60)),
@@ -54,7 +54,7 @@ class JobQueue:
     """Hands out jobs; what they return is not kept.
 
     A job's id tells what it is about, so one that is handed out again while it still waits is done once.
-    `enqueued` is told of each job: its queue, and the seconds that handing it out took.
+    `enqueued` gets each job's queue and the seconds that enqueueing took.
     """
 
     def __init__(self, client: redis.Redis, enqueued: Callable[[str, float], None]) -> None:
@@ -84,25 +84,23 @@ class JobQueue:
         """Have gathered events delivered, as the batch of this name; each such job is one of its own."""
         self._enqueue(_Call(PUSH, DELIVER_PUSHES, (batch,), f"push-{batch}"))
 
+    @needs_redis
     def _enqueue(self, *calls: _Call) -> None:
         started = perf_counter()
-        try:
-            with self._client.pipeline() as pipeline:
-                for call in calls:
-                    policy = POLICIES[call.queue]
-                    data = rq.Queue.prepare_data(
-                        call.job,
-                        args=call.arguments,
-                        job_id=call.job_id,
-                        timeout=policy.timeout_s,
-                        result_ttl=0,
-                        failure_ttl=DEAD_LETTERS_KEPT_S,
-                        retry=policy.retry,
-                    )
-                    self._queues[call.queue].enqueue_many([data], pipeline=pipeline)
-                pipeline.execute()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        with self._client.pipeline() as pipeline:
+            for call in calls:
+                policy = POLICIES[call.queue]
+                data = rq.Queue.prepare_data(
+                    call.job,
+                    args=call.arguments,
+                    job_id=call.job_id,
+                    timeout=policy.timeout_s,
+                    result_ttl=0,
+                    failure_ttl=DEAD_LETTERS_KEPT_S,
+                    retry=policy.retry,
+                )
+                self._queues[call.queue].enqueue_many([data], pipeline=pipeline)
+            pipeline.execute()
         took = perf_counter() - started
         for call in calls:
             self._enqueued(call.queue, took)

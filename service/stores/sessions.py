@@ -1,4 +1,4 @@
-"""Sessions in Redis, by the hash of their token: who is logged in, and who wrote lately."""
+"""Sessions in Redis by the hash of their token, and which of their users wrote lately."""
 
 import hashlib
 import secrets
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import redis
 
-from service.domain.errors import UnavailableError
-from service.domain.records import Session
-from service.stores.redis import Commands, Script
+from service.domain.entities import Session
+from service.stores.redis import needs_redis
 
 FRESH_S = 5
 """For how long after a write its user reads from primaries; replicas are to lag less than that."""
@@ -22,73 +21,58 @@ return user
 
 
 class Sessions:
-    """Tokens and the users for whom they stand; `ttl` in seconds from the log-in, `fresh_s` from a write.
+    """Tokens and their users; `ttl` in seconds from the log-in, `fresh_s` from a write.
 
-    Only a token's SHA-256 is stored: who reads the store cannot act for anybody. Tokens are made here and never taken
-    from a client, so nobody can be made to use one that somebody else knows. When Redis has lost them, users log in
-    again.
+    Only a token's SHA-256 is stored, so a reader of the store cannot act for a user. Tokens are made here and never
+    taken from a client, which prevents session fixation. When Redis has lost them, users log in again.
     """
 
     def __init__(self, client: redis.Redis, ttl: int, fresh_s: int = FRESH_S) -> None:
         self._client = client
         self._ttl = ttl
         self._fresh_s = fresh_s
-        commands = Commands(client)
-        self._ask = commands.ask
-        self._find_writer = Script(commands, _FIND_WRITER)
+        self._find_writer = client.register_script(_FIND_WRITER)
 
     def open_session(self, user_id: int) -> str:
         """A fresh token."""
         return self.open_sessions([user_id])[0]
 
+    @needs_redis
     def open_sessions(self, user_ids: Sequence[int]) -> list[str]:
         """Fresh tokens, one for each of the users, in one round trip."""
         tokens = [secrets.token_urlsafe(24) for _ in user_ids]
-        try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for user_id, token in zip(user_ids, tokens, strict=True):
-                    pipeline.set(_keys(token)[0], user_id, ex=self._ttl)
-                pipeline.execute()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        with self._client.pipeline(transaction=False) as pipeline:
+            for user_id, token in zip(user_ids, tokens, strict=True):
+                pipeline.set(_keys(token)[0], user_id, ex=self._ttl)
+            pipeline.execute()
         return tokens
 
+    @needs_redis
     def find_session(self, token: str) -> Session | None:
-        """Who asks; None when the token is unknown or has expired."""
-        try:
-            user_id, fresh = self._ask("MGET", *_keys(token))
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        """The token's session; None when the token is unknown or has expired."""
+        user_id, fresh = self._client.mget(_keys(token))
         return None if user_id is None else Session(int(user_id), token, fresh is not None)
 
+    @needs_redis
     def find_writer(self, token: str) -> Session | None:
-        """Who is about to write, noted so that he reads from primaries; None as in find_session."""
-        try:
-            user_id = self._find_writer(_keys(token), [self._fresh_s])
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        """As find_session for a user who is about to write; marks the session so that reads go to primaries."""
+        user_id = self._find_writer(keys=_keys(token), args=[self._fresh_s])
         return None if user_id is None else Session(int(user_id), token, True)
 
+    @needs_redis
     def mark_written(self, token: str) -> None:
-        """Have the session's user read from primaries for a while; to be called before he writes."""
-        try:
-            self._client.set(_keys(token)[1], 1, ex=self._fresh_s)
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        """Send the session's reads to primaries for a while; to be called before a write."""
+        self._client.set(_keys(token)[1], 1, ex=self._fresh_s)
 
+    @needs_redis
     def close_session(self, token: str) -> None:
         """Forget a token."""
-        try:
-            self._client.delete(*_keys(token))
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        self._client.delete(*_keys(token))
 
+    @needs_redis
     def ping(self) -> None:
         """Reach the server; UnavailableError when that fails."""
-        try:
-            self._client.ping()
-        except redis.RedisError as error:
-            raise UnavailableError("redis", error) from error
+        self._client.ping()
 
 
 def _keys(token: str) -> tuple[str, str]:

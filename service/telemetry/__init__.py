@@ -1,1 +1,1 @@
-"""How the service is observed: metrics, timers wrapped around requests and stores, logs."""
+"""Telemetry: metrics, timers around requests and stores, error tracking, logs."""

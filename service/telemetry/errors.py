@@ -1,6 +1,6 @@
-"""Error tracking: what is logged as an error goes to a Sentry-compatible server, with the code's stack but no data.
+"""Error tracking: errors in the log go to a Sentry-compatible server, with the stack but without data.
 
-Logging is the only source: routes and workers log what surprises them, and know nothing of Sentry.
+Logging is the only source: routes and workers log unexpected errors, and do not know Sentry.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Settings(Protocol):
-    """What is needed of the configuration; without a DSN nothing is tracked."""
+    """The part of the configuration that error tracking uses; without a DSN nothing is tracked."""
 
     @property
     def sentry_dsn(self) -> str | None: ...
@@ -24,14 +24,14 @@ class Settings(Protocol):
 
 
 def configure(config: Settings, find_route: Callable[[], str | None] = lambda: None, **tags: str) -> Callable[[], None]:
-    """Track this process's errors under `tags`; to be called after the last fork, does nothing without a DSN.
+    """Track this process's errors under `tags`; call it after the last fork. Does nothing without a DSN.
 
-    find_route: the rule of the request that this thread answers, None when it answers none. Returns what sends the
-    errors that wait, and ends the tracking.
+    find_route: returns the rule of this thread's request, None outside of a request. Returns a function that sends the
+    pending errors and ends the tracking.
     """
     if config.sentry_dsn is None:
         return lambda: None
-    # Megabytes in every process, for those only that track.
+    # The SDK takes megabytes in each process: import it only where errors are tracked.
     from service.telemetry import sentry
 
     values = {"run": config.run, "instance": config.instance, **tags}

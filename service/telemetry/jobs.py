@@ -1,4 +1,4 @@
-"""What is observed of jobs: handing them out, and running them."""
+"""Metrics of jobs: enqueueing them, and running them."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,14 @@ from service.telemetry.metrics import Metrics
 
 
 class EnqueueTimer:
-    """Records each job that is handed out."""
+    """Records each job that is enqueued."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._bound: dict[str, Callable[[float], None]] = {}
 
     def record(self, queue: str, seconds: float) -> None:
-        """One job that was handed to `queue` in so many seconds."""
+        """Record a job that took so many seconds to enqueue."""
         if queue not in self._bound:
             count = self._metrics.counter(catalog.JOBS_ENQUEUED, queue).inc
             observe = self._metrics.histogram(catalog.JOB_ENQUEUE, queue).observe
@@ -37,18 +37,18 @@ class JobTimer:
         self._duration = metrics.histogram(catalog.JOB_DURATION, queue)
 
     def record(self, waited: float, ran: float, done: bool) -> None:
-        """One run that waited and ran for so many seconds."""
+        """Record a run; `waited` and `ran` in seconds."""
         self._wait.observe(waited)
         self._duration.observe(ran)
         (self._done if done else self._failed).inc()
 
 
 class PushCounter:
-    """Counts pushes by what came of them."""
+    """Counts pushes by outcome."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._counters = {outcome: metrics.counter(catalog.PUSHES, outcome) for outcome in catalog.PUSH_OUTCOMES}
 
     def count(self, outcome: str) -> None:
-        """One push; `outcome` is one of catalog.PUSH_OUTCOMES."""
+        """Count a push; `outcome` is one of catalog.PUSH_OUTCOMES."""
         self._counters[outcome].inc()

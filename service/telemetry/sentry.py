@@ -1,4 +1,4 @@
-"""The Sentry SDK as error tracking wants it: events without anything that may come from a user."""
+"""The Sentry SDK configured so that events contain nothing that may come from a user."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,11 +10,11 @@ from sentry_sdk.integrations.dedupe import DedupeIntegration
 from sentry_sdk.integrations.logging import LoggingIntegration
 
 SHUTDOWN_S = 2
-"""How long a process that ends waits for its last errors to be sent."""
+"""How long a process that ends waits until its last errors are sent."""
 
 
 def start(dsn: str, release: str, tags: Mapping[str, str], find_route: Callable[[], str | None]) -> Callable[[], None]:
-    """Send this process's errors to `dsn`; `tags` has at least `instance`. Returns what ends that."""
+    """Send this process's errors to `dsn`; `tags` has at least `instance`. Returns a function that ends it."""
 
     def clean(event: dict[str, Any], _hint: dict[str, Any]) -> dict[str, Any]:
         route = find_route()
@@ -40,7 +40,7 @@ def start(dsn: str, release: str, tags: Mapping[str, str], find_route: Callable[
         traces_sample_rate=None,
         auto_session_tracking=False,
         shutdown_timeout=SHUTDOWN_S,
-        # Where brotli is installed it would be used, and not every server understands that.
+        # The SDK prefers brotli where it is installed, and not every server understands brotli.
         _experiments={"transport_compression_algo": CompressionAlgo.GZIP},
     )
     for name, value in tags.items():
@@ -49,13 +49,13 @@ def start(dsn: str, release: str, tags: Mapping[str, str], find_route: Callable[
 
 
 def _end_quietly(_pending: int, _timeout: float) -> None:
-    """By default the SDK writes to standard error when a process ends with errors that are not sent yet."""
+    """Replaces the SDK's message on standard error when a process ends with unsent errors."""
 
 
 def _clean(event: dict[str, Any]) -> dict[str, Any]:
     """The event without anything that may come from a user.
 
-    An exception's text may quote what somebody sent, and so may a log line's arguments: both stay here.
+    An exception's text and a log line's arguments may quote a request: both are removed.
     """
     for name in ("request", "user", "extra", "breadcrumbs", "modules"):
         event.pop(name, None)

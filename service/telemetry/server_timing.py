@@ -1,6 +1,6 @@
-"""What each tier took of a request, told to whoever asked in the standard Server-Timing header, in milliseconds.
+"""The standard Server-Timing header: how many milliseconds of a request each tier took.
 
-The stores' own timers add to a slot of the thread that answers the request, so domain and routes know nothing of it.
+The stores' timers add to a thread-local record of the current request, so that domain and routes do not know it.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    # The workers measure with this module as well, and have no use for a web framework in their memory.
+    # Workers import this module too, and do not need a web framework in memory.
     from flask import Flask
 
 POOL = "pool"
 TIERS = {"postgres": "db", "memcached": "cache", "redis": "redis", "queue": "queue", "objects": "store"}
-"""What the header calls a store, by the name under which it is measured."""
+"""The header's name of a store, by the store's name in metrics."""
 NAMES = (POOL, *TIERS.values())
 
 _STAMP_ERROR_S = 0.0005
-"""nginx cuts its clock to whole milliseconds, so its stamp is half of one too early on average."""
+"""nginx truncates its clock to milliseconds, so that its stamp is half a millisecond early on average."""
 _LONGEST_WAIT_S = 3600.0
-"""A stamp that is older, or from the future, comes from a clock that cannot be compared with this one."""
+"""An older stamp, or one from the future, comes from a clock that cannot be compared with this one."""
 
 
 class Spent(threading.local):
-    """Seconds that the tiers took of the request that this thread answers, what a deeper one took not counted twice."""
+    """Seconds that each tier took of this thread's request; a nested tier's time is not counted twice."""
 
     def __init__(self) -> None:
         self.seconds = [0.0] * len(NAMES)
         self.deeper = 0.0
 
     def begin(self) -> None:
-        """Forget an earlier request."""
+        """Reset for a new request."""
         self.seconds = [0.0] * len(NAMES)
         self.deeper = 0.0
 
     def enter(self) -> float:
-        """An operation begins; what this returns is to be given to `leave`."""
+        """Begin an operation; pass the result to `leave`."""
         outer, self.deeper = self.deeper, 0.0
         return outer
 
     def leave(self, tier: int | None, took: float, outer: float) -> None:
-        """It ended after `took` seconds; `tier` is its place in NAMES, None leaves it to whatever it was part of."""
+        """End an operation after `took` seconds; `tier` is its index in NAMES, None adds it to the enclosing tier."""
         if tier is None:
             took = self.deeper
         else:
@@ -58,13 +58,13 @@ SPENT = Spent()
 
 
 def note_pool_wait(seconds: float) -> None:
-    """Somebody waited for a connection to the database, within an operation on it."""
+    """Record a wait for a database connection, within an operation on the database."""
     SPENT.seconds[0] += seconds
     SPENT.deeper += seconds
 
 
 def placed(operation: Callable[..., Any], store: str) -> Callable[..., Any]:
-    """The operation, of which each call is noted as what the store's tier took."""
+    """The operation, wrapped so that each call's duration is added to the store's tier."""
     tier = NAMES.index(TIERS[store]) if store in TIERS else None
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -79,22 +79,22 @@ def placed(operation: Callable[..., Any], store: str) -> Callable[..., Any]:
 
 
 def tell_timing(app: Flask) -> None:
-    """Have every answer of `app` say what took how long."""
+    """Add the header to every response of `app`."""
     app.wsgi_app = ServerTiming(app.wsgi_app)  # type: ignore[method-assign]
 
 
 class ServerTiming:
-    """WSGI middleware that adds the header: `wait`, `app`, and of what is in `app` each tier that was used.
+    """WSGI middleware that adds the header: `wait`, `app`, and each tier within `app` that was used.
 
-    wait: from nginx's stamp (X-Request-Start) to the application, which is gunicorn's backlog; only where there is a
-    stamp. What a streamed body takes comes after its headers, and is in none of them.
+    wait: from nginx's stamp (X-Request-Start) to the application, which is gunicorn's backlog; only with a stamp.
+    A streamed body is sent after the headers and is not included.
     """
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Pass the request on, and add the header to its answer."""
+        """Call the application, and add the header to its response."""
         wait = _wait(environ.get("HTTP_X_REQUEST_START"))
         SPENT.begin()
         started = perf_counter()
@@ -115,7 +115,7 @@ def _describe(wait: float | None, app: float, seconds: list[float]) -> str:
 
 
 def _wait(stamp: str | None) -> float | None:
-    """Seconds since a stamp like t=1700000000.123; None without one, or when it makes no sense."""
+    """Seconds since a stamp like t=1700000000.123; None when it is missing or invalid."""
     if stamp is None or not stamp.startswith("t="):
         return None
     try:

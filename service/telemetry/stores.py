@@ -1,4 +1,4 @@
-"""Stand-ins for stores that time every operation, count every failure, and tell observers what came out."""
+"""Proxies of stores that time every operation, count every failure, and pass results to observers."""
 
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -13,7 +13,7 @@ Store = TypeVar("Store")
 
 
 class Observer(NamedTuple):
-    """Whom an operation tells what it came to: `returned` gets its result, `failed` is called when it raised."""
+    """Callbacks of an operation: `returned` gets its result, `failed` is called when it raised."""
 
     returned: Callable[[Any], object]
     failed: Callable[[], object] | None = None
@@ -22,15 +22,15 @@ class Observer(NamedTuple):
 def measured(
     store: Store, name: str, metrics: Metrics, observers: Mapping[str, Observer], *, placing: bool = False
 ) -> Store:
-    """A stand-in for `store` with the same methods; `observers` by the name of the method.
+    """A proxy of `store` with the same methods; `observers` by the name of the method.
 
-    placing: what operations take is told to Server-Timing, too. The store itself where no metrics are kept.
+    placing: the durations of operations go to Server-Timing too. Returns the store itself where no metrics are kept.
     """
     return cast(Store, _Measured(store, name, metrics, observers, placing)) if metrics.is_kept else store
 
 
 class _Measured:
-    """Wraps each method when it is first asked for and keeps the wrapper, so that children are bound once."""
+    """Wraps each method on first access and keeps the wrapper, so that label values are looked up once."""
 
     def __init__(
         self, store: object, name: str, metrics: Metrics, observers: Mapping[str, Observer], placing: bool
@@ -51,16 +51,18 @@ class _Measured:
 
 
 def counting(metrics: Metrics, metric: Metric, *labels: str, when: Callable[[Any], object] | None = None) -> Observer:
-    """Counts the operations that returned something, and of that only what `when` holds for."""
+    """Counts the operations whose result is not None and, with `when`, fulfils it."""
+    counter = metrics.counter(metric, *labels)
 
-    def counts(result: object) -> bool:
-        return result is not None and (when is None or bool(when(result)))
+    def count(result: object) -> None:
+        if result is not None and (when is None or when(result)):
+            counter.inc()
 
-    return Observer(metrics.tally(metric, *labels, when=counts))
+    return Observer(count)
 
 
 def lookups(metrics: Metrics, cache: str) -> Observer:
-    """Counts look-ups in a cache as hits, misses (None) and errors."""
+    """Counts lookups in a cache as hits, misses (a result of None) and errors."""
     hit, miss, error = (
         metrics.counter(catalog.CACHE_REQUESTS, cache, result).inc for result in ("hit", "miss", "error")
     )

@@ -1,4 +1,4 @@
-"""Who is told of what: by amtool, and by a real Alertmanager."""
+"""The routing of alerts, by amtool and by a real Alertmanager."""
 
 import json
 import re
@@ -45,7 +45,7 @@ def test_the_committed_file_is_what_the_data_says() -> None:
     assert routing.ROUTING_FILE.read_text() == rules.to_yaml(routing.document()), "run `python -m alerts generate`"
 
 
-@pytest.mark.parametrize("environment", [{}, EVERYTHING], ids=["nobody is told", "everybody is told"])
+@pytest.mark.parametrize("environment", [{}, EVERYTHING], ids=["no receiver", "every receiver"])
 def test_amtool_finds_no_fault(environment: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "alertmanager.yml"
     file.write_text(alertmanager_text(environment))

@@ -1,4 +1,4 @@
-"""The rules: what is committed is what the data says, every name exists, every alert is documented and tested."""
+"""The rules: the generated file is current, every name exists, and every alert has a runbook and tests."""
 
 import re
 import shutil
@@ -10,16 +10,19 @@ import yaml
 from alerts import AlertsError, promtool, rules, slo, units
 from alerts.__main__ import main
 from alerts.model import Alert, Recording
-from service import catalog, objectives
+from alerts.slo import OBJECTIVES
+from dashboards.panels import DASHBOARDS
+from service import catalog
 from tests.alerts.metric_names import known_metrics, metrics_in
 
 ROOT = Path(__file__).parents[2]
+PANELS = {(dashboard.title, panel.title) for dashboard in DASHBOARDS for panel in dashboard.panels}
 RECORDED = {recording.record for recording in rules.RECORDINGS}
 TESTS = units.load(rules.TESTS_DIR)
 
 
 def test_the_committed_file_is_what_the_rules_give() -> None:
-    assert rules.RULES_FILE.read_text() == rules.rules_yaml(), "run `python -m alerts generate`"
+    assert rules.RULES_FILE.read_text() == rules.to_yaml(rules.document()), "run `python -m alerts generate`"
 
 
 def test_there_are_no_more_alerts_than_a_person_can_know() -> None:
@@ -48,9 +51,13 @@ class TestEachAlert:
 
     def test_has_a_runbook(self, alert: Alert) -> None:
         text = (ROOT / rules.runbook(alert.name)).read_text()
-        assert text.startswith(f"# {alert.name}\n")
-        for heading in ("**Symptom.**", "## First three commands", "## Likely causes", "## How to end it", "panel *"):
+        assert text.startswith(f"# {alert.runbook or alert.name}\n")
+        assert alert.name in text
+        for heading in ("**Symptom.**", "## First three commands", "## Likely causes", "## How to end it"):
             assert heading in text
+        named = re.findall(r"Dashboard \*([^*]+)\*, panel \*([^*]+)\*", text)
+        assert named
+        assert set(named) <= PANELS
         commands = text.split("```sh\n")[1].split("```")[0].strip().splitlines()
         assert len(commands) == 3
         for query in re.findall(r"promtool query instant \S+ '([^']+)'", text):
@@ -67,9 +74,18 @@ class TestEachAlert:
         assert any(not case["exp_alerts"] for case in cases)
 
 
-def test_no_runbook_is_about_nothing() -> None:
+def test_every_runbook_belongs_to_an_alert() -> None:
     runbooks = {path.stem for path in (ROOT / rules.RUNBOOKS).glob("*.md")}
-    assert runbooks == {alert.name for alert in rules.ALERTS}
+    assert runbooks == {alert.runbook or alert.name for alert in rules.ALERTS}
+
+
+@pytest.mark.parametrize("kind", slo.KINDS, ids=lambda kind: kind.prefix)
+def test_the_runbook_of_a_burn_rate_has_its_windows(kind: slo.Kind) -> None:
+    text = (ROOT / rules.RUNBOOKS / f"{kind.prefix}Burn.md").read_text()
+    for window in slo.WINDOWS:
+        long, short = (re.sub(r"(\d+)m$", r"\1min", each) for each in (window.long, window.short))
+        spoken = " and ".join(re.sub(r"(\d+)", r"\1 ", each) for each in (long, short))
+        assert f"| `{kind.prefix}Burn{window.long}` | {window.factor:g} | {spoken} |" in text
 
 
 @pytest.mark.parametrize("unit", TESTS, ids=lambda unit: unit.name)
@@ -78,7 +94,7 @@ def test_rules_are_tested_with_series_that_exist(unit: units.Unit) -> None:
 
 
 def test_every_test_says_something() -> None:
-    assert [unit.name for unit in TESTS if not unit.alerts | unit.asked] == []
+    assert [unit.name for unit in TESTS if not unit.names] == []
     assert len({unit.name for unit in TESTS}) == len(TESTS)
 
 
@@ -86,13 +102,13 @@ def test_every_objective_has_its_budgets() -> None:
     budgets = {
         (each.labels["sli"], each.labels["route"]) for each in slo.RECORDINGS if each.record == "route:slo_budget:ratio"
     }
-    routes = {(sli, each.route) for each in objectives.load().values() for sli in ("availability", "latency")}
-    assert budgets == routes | {("chain", each.chain) for each in objectives.load_chains().values()}
+    routes = {(sli, each.route) for each in OBJECTIVES.routes.values() for sli in ("availability", "latency")}
+    assert budgets == routes | {("chain", each.chain) for each in OBJECTIVES.chains.values()}
 
 
 def test_every_objective_is_a_bound_of_its_histogram() -> None:
-    assert {each.seconds for each in objectives.load().values()} <= set(catalog.HTTP_DURATION.buckets)
-    assert {each.seconds for each in objectives.load_chains().values()} <= set(catalog.CHAIN_DURATION.buckets)
+    assert {each.seconds for each in OBJECTIVES.routes.values()} <= set(catalog.HTTP_DURATION.buckets)
+    assert {each.seconds for each in OBJECTIVES.chains.values()} <= set(catalog.CHAIN_DURATION.buckets)
 
 
 def test_check_passes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,7 +156,7 @@ def test_stale_rules_are_told(
     assert main(["check"]) == 1
     assert "python -m alerts generate" in capsys.readouterr().err
     assert main(["generate"]) == 0
-    assert (tmp_path / "rules.yaml").read_text() == rules.rules_yaml()
+    assert (tmp_path / "rules.yaml").read_text() == rules.to_yaml(rules.document())
 
 
 def test_a_test_has_no_more_rules_than_it_is_about() -> None:

@@ -30,3 +30,10 @@ def test_errors_are_sent_where_there_is_a_tracker() -> None:
     topology = replace(named("small", 8400), errors=True)
     config = Config.from_env(service_environment(topology, LAYOUT, Credentials(tracker_key="key")))
     assert config.sentry_dsn == "http://key@127.0.0.1:8419/1"
+
+
+def test_settings_of_a_topology_replace_the_stacks_own() -> None:
+    settings = {"LIKESTORM_METRICS": "0", "LIKESTORM_SERVER_TIMING": "0"}
+    topology = replace(named("small", 8400), settings=settings)
+    config = Config.from_env(service_environment(topology, LAYOUT, Credentials()))
+    assert (config.metrics, config.server_timing) == (False, False)

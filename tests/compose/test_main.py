@@ -33,10 +33,10 @@ def test_what_needs_a_running_stack_says_that_there_is_none(tmp_path: Path, verb
     assert (said.returncode, said.stdout, said.stderr) == (1, "", "not running\n")
 
 
-def test_a_wrong_topology_file_is_refused_with_its_line_before_anything_starts(tmp_path: Path) -> None:
+def test_a_wrong_topology_file_is_refused_with_its_key_before_anything_starts(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("nginx = 1\napp = 0\n")
     said = run("up", "--topology", str(file), "--state", str(tmp_path / "state"))
-    complaint = f"{file}:2: app must be a whole number above 0, not 0\n"
+    complaint = f"{file}: Expected `int` >= 1 - at `$.app`\n"
     assert (said.returncode, said.stderr) == (2, complaint)
     assert not (tmp_path / "state").exists()

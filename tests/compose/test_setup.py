@@ -11,17 +11,38 @@ from compose.layout import CLONE
 
 FILES = ("compose/setup.sh", "compose/install-packages.sh", "compose/packages.txt")
 
+PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "nothing"
+version = "0"
+[tool.setuptools]
+py-modules = []
+"""
+
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone that needs no Python package."""
+    """A clone that needs no Python package but what installs the clone itself."""
     for name in FILES:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(CLONE / name, tmp_path / name)
     (tmp_path / "requirements").mkdir()
     for kind in ("run", "dev"):
-        (tmp_path / "requirements" / f"{kind}.txt").write_text("# nothing\n")
+        (tmp_path / "requirements" / f"{kind}.txt").write_text(_locked("setuptools"))
+    (tmp_path / "requirements" / "fast.txt").write_text("# nothing\n")
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
     return tmp_path
+
+
+def _locked(package: str) -> str:
+    """The lines of one package in the lock file."""
+    lines = (CLONE / "requirements/run.txt").read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"{package}=="))
+    end = next(number for number in range(start, len(lines)) if not lines[number].endswith("\\"))
+    return "\n".join(lines[start : end + 1]) + "\n"
 
 
 def run(clone: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -69,6 +90,17 @@ def test_the_environment_is_made_once_and_again_when_it_was_broken(clone: Path, 
     assert run(clone, "run", PYTHON=str(other_python)).returncode == 0
     assert used.exists()
     assert subprocess.run([clone / ".venv" / "bin" / "python", "-c", "import pip"], check=False).returncode == 0
+
+
+@pytest.mark.long
+@pytest.mark.alone
+def test_a_c_parser_that_cannot_be_installed_is_one_line_and_no_failure(clone: Path) -> None:
+    (clone / "os-release").write_text("ID=arch\n")
+    (clone / "requirements" / "fast.txt").write_text(f"./no-such-wheel.whl --hash=sha256:{'0' * 64}\n")
+    made = run(clone, "run", OS_RELEASE=str(clone / "os-release"), PACKAGES_FILE="/dev/null")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "setup: gunicorn-h1c cannot be installed, gunicorn parses in Python: " in made.stdout
+    assert run(clone, "run").stdout == ""
 
 
 def test_another_system_is_told_in_one_line_what_is_missing(clone: Path) -> None:

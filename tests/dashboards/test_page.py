@@ -11,7 +11,7 @@ from dashboards import page
 from dashboards.page import View
 from dashboards.panels import BY_ID, DASHBOARDS, PANELS
 
-LIVE = View("stack at http://127.0.0.1:8400", 1_795_315_000.0, 1_795_315_900.0, live=True, minutes=15)
+LIVE = View("stack at http://127.0.0.1:8400", 1_795_315_000.0, 1_795_315_900.0, minutes=15)
 LABELS = {"method": "PUT", "route": "/photos/<id>/like", "objective": "like", "queue": "push"}
 
 
@@ -53,11 +53,11 @@ def test_an_empty_panel_says_why() -> None:
     answers = _answers() | {"slo-latency": [], "queue-depth": [Sampled({}, [(LIVE.start, float("nan"))])]}
     html = page.render("overview", LIVE, answers, "20s")
     assert BY_ID["slo-latency"].empty in _card(html, "slo-latency")
-    assert page.NOTHING in _card(html, "queue-depth")
+    assert page.NO_DATA in _card(html, "queue-depth")
 
 
 def test_trouble_is_said_in_every_panel_and_above_them() -> None:
-    html = page.render("overview", View("x", 0, 900, True, 15, "http://x: no answer from Prometheus"), {}, "20s")
+    html = page.render("overview", View("x", 0, 900, 15, "http://x: no answer from Prometheus"), {}, "20s")
     assert html.count("no answer from Prometheus") == 1 + len(DASHBOARDS[0].panels)
 
 
@@ -74,13 +74,13 @@ def test_a_tile_has_the_newest_value_and_the_state_of_its_thresholds() -> None:
 def test_a_time_without_data_is_a_gap() -> None:
     points = [(LIVE.start + second, 1.0) for second in (*range(0, 100, 4), *range(500, 600, 4))]
     html = page.render("overview", LIVE, _answers() | {"queue-depth": [Sampled({"queue": "push"}, points)]}, "20s")
-    line, legend = re.findall(r'<path d="(M[^"]+)" fill="none"', _card(html, "queue-depth"))
+    line, legend = re.findall(r'<path class="line l1" d="(M[^"]+)"', _card(html, "queue-depth"))
     assert (line.count("M"), legend.count("M")) == (2, 1)
 
 
 def test_a_live_page_goes_on_and_a_finished_one_does_not() -> None:
     live = page.render("overview", LIVE, _answers(), "20s")
-    finished = page.render("overview", View("run", LIVE.start, LIVE.end, False, 0), _answers(), "5s")
+    finished = page.render("overview", View("run", LIVE.start, LIVE.end), _answers(), "5s")
     assert 'data-refresh="5"' in live
     assert 'href="?minutes=60"' in live
     assert 'data-refresh="0"' in finished

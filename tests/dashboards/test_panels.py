@@ -9,8 +9,9 @@ import yaml
 from likestorm.panels.model import COLUMNS, named, share
 
 from alerts import rules
+from alerts.slo import OBJECTIVES
 from dashboards.panels import BY_ID, DASHBOARDS, PANELS, REPORTED, RUN_WINDOW, Panel, slo
-from service import catalog, objectives
+from service import catalog
 from tests.alerts.metric_names import known_metrics, metrics_in
 
 
@@ -92,7 +93,10 @@ def test_several_queries_are_one_with_names() -> None:
     assert named("kind", all_of_it="sum(a)", rest="sum(b)") == (
         'label_replace(sum(a), "kind", "all of it", "", "") or label_replace(sum(b), "kind", "rest", "", "")'
     )
-    assert share("hits", "all", "cache").endswith("/ (sum by (cache) (rate(all[$window])) > 0)")
+    assert share("all", 'a="b"', 'c="d"', "cache") == (
+        '(sum by (cache) (rate(all{a="b",c="d"}[$window])) or 0 * sum by (cache) (rate(all{a="b"}[$window])))'
+        ' / (sum by (cache) (rate(all{a="b"}[$window])) > 0)'
+    )
 
 
 def test_thresholds_are_the_objectives() -> None:
@@ -103,11 +107,11 @@ def test_thresholds_are_the_objectives() -> None:
 
 @pytest.mark.parametrize("panel", [slo.LATENCY_STATE, slo.ERROR_STATE, slo.CHAIN_STATE], ids=lambda panel: panel.id)
 def test_each_objective_has_its_tile(panel: Panel) -> None:
-    wanted = objectives.load_chains() if panel is slo.CHAIN_STATE else objectives.load()
+    wanted = OBJECTIVES.chains if panel is slo.CHAIN_STATE else OBJECTIVES.routes
     assert set(re.findall(r'"objective", "([\w-]+)"', panel.query)) == set(wanted)
 
 
 def test_limits_of_objectives_are_bounds_of_buckets() -> None:
     """A burn rate counts by the bucket that ends at the limit; without such a bucket it would be empty for ever."""
-    assert {each.seconds for each in objectives.load().values()} <= set(catalog.HTTP_DURATION.buckets)
-    assert {each.seconds for each in objectives.load_chains().values()} <= set(catalog.CHAIN_DURATION.buckets)
+    assert {each.seconds for each in OBJECTIVES.routes.values()} <= set(catalog.HTTP_DURATION.buckets)
+    assert {each.seconds for each in OBJECTIVES.chains.values()} <= set(catalog.CHAIN_DURATION.buckets)

@@ -87,9 +87,9 @@ def test_a_write_that_fails_leaves_what_was_there(state: State, url: str, number
     assert state.content() == before
 
 
-def test_what_cannot_be_taken_back_is_said(state: State, url: str) -> None:
+def test_writes_that_cannot_be_undone_are_named(state: State, url: str) -> None:
     state.fail_at, state.fail_on = 3, True
-    with pytest.raises(GrafanaError, match=r"could not be taken back: folder, data source$"):
+    with pytest.raises(GrafanaError, match=r"could not be undone: folder, data source$"):
         _push(url)
 
 
@@ -97,7 +97,7 @@ def test_a_dashboard_from_a_file_is_left_alone(state: State, url: str) -> None:
     _push(url)
     state.dashboards["likestorm-run"]["meta"]["provisioned"] = True
     before = len(state.writes)
-    with pytest.raises(GrafanaError, match="likestorm-run comes from a file there"):
+    with pytest.raises(GrafanaError, match="a provisioning file there has the dashboard likestorm-run"):
         _push(url)
     assert len(state.writes) == before
 
@@ -117,14 +117,14 @@ def test_the_command_says_what_it_did(
     assert main(["push", "--grafana", url]) == 0
     assert capsys.readouterr().out.startswith(f"{url}: folder, data source, dashboard likestorm-data")
     assert main(["push", "--grafana", url]) == 0
-    assert capsys.readouterr().out == f"{url}: everything was there already\n"
+    assert capsys.readouterr().out == f"{url}: nothing to change\n"
 
 
 def test_a_wrong_token_is_one_line_and_nothing_is_written(
     state: State, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRAFANA_TOKEN", "glsa_wrong")
-    assert _fails(capsys, url) == f"dashboards: {url}: the token is not accepted (GRAFANA_TOKEN)"
+    assert _fails(capsys, url) == f"dashboards: {url}: Grafana does not accept the token (GRAFANA_TOKEN)"
     monkeypatch.delenv("GRAFANA_TOKEN")
     assert "GRAFANA_TOKEN is empty" in _fails(capsys, url)
     assert state.writes == []
@@ -139,17 +139,17 @@ def test_a_sick_grafana_is_one_line(state: State, url: str, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("", "'' is no address of a Grafana"),
-        ("grafana:3000", "'grafana:3000' is no address of a Grafana"),
-        ("http://[::1", "'http://[::1' is no address of a Grafana"),
-        ("http://127.0.0.1:PORT", "no answer (ConnectionError)"),
+        ("", "'' is not the URL of a Grafana"),
+        ("grafana:3000", "'grafana:3000' is not the URL of a Grafana"),
+        ("http://[::1", "'http://[::1' is not the URL of a Grafana"),
+        ("http://127.0.0.1:PORT", "no response (ConnectionError)"),
     ],
 )
 def test_a_wrong_url_is_one_line(
     url: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRAFANA_TOKEN", TOKEN)
-    with socket.socket() as taken:  # bound, and nobody listens
+    with socket.socket() as taken:  # bound, but does not listen
         taken.bind(("127.0.0.1", 0))
         assert said in _fails(capsys, url.replace("PORT", str(taken.getsockname()[1])))
 
@@ -157,10 +157,10 @@ def test_a_wrong_url_is_one_line(
 @pytest.mark.parametrize(
     ("status", "location", "body", "said"),
     [
-        (200, "", b"<html>hello</html>", "is not a Grafana's"),
-        (200, "", b"[]", "not a Grafana in good health"),
-        (200, "", b"[1]", "is not a Grafana's"),
-        (302, "/elsewhere", b"", "sends on to another address"),
+        (200, "", b"<html>hello</html>", "is not Grafana's"),
+        (200, "", b"{}", "Grafana is not healthy"),
+        (200, "", b"[1]", "is not Grafana's"),
+        (302, "/elsewhere", b"", "redirects to another address"),
     ],
 )
 def test_another_server_is_one_line(status: int, location: str, body: bytes, said: str) -> None:

@@ -22,7 +22,7 @@ from likestorm.results.prometheus import Prometheus
 
 from dashboards import DashboardsError, history, view
 from dashboards.__main__ import main
-from dashboards.view import Finished, Live, Pages
+from dashboards.view import Pages, Source
 from tests.compose.stacks import await_true
 from tests.ports import free_port
 
@@ -45,7 +45,7 @@ def _served(source: view.Source) -> Iterator[str]:
 @pytest.fixture(name="pages", scope="module")
 def _pages(url: str) -> Iterator[str]:
     """A live view of a Prometheus that knows of nothing but itself."""
-    with _served(Live(Prometheus(url), "a test", 1)) as pages:
+    with _served(Source(Prometheus(url), "a test")) as pages:
         yield pages
 
 
@@ -72,32 +72,32 @@ def test_other_names_and_other_hosts_get_nothing(pages: str) -> None:
 def test_a_port_that_is_taken_is_one_line(pages: str, capsys: pytest.CaptureFixture[str]) -> None:
     port = pages.rpartition(":")[2]
     assert main(["view", "--prometheus", "http://127.0.0.1:1", "--port", port]) == 1
-    assert capsys.readouterr().err == f"dashboards: port {port} cannot be had: Address already in use\n"
+    assert capsys.readouterr().err == f"dashboards: port {port} cannot be used: Address already in use\n"
 
 
 def test_a_prometheus_that_is_away_is_said_on_the_page() -> None:
-    text = view.draw(Live(Prometheus(f"http://127.0.0.1:{free_port()}"), "a test", 1), "overview", 15)
+    text = view.draw(Source(Prometheus(f"http://127.0.0.1:{free_port()}"), "a test"), "overview", 15)
     assert "no answer from Prometheus (ConnectionError)" in text
 
 
 def test_a_page_is_drawn_once_for_all_who_look(url: str) -> None:
-    live = Live(Prometheus(url), "a test", 1)
+    live = Source(Prometheus(url), "a test")
     kept, fresh = Pages(live, kept_s=60.0), Pages(live, kept_s=0.0)
     assert kept.get("overview", 5) is kept.get("overview", 5)
     assert fresh.get("overview", 5) is not fresh.get("overview", 5)
 
 
 def test_rates_of_a_live_page_stand_on_whole_scrapes() -> None:
-    _, window = Live(Prometheus("x"), "x", 5).view(15)
+    _, window = Source(Prometheus("x"), "x", 5).view(15)
     assert window == "25s"
-    shown, window = Live(Prometheus("x"), "x", 1).view(360)
+    shown, window = Source(Prometheus("x"), "x").view(360)
     assert window == "90s"
     assert shown.end - shown.start == 21_600
 
 
 def test_rates_of_a_finished_run_stand_on_the_scrapes_that_it_had() -> None:
-    assert Finished(Prometheus("x"), "x", 0, 60).view(15)[1] == "5s"
-    assert Finished(Prometheus("x"), "x", 0, 60, interval_s=5).view(15)[1] == "25s"
+    assert Source(Prometheus("x"), "x", window=(0, 60)).view(15)[1] == "5s"
+    assert Source(Prometheus("x"), "x", 5, (0, 60)).view(15)[1] == "25s"
 
 
 @pytest.fixture(name="run", scope="module")
@@ -184,7 +184,7 @@ def test_a_folder_that_holds_no_run_is_one_line(
 def test_a_run_without_history_is_one_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy(run / "record.json", tmp_path)
     assert main(["view", "--run", str(tmp_path)]) == 1
-    assert "without it there is no history" in capsys.readouterr().err
+    assert "cannot be read, so there is no history" in capsys.readouterr().err
     (tmp_path / history.FILE).write_text("no archive")
     assert main(["view", "--run", str(tmp_path)]) == 1
     assert "cannot be read" in capsys.readouterr().err
@@ -194,7 +194,7 @@ def test_without_a_stack_and_without_a_run_there_is_nothing_to_see(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["view", "--state", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == "dashboards: no stack is up (make up); RUN=DIR shows a finished run\n"
+    assert capsys.readouterr().err == "dashboards: no stack is running (make up); RUN=DIR shows a finished run\n"
 
 
 def test_a_prometheus_without_snapshots_is_one_line(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_browser_draws_the_wall_screen_and_refreshes_it(
     draw = view.draw
     monkeypatch.setattr(view, "draw", counted)
     monkeypatch.setattr(Pages, "__init__", partialmethod(Pages.__init__, kept_s=0.0))
-    with _served(Live(Prometheus(url), "a test", 1)) as pages:
+    with _served(Source(Prometheus(url), "a test")) as pages:
         options = ("--virtual-time-budget=12000", "--dump-dom")
         shown = _browse(f"{pages}/overview", tmp_path, *options)
     assert '<div class="big good"><b>0</b>' in shown
@@ -236,8 +236,8 @@ def test_a_browser_draws_the_wall_screen_and_refreshes_it(
 
 
 def test_a_browser_that_is_left_alone_says_that_its_page_is_old(url: str, tmp_path: Path) -> None:
-    """The page is served once; its script then finds nobody."""
-    text = view.draw(Finished(Prometheus(url), "a test", time.time() - 60, time.time()), "overview", 15)
+    """The page is served once; its script then reaches no server."""
+    text = view.draw(Source(Prometheus(url), "a test", window=(time.time() - 60, time.time())), "overview", 15)
     page = tmp_path / "page.html"
     page.write_text(text.replace('data-refresh="0"', 'data-refresh="1"'))
     shown = _browse(page.as_uri(), tmp_path / "profile", "--virtual-time-budget=4000", "--dump-dom")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from likestorm.generator import launcher
 from likestorm.generator.launcher import Crew
-from likestorm.generator.plan import Outcome, Plan, Progress
+from likestorm.generator.plan import Plan, Progress
+from likestorm.results.outcome import Outcome
 from likestorm.scenario import Budgets, Scenario, Target
 from likestorm.scenario.workload import ArrivalPlan, ClosedPlan
 

@@ -9,14 +9,14 @@ from likestorm.results import histogram
 from likestorm.results.histogram import Histogram
 from likestorm.results.record import SCHEMA, Record, ScenarioFacts
 from likestorm.results.record.target import ChainEffects, HopCount, Hops, LedgerEntry, PanelData, ScrapeTarget, Series
-from likestorm.results.record.timesplit import Composition, Pooler, TimeSplit
+from likestorm.results.record.timesplit import Composition, TierWait, TimeSplit
 from likestorm.results.record.traffic import Arrivals, Generator, Load, Percentiles, Requests, Timeline, Vitals
 from likestorm.scenario import Scenario, schedule
 from likestorm.scenario.reading import load
 from likestorm.verdict.judge import judge
 
+from alerts.slo import OBJECTIVES
 from dashboards.panels import REPORTED, RUN_WINDOW, Panel
-from service import objectives
 
 SECONDS = 60
 MEDIAN_MS = {"like": 4.2, "upload-ask": 3.1, "upload-put": 14.0, "upload-confirm": 7.5, "signup": 38.0}
@@ -47,7 +47,7 @@ LABELS: dict[str, list[dict[str, str]]] = {
     "chain-p99": [{"chain": "like-to-push"}, {"chain": "upload-to-feeds"}],
     "replication-lag": [{"instance": "postgres-1-replica"}, {"instance": "postgres-2-replica"}],
     "cdn-requests": [{"cache": "hit"}],
-    "pressure": [{"wait": "somebody waits for a core"}, {"wait": "everybody waits for the disk"}],
+    "pressure": [{"wait": "some task waits for a core"}, {"wait": "all tasks wait for the disk"}],
     "cpu-by-part": [{"groupname": part} for part in PARTS],
     "memory-by-part": [{"groupname": part} for part in PARTS],
 }
@@ -91,7 +91,7 @@ def _scenario() -> Scenario:
 def judged(record: Record) -> Record:
     """The record with the verdict on it."""
     scenario = _scenario().scaled(duration_s=record.scenario.duration_s)
-    return replace(record, verdict=judge(record, scenario, objectives.load(), objectives.load_chains()))
+    return replace(record, verdict=judge(record, scenario))
 
 
 def _record(
@@ -136,11 +136,12 @@ def _record(
         ledger=[_entry("likes", arrivals["like"].load), _entry("photos", arrivals["upload"].load)],
         chains=[
             ChainEffects(name, [(each.seconds / 10, 900), (each.seconds, 1499), (None, 1500)])
-            for name, each in objectives.load_chains().items()
+            for name, each in OBJECTIVES.chains.items()
         ],
         hops=_hops(requests),
         timing={"like": _like_split(slowdown(24)), "upload-confirm": _confirm_split()},
-        pooler=Pooler(0.8, 21.5),
+        tier_waits=[TierWait("db", "pool", "PgBouncer", 0.8, 21.5)],
+        settings={"topology": "small", "storage": "memory"},
         memory_mb={part: 18 + 400 * cores * chance.uniform(0.6, 1.4) for part, cores in PARTS.items()},
     )  # fmt: skip
 
@@ -257,7 +258,7 @@ def _hdr(milliseconds: list[float], censored: int) -> Histogram:
 
 def _panel(chance: random.Random, panel: Panel, seconds: int) -> PanelData:
     series = [_series(chance, panel, labels, seconds) for labels in LABELS.get(panel.id, [{}])]
-    return PanelData(panel.id, panel.promql(RUN_WINDOW), series)
+    return replace(panel.data(RUN_WINDOW), series=series)
 
 
 def _series(chance: random.Random, panel: Panel, labels: dict[str, str], seconds: int) -> Series:

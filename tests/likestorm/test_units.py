@@ -1,4 +1,4 @@
-"""Numbers in words."""
+"""Numbers as text."""
 
 import pytest
 from likestorm.units import limit, number, quantity

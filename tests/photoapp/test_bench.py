@@ -29,6 +29,7 @@ from tests.ports import base_ports
 
 ROOT = Path(__file__).parents[2]
 BRIEF = ROOT / "tests/photoapp/scenarios/brief.toml"
+LIKES = ROOT / "loadtests/photoapp/scenarios/likes.toml"
 SHORT = ("warm_up_s = 3\nduration_s = 6", "warm_up_s = 1\nduration_s = 3")
 """Of a variant whose verdict takes few samples."""
 WIDE = (
@@ -76,7 +77,16 @@ def _free_topology() -> Topology:
 @pytest.mark.alone
 def test_a_bench_from_nothing_passes_and_leaves_nothing_behind(tmp_path: Path) -> None:
     topology, out, state = _free_topology(), tmp_path / "out", tmp_path / "state"
-    done = _bench(BRIEF, "--base-port", str(topology.base_port), "--out", out, "--state", state, folder=tmp_path)
+    done = _bench(
+        BRIEF,
+        "--set",
+        f"target.base_port={topology.base_port}",
+        "--out",
+        out,
+        "--set",
+        f"target.state={state}",
+        folder=tmp_path,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS (exit status 0)" in done.stdout
     assert f"report: {out}/report.html" in done.stdout
@@ -102,7 +112,7 @@ def _check_record(saved: Record) -> None:
     assert [panel.panel for panel in saved.panels if not _has_numbers(panel.panel, saved)] == []
     assert {panel.panel for panel in saved.panels} == {panel.id for panel in REPORTED}
     assert {s.job for s in saved.scrapes} >= {"app", "worker", "nginx", "pgbouncer", "postgres", "redis", "memcached"}
-    # A swarm that the machine keeps from answering in time is a gap in a graph, and judged by its own account.
+    # A load generator that does not answer a scrape in time is a gap in a graph, and judged by its own account.
     assert [s for s in saved.scrapes if s.down_s and s.job != "generator"] == []
     [likes] = next(panel for panel in saved.panels if panel.panel == "likes-per-second").series
     seen = [value for value in likes.values if value is not None]
@@ -118,7 +128,7 @@ def _check_dashboards(out: Path) -> None:
     with history.opened(out) as url:
         prometheus = Prometheus(url)
         answers = {panel.id: prometheus.range(panel.promql(RUN_WINDOW), start, end) for panel in PANELS}
-        page = view.draw(view.Finished(prometheus, "test", start, end), "all", 0)
+        page = view.draw(view.Source(prometheus, "test", window=(start, end)), "all", 0)
     empty = {name for name, series in answers.items() if not any(_finite(each.values) for each in series)}
     assert empty == NEVER_IN_A_BRIEF_RUN
     assert page.count('class="empty"') == len(empty)
@@ -182,7 +192,18 @@ def test_a_broken_budget_is_99_on_kept_data_at_other_rates_and_the_stack_stays_u
     strict = _variant(
         tmp_path, SHORT, WIDE, ("percentile = 99", "percentile = 50"), ("seconds = 5", "seconds = 0.0005")
     )
-    done = _bench(strict, "--keep", "--rate", "0.8", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    done = _bench(
+        strict,
+        "--set",
+        "target.keep=true",
+        "--rate",
+        "0.8",
+        "--set",
+        f"target.state={state}",
+        "--out",
+        tmp_path / "out",
+        folder=tmp_path,
+    )
     assert done.returncode == 99, done.stdout + done.stderr
     assert "BREACH" in done.stdout
     saved, verdict = document.load(tmp_path / "out" / "record.json"), _verdict(tmp_path / "out")
@@ -203,7 +224,16 @@ def test_a_starved_generator_is_98_whatever_the_budgets_say(state: Path, tmp_pat
         ("seconds = 5", "seconds = 0.0005"),
         ("dispatch_lag_p99_s = 20", "dispatch_lag_p99_s = 0.02"),
     )
-    done = _bench(starving, "--keep", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    done = _bench(
+        starving,
+        "--set",
+        "target.keep=true",
+        "--set",
+        f"target.state={state}",
+        "--out",
+        tmp_path / "out",
+        folder=tmp_path,
+    )
     assert done.returncode == 98, done.stdout + done.stderr
     verdict = _verdict(tmp_path / "out")
     assert {c.check for c in verdict.validity if c.status == "failed"} >= {"dispatch lag p99"}
@@ -213,7 +243,7 @@ def test_a_starved_generator_is_98_whatever_the_budgets_say(state: Path, tmp_pat
 def test_too_few_samples_are_97_and_a_saved_run_can_be_judged_and_reported_again(state: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     quick = _variant(tmp_path, WIDE, ("warm_up_s = 3", "warm_up_s = 1"))
-    done = _bench(quick, "--duration", "2", "--state", state, "--out", out, folder=tmp_path)
+    done = _bench(quick, "--duration", "2", "--set", f"target.state={state}", "--out", out, folder=tmp_path)
     assert done.returncode == 97, done.stdout + done.stderr
     [percentile] = [b for b in _verdict(out).budgets if b.name == "like p99"]
     assert percentile.status == "inconclusive"
@@ -237,7 +267,16 @@ def test_a_request_that_never_happens_is_not_a_pass(state: Path, tmp_path: Path)
         ("loadtests.photoapp.users.members:Member", "tests.photoapp.members:Forgetful"),
         ('request = "like"', 'request = "upload-confirm"'),
     )
-    done = _bench(forgetful, "--keep", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    done = _bench(
+        forgetful,
+        "--set",
+        "target.keep=true",
+        "--set",
+        f"target.state={state}",
+        "--out",
+        tmp_path / "out",
+        folder=tmp_path,
+    )
     assert done.returncode == 98, done.stdout + done.stderr
     verdict = _verdict(tmp_path / "out")
     assert "nothing was measured of 'upload-confirm'" in {budget.reason for budget in verdict.budgets}
@@ -250,7 +289,18 @@ def test_kept_data_is_driven_as_it_is_and_rates_can_be_scaled(state: Path, tmp_p
     target = local.running(state)
     assert target is not None
     filled = local.manifest(target).read_bytes()
-    done = _bench(BRIEF, "--keep", "--rate", "0.8", "--state", state, "--out", tmp_path / "out", folder=tmp_path)
+    done = _bench(
+        BRIEF,
+        "--set",
+        "target.keep=true",
+        "--rate",
+        "0.8",
+        "--set",
+        f"target.state={state}",
+        "--out",
+        tmp_path / "out",
+        folder=tmp_path,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     saved = document.load(tmp_path / "out" / "record.json")
     assert saved.arrivals["like"].rate == pytest.approx(72)
@@ -261,9 +311,9 @@ def test_kept_data_is_driven_as_it_is_and_rates_can_be_scaled(state: Path, tmp_p
 @pytest.mark.long
 def test_an_interrupted_bench_takes_down_what_it_started(tmp_path: Path) -> None:
     topology, state = _free_topology(), tmp_path / "state"
-    command = [sys.executable, "-m", "likestorm", "run", str(BRIEF), "--base-port", str(topology.base_port)]
+    command = [sys.executable, "-m", "likestorm", "run", str(BRIEF), "--set", f"target.base_port={topology.base_port}"]
     process = subprocess.Popen(
-        [*command, "--state", str(state), "--out", str(tmp_path / "out")],
+        [*command, "--set", f"target.state={state}", "--out", str(tmp_path / "out")],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -281,15 +331,15 @@ def test_an_interrupted_bench_takes_down_what_it_started(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["lykes"], "lykes: no such scenario or file; there are browse, capacity, ci,"),
-        (["likes", "--base-port", "1"], "base port 1 is not between"),
-        (["likes", "--topology", "2012"], "unknown topology '2012'"),
-        (["likes", "--duration", "-3"], "invalid positive number value: '-3'"),
-        (["likes", "--rate", "nan"], "invalid positive number value: 'nan'"),
+        (["lykes"], "lykes: no such scenario or file"),
+        ([str(LIKES), "--set", "target.base_port=1"], "base port 1 is not between"),
+        ([str(LIKES), "--set", "target.topology=2012"], "unknown topology '2012'"),
+        ([str(LIKES), "--duration", "-3"], "invalid positive number value: '-3'"),
+        ([str(LIKES), "--rate", "nan"], "invalid positive number value: 'nan'"),
     ],
 )
 def test_wrong_usage_is_2_and_one_line_says_why(tmp_path: Path, arguments: list[str], complaint: str) -> None:
-    done = _bench(*arguments, "--state", tmp_path / "state", folder=tmp_path)
+    done = _bench(*arguments, "--set", f"target.state={tmp_path / 'state'}", folder=tmp_path)
     assert done.returncode == 2
     assert complaint in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -297,14 +347,22 @@ def test_wrong_usage_is_2_and_one_line_says_why(tmp_path: Path, arguments: list[
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text(json.dumps({"schema": 1}))
-    done = _bench("likes", "--out", tmp_path, "--state", tmp_path / "state", folder=tmp_path)
-    assert done.returncode == 1
+    done = _bench(LIKES, "--out", tmp_path, "--set", f"target.state={tmp_path / 'state'}", folder=tmp_path)
+    assert done.returncode == 2
     assert "already holds a run" in done.stderr
 
 
 def test_a_part_that_dies_at_start_is_1_with_its_name_and_last_words(tmp_path: Path) -> None:
     topology, state = _free_topology(), tmp_path / "state"
-    arguments = ("likes", "--base-port", str(topology.base_port), "--state", state, "--out", tmp_path / "out")
+    arguments = (
+        LIKES,
+        "--set",
+        f"target.base_port={topology.base_port}",
+        "--set",
+        f"target.state={state}",
+        "--out",
+        tmp_path / "out",
+    )
     # Not under pytest's own directory: the user that memcached runs as may not enter it.
     with tempfile.TemporaryDirectory(prefix="likestorm-tests-") as folder:
         Path(folder).chmod(0o755)
@@ -323,11 +381,11 @@ def test_a_port_that_is_taken_is_1_and_named(tmp_path: Path) -> None:
     topology, state = _free_topology(), tmp_path / "state"
     with socket.create_server(("127.0.0.1", topology.ports["pgbouncer"])):
         done = _bench(
-            "likes",
-            "--base-port",
-            str(topology.base_port),
-            "--state",
-            state,
+            LIKES,
+            "--set",
+            f"target.base_port={topology.base_port}",
+            "--set",
+            f"target.state={state}",
             "--out",
             tmp_path / "out",
             folder=tmp_path,

@@ -6,7 +6,7 @@ from flask import Flask
 from service import catalog
 from service.backends import Backends
 from service.config import Config
-from service.domain.records import Event
+from service.domain.entities import Event
 from service.stores.redis import connect_redis
 from tests.service.conftest import Member, jpeg, sign_up
 

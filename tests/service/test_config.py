@@ -77,7 +77,9 @@ def test_what_is_set_is_read() -> None:
     assert config.loadtest_networks == (ip_network("10.0.0.0/8"), ip_network("::1/128"))
     assert config.proxy_hops == 0
     assert config.server_timing
-    assert config.push == PushConfig("https://push:2197", None, Path("/keys/push.pem"), "ABC", "DEF", "com.example.app")
+    assert config.push == PushConfig(
+        url="https://push:2197", key=Path("/keys/push.pem"), key_id="ABC", team_id="DEF", topic="com.example.app"
+    )
 
 
 def test_what_was_not_timed_cannot_be_told() -> None:

@@ -69,7 +69,8 @@ def test_only_few_wait_for_a_database_that_hangs(hasty: Flask, servers: Servers)
     assert {answer.status_code for answer, _ in took} == {503}
     # Three that count, and whoever tries it again after each pause.
     assert sum(seconds > DEADLINE_S / 2 for _, seconds in took) <= 5
-    wait_until(lambda: member.ask("PUT", like).status_code == 201)
+    # PgBouncer may still do what it was sent before the deadline.
+    wait_until(lambda: member.ask("PUT", like).status_code in {200, 201})
 
 
 @pytest.mark.parametrize("backend", ["redis", "pgbouncer", "postgres"])

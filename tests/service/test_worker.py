@@ -1,8 +1,6 @@
 """Workers on a real queue, one job after the other, in this process."""
 
 import logging
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -14,19 +12,20 @@ from redis import Redis
 from rq import Queue
 from rq.executions import Execution
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
+from rq.worker import SimpleWorker
 
 from service import catalog
 from service.backends import Backends
 from service.catalog import FANOUT, PUSH, THUMBNAILS
 from service.config import Config
 from service.domain.errors import CorruptImageError, RefusedError
-from service.handlers import Handlers, prepare
+from service.jobs import Handlers, prepare
 from service.jobs.thumbnails import shrink
 from service.stores.queue import MAKE_THUMBNAIL, POLICIES
 from service.telemetry.metrics import Metrics
-from service.worker import Worker, create_worker, main
+from service.worker import create_worker, main
 from tests.service.conftest import Member, jpeg
-from tests.service.workers import job_of, open_empty_queue, work_off, workers_of
+from tests.service.workers import job_of, open_empty_queue, work_off
 
 
 @pytest.fixture
@@ -43,15 +42,15 @@ def job_metrics() -> Metrics:
 
 
 @pytest.fixture
-def worker(queue: Queue, config: Config, stores: Backends, job_metrics: Metrics) -> Worker:
+def worker(queue: Queue, config: Config, stores: Backends, job_metrics: Metrics) -> SimpleWorker:
     return create_worker(queue.name, config, job_metrics, prepare(queue.name, config)(stores, job_metrics))
 
 
 @pytest.fixture
-def working(queue: Queue, config: Config, job_metrics: Metrics) -> Callable[[Callable[..., None]], Worker]:
+def working(queue: Queue, config: Config, job_metrics: Metrics) -> Callable[[Callable[..., None]], SimpleWorker]:
     """Makes a worker that runs something else in the place of thumbnails."""
 
-    def make(handler: Callable[..., None]) -> Worker:
+    def make(handler: Callable[..., None]) -> SimpleWorker:
         handlers: Handlers = {MAKE_THUMBNAIL: handler}
         return create_worker(queue.name, config, job_metrics, handlers)
 
@@ -74,7 +73,9 @@ def thumbnail_of(member: Member, photo: str) -> str | None:
     return url
 
 
-def test_a_thumbnail_is_made_and_shown(worker: Worker, member: Member, stores: Backends, job_metrics: Metrics) -> None:
+def test_a_thumbnail_is_made_and_shown(
+    worker: SimpleWorker, member: Member, stores: Backends, job_metrics: Metrics
+) -> None:
     photo = member.publish(jpeg(800, 600))
     assert thumbnail_of(member, photo) is None
     work_off(worker)
@@ -94,7 +95,7 @@ def test_a_thumbnail_is_made_and_shown(worker: Worker, member: Member, stores: B
 
 
 def test_a_job_that_is_enqueued_twice_is_done_once(
-    worker: Worker, member: Member, queue: Queue, stores: Backends, job_metrics: Metrics
+    worker: SimpleWorker, member: Member, queue: Queue, stores: Backends, job_metrics: Metrics
 ) -> None:
     photo = member.publish(jpeg())
     stores.queue.enqueue_thumbnail(int(photo), time.time())
@@ -105,30 +106,7 @@ def test_a_job_that_is_enqueued_twice_is_done_once(
     assert (queue.count, FailedJobRegistry(queue=queue).count) == (0, 0)
 
 
-def test_a_worker_that_is_told_to_end_while_it_registers_does_not_stay_listed(
-    worker: Worker, member: Member, queue: Queue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    member.publish(jpeg())
-    register: Callable[[], None] = worker.register_birth
-
-    def told_at_once() -> None:
-        register()
-        assert workers_of(queue), "it is listed"
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(worker, "register_birth", told_at_once)
-    unheard: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _frame: unheard.append(number))
-    try:
-        work_off(worker)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert unheard == []
-    assert workers_of(queue) == {}
-    assert queue.count == 1, "no job was begun"
-
-
-def test_a_job_may_run_again(worker: Worker, member: Member, stores: Backends, job_metrics: Metrics) -> None:
+def test_a_job_may_run_again(worker: SimpleWorker, member: Member, stores: Backends, job_metrics: Metrics) -> None:
     photo = member.publish(jpeg())
     work_off(worker)
     stores.queue.enqueue_thumbnail(int(photo), time.time())
@@ -137,7 +115,9 @@ def test_a_job_may_run_again(worker: Worker, member: Member, stores: Backends, j
     assert outcomes(job_metrics) == {"done": 2, "failed": 0}
 
 
-def test_what_cannot_succeed_fails_once(worker: Worker, member: Member, queue: Queue, job_metrics: Metrics) -> None:
+def test_what_cannot_succeed_fails_once(
+    worker: SimpleWorker, member: Member, queue: Queue, job_metrics: Metrics
+) -> None:
     photo = member.publish(b"no picture at all")
     work_off(worker)
     assert outcomes(job_metrics) == {"done": 0, "failed": 1}
@@ -150,7 +130,7 @@ def test_what_cannot_succeed_fails_once(worker: Worker, member: Member, queue: Q
 def test_another_failure_is_tried_again_after_its_wait(
     error: Exception,
     tried_again: bool,
-    working: Callable[[Callable[..., None]], Worker],
+    working: Callable[[Callable[..., None]], SimpleWorker],
     queue: Queue,
     stores: Backends,
     caplog: pytest.LogCaptureFixture,
@@ -160,19 +140,20 @@ def test_another_failure_is_tried_again_after_its_wait(
 
     stores.queue.enqueue_thumbnail(1, time.time())
     before = int(time.time())
-    work_off(working(fail))
+    work_off(working(fail), "WARNING")
     waits = [
         scheduled(queue).get_scheduled_time(job_id).timestamp() - before for job_id in scheduled(queue).get_job_ids()
     ]
     first = POLICIES[THUMBNAILS].waits_s[0]
     assert [first <= wait <= first + 2 for wait in waits] == ([True] if tried_again else [])
     assert FailedJobRegistry(queue=queue).count == (0 if tried_again else 1)
-    levels = [record.levelno for record in caplog.records if "thumbnails.make failed" in record.getMessage()]
-    assert levels == [logging.WARNING if tried_again else logging.ERROR]
+    [record] = caplog.records
+    assert "thumbnails.make failed" in record.getMessage()
+    assert record.levelno == (logging.WARNING if tried_again else logging.ERROR)
 
 
 def test_a_job_that_was_lost_with_its_worker_is_done_once(
-    worker: Worker, member: Member, queue: Queue, job_metrics: Metrics
+    worker: SimpleWorker, member: Member, queue: Queue, job_metrics: Metrics
 ) -> None:
     photo = member.publish(jpeg())
     job = job_of(queue, f"thumbnail-{photo}")
@@ -185,7 +166,7 @@ def test_a_job_that_was_lost_with_its_worker_is_done_once(
     assert thumbnail_of(member, photo)
 
 
-def test_a_job_of_an_unknown_name_runs_nothing(worker: Worker, queue: Queue, job_metrics: Metrics) -> None:
+def test_a_job_of_an_unknown_name_runs_nothing(worker: SimpleWorker, queue: Queue, job_metrics: Metrics) -> None:
     queue.enqueue_call("os.getcwd", timeout=5)
     work_off(worker)
     assert outcomes(job_metrics) == {"done": 0, "failed": 1}

@@ -20,7 +20,7 @@ from service.domain.ids import shard_of
 from tests.fakes import KEY_ID, TEAM_ID, TOPIC, Standins, standins
 from tests.servers import LOGICAL_SHARDS, Servers, standing_still, wait_until
 from tests.service.conftest import Member, jpeg
-from tests.service.workers import crew, job_of, open_empty_queue, open_queue, workers_of
+from tests.service.workers import job_of, open_empty_queue, open_queue, worker_processes, workers_of
 
 # Longer than the tests hold their locks.
 PATIENT = {"LIKESTORM_BACKEND_TIMEOUT_S": "30"}
@@ -70,7 +70,9 @@ def test_a_killed_workers_thumbnail_is_made_soon_by_another(
     connection: Redis, servers: Servers, member: Member, tmp_path: Path
 ) -> None:
     queue = open_queue(THUMBNAILS, connection)
-    with crew(THUMBNAILS, servers, lambda: len(workers_of(queue)) == 2, tmp_path, "--count", "2", **PATIENT):
+    with worker_processes(
+        THUMBNAILS, servers, lambda: len(workers_of(queue)) == 2, tmp_path, "--count", "2", **PATIENT
+    ):
         before = workers_of(queue)
         with ExitStack() as lock:
             # Until the lock is there, or it could be done before.
@@ -103,7 +105,7 @@ def test_a_killed_workers_photo_is_in_each_feed_once(
     job_id = f"fanout-{photo}"
     with (
         locked_everywhere(servers, "tags"),
-        crew(
+        worker_processes(
             FANOUT,
             servers,
             lambda: connection.exists(f"rq:job:{job_id}") == 1 and started(queue, job_id)(),
@@ -114,7 +116,7 @@ def test_a_killed_workers_photo_is_in_each_feed_once(
         os.kill(worker_of(queue, job_id), signal.SIGKILL)
         wait_until(lambda: job_of(queue, job_id).get_status() != JobStatus.STARTED)
         assert running.poll() is None
-    with crew(FANOUT, servers, lambda: not connection.exists(f"rq:job:{job_id}"), tmp_path):
+    with worker_processes(FANOUT, servers, lambda: not connection.exists(f"rq:job:{job_id}"), tmp_path):
         assert [shown["id"] for shown in other.ask("GET", "/feed").json["photos"]] == [photo]
         assert [shown["id"] for shown in other.ask("GET", "/tags/dog/photos").json["photos"]] == [photo]
     assert FailedJobRegistry(queue=queue).count == 0
@@ -137,19 +139,21 @@ def test_all_killed_at_once_lose_nothing(connection: Redis, servers: Servers, me
     job_id = f"thumbnail-{photo}"
     with (
         locked(servers, shard_of(int(photo)), "photos"),
-        crew(THUMBNAILS, servers, started(queue, job_id), tmp_path, **PATIENT) as running,
+        worker_processes(THUMBNAILS, servers, started(queue, job_id), tmp_path, **PATIENT) as running,
     ):
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
     since = time.monotonic()
-    with crew(THUMBNAILS, servers, has_thumbnail(member, photo), tmp_path):
+    with worker_processes(THUMBNAILS, servers, has_thumbnail(member, photo), tmp_path):
         assert time.monotonic() - since < 2 * SOON_S
     assert FailedJobRegistry(queue=queue).count == 0
 
 
 def test_workers_end_when_their_parent_is_killed(connection: Redis, servers: Servers, tmp_path: Path) -> None:
     queue = open_queue(THUMBNAILS, connection)
-    with crew(THUMBNAILS, servers, lambda: len(workers_of(queue)) == 2, tmp_path, "--count", "2") as running:
+    with worker_processes(
+        THUMBNAILS, servers, lambda: len(workers_of(queue)) == 2, tmp_path, "--count", "2"
+    ) as running:
         workers = workers_of(queue)
         running.kill()
         running.wait()
@@ -162,7 +166,7 @@ def test_a_worker_that_is_told_to_end_finishes_its_job(
 ) -> None:
     queue = open_queue(THUMBNAILS, connection)
     photo = member.publish(jpeg())
-    with crew(THUMBNAILS, servers, lambda: bool(workers_of(queue)), tmp_path, **PATIENT) as running:
+    with worker_processes(THUMBNAILS, servers, lambda: bool(workers_of(queue)), tmp_path, **PATIENT) as running:
         wait_until(has_thumbnail(member, photo))
         [worker] = workers_of(queue).values()
         # Until the lock is there, or it could be done before.
@@ -211,7 +215,7 @@ def test_a_killed_workers_push_is_sent_again_at_most_once(
     assert member.ask("POST", "/devices", json={"token": "ab" * 32}).status_code in {200, 201, 204}
     photo = member.publish(jpeg())
     outside.tell("push", delay=15, times=1)
-    with crew(PUSH, servers, lambda: bool(workers_of(queue)), tmp_path, **of_standins(outside)):
+    with worker_processes(PUSH, servers, lambda: bool(workers_of(queue)), tmp_path, **of_standins(outside)):
         [worker] = workers_of(queue).values()
         assert other.ask("PUT", f"/photos/{photo}/like").status_code == 201
         wait_until(lambda: outside.counts()["received"] == 1)
@@ -230,7 +234,7 @@ def test_a_killed_workers_photo_is_shared_again_at_most_once(
 ) -> None:
     queue = open_queue(SHARE, connection)
     outside.tell("alpha", delay=15, times=1)
-    with crew(SHARE, servers, lambda: bool(workers_of(queue)), tmp_path, **of_standins(outside), **PATIENT):
+    with worker_processes(SHARE, servers, lambda: bool(workers_of(queue)), tmp_path, **of_standins(outside), **PATIENT):
         [worker] = workers_of(queue).values()
         photo = member.publish(jpeg(), share_to=["alpha", "beta"])
         wait_until(lambda: outside.counts("alpha")["received"] == 1)

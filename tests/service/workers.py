@@ -13,8 +13,8 @@ from rq import Queue, worker_registration
 from rq.job import Job
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from rq.serializers import JSONSerializer
+from rq.worker import SimpleWorker
 
-from service.worker import Worker
 from tests.servers import Servers, process
 
 ROOT = Path(__file__).parents[2]
@@ -41,11 +41,11 @@ def job_of(queue: Queue, job_id: str) -> Job:
     return Job.fetch(job_id, connection=queue.connection, serializer=JSONSerializer)
 
 
-def work_off(worker: Worker) -> None:
+def work_off(worker: SimpleWorker, logging_level: str = "CRITICAL") -> None:
     """Run what is in the queue, here and now."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        worker.work(burst=True, logging_level="CRITICAL")
+        worker.work(burst=True, logging_level=logging_level)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -53,7 +53,7 @@ def work_off(worker: Worker) -> None:
 
 
 @contextmanager
-def crew(
+def worker_processes(
     queue: str, servers: Servers, ready: Callable[[], bool], metrics: Path, *options: str, **environment: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m service.worker`, as the instance worker-QUEUE."""

@@ -9,11 +9,11 @@ stood still, and what they were at is not what was slow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from likestorm.results.record import Record
-from likestorm.results.record.timesplit import Composition, Pooler, TimeSplit
+from likestorm.results.record.timesplit import Composition, TierWait, TimeSplit
 from likestorm.results.record.traffic import Requests
 from likestorm.results.record.verdict import BudgetResult
 
@@ -24,7 +24,6 @@ LEAST_SAMPLES = 3
 LEAST_TOLD = 0.9
 """So many of the answers must have carried the header."""
 
-DATABASE, POOL = "db", "pool"
 LABELS: Mapping[str, str] = {
     "client-queue": "the load generator's own queue",
     "network": "the network",
@@ -58,18 +57,18 @@ def explained(result: BudgetResult, record: Record, request: str | None) -> Budg
     split = record.timing.get(request or "")
     if result.status != "broken" or request is None or split is None:
         return result
-    cause = explain(split, record.requests[request], result.limit, record.pooler)
+    cause = explain(split, record.requests[request], result.limit, record.tier_waits)
     return replace(result, reason="; ".join(filter(None, (result.reason, cause.text))))
 
 
 def explain(
-    split: TimeSplit, requests: Requests, limit_ms: float, pooler: Pooler | None, baseline: TimeSplit | None = None
+    split: TimeSplit, requests: Requests, limit_ms: float, waits: Sequence[TierWait], baseline: TimeSplit | None = None
 ) -> Cause:
     """Why the slowest answers of a request are beyond a limit; `baseline` is the same of an earlier run."""
     doubt = _doubt(split, requests)
     if doubt:
         return Cause(None, f"which tier grew is not known: {doubt}")
-    return _name(split, baseline, limit_ms, pooler)
+    return _name(split, baseline, limit_ms, waits)
 
 
 def _doubt(split: TimeSplit, requests: Requests) -> str:
@@ -91,15 +90,15 @@ def doubt_told(split: TimeSplit, requests: Requests) -> str:
     )
 
 
-def _name(split: TimeSplit, before: TimeSplit | None, limit_ms: float, pooler: Pooler | None) -> Cause:
+def _name(split: TimeSplit, before: TimeSplit | None, limit_ms: float, waits: Sequence[TierWait]) -> Cause:
     if before is not None:
-        return name_growth(before.slow, split.slow, "slow answers take longer than the baseline's", pooler)
+        return name_growth(before.slow, split.slow, "slow answers take longer than the baseline's", waits)
     if split.median.total_ms > limit_ms:
-        return name_growth(Composition(0, 0.0, {}), split.median, "the median itself takes", pooler)
-    return name_growth(split.median, split.slow, "slow answers take longer than the median", pooler)
+        return name_growth(Composition(0, 0.0, {}), split.median, "the median itself takes", waits)
+    return name_growth(split.median, split.slow, "slow answers take longer than the median", waits)
 
 
-def name_growth(compared: Composition, slow: Composition, words: str, pooler: Pooler | None) -> Cause:
+def name_growth(compared: Composition, slow: Composition, words: str, waits: Sequence[TierWait]) -> Cause:
     """Which tier makes up most of what one composition has over another; `words` say what that time is."""
     growth = {tier: ms - compared.tiers_ms.get(tier, 0.0) for tier, ms in slow.tiers_ms.items()}
     grown = {tier: ms for tier, ms in growth.items() if ms > 0}
@@ -110,13 +109,14 @@ def name_growth(compared: Composition, slow: Composition, words: str, pooler: Po
     if grown[ranked[0]] < LEAST_SHARE * whole:
         first = ", ".join(f"{label(tier)} {grown[tier]:.3g} ms" for tier in ranked[:3])
         return Cause(None, f"which tier grew is not known: of {whole:.3g} ms that {words}, {first}")
-    tier, aside = _past_the_pooler(ranked[0], pooler)
+    tier, aside = _behind(ranked[0], waits)
     return Cause(tier, f"{label(tier)}{aside} makes up {grown[ranked[0]]:.3g} of the {whole:.3g} ms that {words}")
 
 
-def _past_the_pooler(tier: str, pooler: Pooler | None) -> tuple[str, str]:
-    """Statements wait in PgBouncer, and an app cannot see that they do: PgBouncer itself has to say so."""
-    if tier != DATABASE or pooler is None or pooler.wait_s <= pooler.query_s:
-        return tier, ""
-    share = pooler.wait_s / (pooler.wait_s + pooler.query_s)
-    return POOL, f" (of what statements took, {share:.0%} by PgBouncer's account)"
+def _behind(tier: str, waits: Sequence[TierWait]) -> tuple[str, str]:
+    """The tier in which most of this tier's time was spent waiting, which the application cannot see."""
+    for each in waits:
+        if each.tier == tier and each.wait_s > each.work_s:
+            share = each.wait_s / (each.wait_s + each.work_s)
+            return each.behind, f" ({share:.0%} of the time of {label(tier)}, by the account of {each.source})"
+    return tier, ""

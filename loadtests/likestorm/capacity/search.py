@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from compose import local
-from likestorm import run
-from likestorm.report import terminal
-from likestorm.report.search import HEADS, list_steps, say_capacity
+from likestorm import run, targets
+from likestorm.errors import UsageError
+from likestorm.report import tables, terminal
 from likestorm.results.histogram import decode
 from likestorm.results.record import Record
 from likestorm.results.record.traffic import Arrivals
@@ -31,15 +28,15 @@ Measure = Callable[[float], CapacityStep]
 
 
 def search(options: run.Options) -> int:
-    """Search as the scenario's [capacity] says, on one stack; returns the exit status of the highest rate that holds.
+    """Search as the scenario's [capacity] says, on one target; returns the exit status of the highest rate that holds.
 
     Each step is a whole run, in steps/ of the results; those of the highest rate that holds (of the lowest, where none
     does) are reported once more, with all steps and the law.
     """
     scenario, plan = options.scenario, options.scenario.capacity
     if plan is None:
-        raise run.RunError(f"{scenario.name} has no [capacity]")
-    out = (options.out or run.RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario.name}").resolve()
+        raise UsageError(f"{scenario.name} has no [capacity]")
+    out = run.folder_of(options).resolve()
     measured: dict[tuple[float, int], Record] = {}
     counts: defaultdict[float, int] = defaultdict(int)
 
@@ -52,11 +49,7 @@ def search(options: run.Options) -> int:
         Console(soft_wrap=True).print(_say(step), markup=False, highlight=False)
         return step
 
-    if (out / run.RECORD_FILE).exists():
-        raise run.RunError(f"{out} already holds a run; OUT= takes a new folder")
-    is_up = bool(scenario.target or local.running(options.state))
-    stack = local.up(options.topology, state=options.state, storage=options.storage)
-    with nullcontext() if is_up else stack:
+    with targets.of(scenario).kept():
         steps = climb(plan, start_of(scenario, plan), measure)
     return _conclude(scenario, plan, steps, measured, out)
 
@@ -166,15 +159,15 @@ def _conclude(
     terminal.show_verdict(record, verdict, page)
     console = Console(width=None if Console().is_terminal else 130)
     console.print(_table(found))
-    for sentence in say_capacity(found):
+    for sentence in tables.say_capacity(found):
         console.print(sentence, soft_wrap=True, markup=False, highlight=False)
     return verdict.exit_code
 
 
 def _table(found: Capacity) -> Table:
     title = f"Capacity: {found.arrivals}, each run by its budgets"
-    table = Table(*HEADS, title=title, title_justify="left")
-    for row in list_steps(found):
+    table = Table(*tables.CAPACITY_HEADS, title=title, title_justify="left")
+    for row in tables.list_capacity(found):
         table.add_row(*row)
     return table
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from likestorm.comparison.revisions import Checkout
+from likestorm.errors import LikestormError
 from likestorm.results.record.verdict import EXIT_CODES
 from likestorm.run import RECORD_FILE
 
@@ -24,7 +25,7 @@ FRESH_STACK_S = 14.0
 STOP_S = 90.0
 
 
-class InterleavedError(Exception):
+class InterleavedError(LikestormError):
     """A block that could not be run; the message has its last line."""
 
 

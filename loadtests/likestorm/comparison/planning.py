@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from likestorm.comparison import paired
+from likestorm.comparison import paired, pilot_data
 from likestorm.comparison.outcome_measures import PAIRS_LEAST
+from likestorm.comparison.pilot_data import Blocks
 from likestorm.comparison.saved import CompareError
 from likestorm.results import comparison
 from likestorm.results.comparison import name, say_share
-from loadtests.benchmarks import pilot_data
-from loadtests.benchmarks.pilot_data import Blocks
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from likestorm.attribution import Cause, doubt_told, label, name_growth
+from likestorm.attribution import Cause, doubt_told, name_growth
 from likestorm.results.comparison import Change, Slower, Tier
 from likestorm.results.record import Record
-from likestorm.results.record.timesplit import Composition, Pooler
+from likestorm.results.record.timesplit import Composition, TierWait
 
 MEDIAN = 50.0
-LEAST_SHARE = 0.1
-"""A tier with less of the growth is not said."""
-SAID = 3
 
 
 def find(base: Sequence[Record], candidate: Sequence[Record], changes: Sequence[Change]) -> list[Slower]:
@@ -28,22 +25,11 @@ def find(base: Sequence[Record], candidate: Sequence[Record], changes: Sequence[
     return [_slower(what, rose[what], base, candidate) for what in told]
 
 
-def say_tiers(slower: Slower) -> str:
-    """The tiers that grew, such as `the database 3.2 → 13 ms (31 % → 62 % of the time)`."""
-    whole = sum(tier.candidate_ms - tier.base_ms for tier in slower.tiers)
-    said = [tier for tier in slower.tiers if tier.candidate_ms - tier.base_ms >= LEAST_SHARE * whole]
-    return ", ".join(
-        f"{label(tier.tier)} {tier.base_ms:.3g} → {tier.candidate_ms:.3g} ms "
-        f"({tier.base_share:.0%} → {tier.candidate_share:.0%} of the time)".replace("%", " %")
-        for tier in said[:SAID]
-    )
-
-
 def _slower(what: str, percentile: float, base: Sequence[Record], candidate: Sequence[Record]) -> Slower:
     at_median = percentile == MEDIAN
     before, now = (_mean([_part(record, what, at_median) for record in side]) for side in (base, candidate))
     words = "answers around the median take longer than" if at_median else "slow answers take longer than"
-    cause = name_growth(before, now, f"{words} the base's", _pooler(candidate))
+    cause = name_growth(before, now, f"{words} the base's", _tier_waits(candidate))
     if doubt := next(_doubts(what, (*base, *candidate), at_median), ""):
         cause = Cause(None, f"which tier grew is not known: {doubt}")
     return Slower(what, percentile, cause.tier, cause.text, _tiers(before, now))
@@ -84,6 +70,11 @@ def _share(ms: float, whole: Composition) -> float:
     return ms / total if total else 0.0
 
 
-def _pooler(records: Sequence[Record]) -> Pooler | None:
-    told = [record.pooler for record in records if record.pooler]
-    return Pooler(sum(each.wait_s for each in told), sum(each.query_s for each in told)) if told else None
+def _tier_waits(records: Sequence[Record]) -> list[TierWait]:
+    """The waits of all records, summed by tier."""
+    found: dict[tuple[str, str, str], TierWait] = {}
+    for each in (each for record in records for each in record.tier_waits):
+        key = each.tier, each.behind, each.source
+        before = found.get(key, TierWait(*key, 0.0, 0.0))
+        found[key] = TierWait(*key, before.wait_s + each.wait_s, before.work_s + each.work_s)
+    return list(found.values())

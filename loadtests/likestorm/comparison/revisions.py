@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from likestorm.errors import UsageError
+
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = "requirements/run.txt"
 INSTRUMENT = "loadtests"
 COMMIT_LENGTH = 12
 
 
-class RevisionError(Exception):
+class RevisionError(UsageError):
     """A revision that there is not, or that cannot be made to run."""
 
 

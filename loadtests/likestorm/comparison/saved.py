@@ -8,18 +8,17 @@ from pathlib import Path
 
 import msgspec
 
+from likestorm.errors import UsageError
 from likestorm.results.record import Record, document
 from likestorm.run import RECORD_FILE, SCENARIO_FILE
 from likestorm.scenario import Scenario
 from likestorm.scenario.reading import load_saved
 
-# Of an environment these decide what was measured; the others, on what.
-LOAD_FACTS = ("topology", "storage")
 JUDGED = ("description", "budgets", "limits")
 REVISION = "likestorm"
 
 
-class CompareError(Exception):
+class CompareError(UsageError):
     """Runs that cannot be compared; the message is one line that names them and says why."""
 
 
@@ -68,7 +67,7 @@ class Side:
 def list_budgeted(scenario: Scenario) -> list[str]:
     """The requests on whose latency a scenario has a budget."""
     budgets = scenario.budgets
-    return list(dict.fromkeys([*budgets.objectives, *(budget.request for budget in budgets.percentiles)]))
+    return list(dict.fromkeys(budget.request for budget in budgets.percentiles))
 
 
 def read(paths: Sequence[Path]) -> Side:
@@ -100,7 +99,7 @@ def list_warnings(base: Side, candidate: Side) -> list[str]:
     everybody = base.runs + candidate.runs
     facts = dict.fromkeys(fact for run in everybody for fact in run.record.environment)
     found = []
-    for fact in facts.keys() - {REVISION, *LOAD_FACTS}:
+    for fact in facts.keys() - {REVISION, *everybody[0].record.settings}:
         said = dict.fromkeys(run.record.environment.get(fact, "not known") for run in everybody)
         if len(said) > 1:
             found.append(f"{fact} differs: {' / '.join(said)}")
@@ -130,7 +129,7 @@ def _load(record: Record) -> dict[str, object]:
     }
     for name, arrivals in record.arrivals.items():
         facts |= {f"arrivals.{name}.rate": arrivals.rate, f"arrivals.{name}.steps": arrivals.steps}
-    return facts | {fact: record.environment.get(fact, "not known") for fact in LOAD_FACTS}
+    return facts | {f"target.{key}": value for key, value in record.settings.items()}
 
 
 def _plan(scenario: Scenario) -> dict[str, object]:

@@ -12,22 +12,19 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from compose.layout import STORAGES
-from compose.locks import interruptible
-from compose.topology import DEFAULT_BASE_PORT
 from likestorm import run
 from likestorm.arguments import change, count, positive, share
-from likestorm.comparison import interleaved, planning, revisions, saved
+from likestorm.comparison import interleaved, pilot_data, planning, revisions, saved
 from likestorm.comparison.decision import ALLOWED, FAILURES_ALLOWED, LEVEL, PRIMARY, compare
 from likestorm.comparison.interleaved import Block
 from likestorm.comparison.outcome_measures import PERCENTILES
 from likestorm.comparison.planning import Pilot
 from likestorm.comparison.saved import CompareError
+from likestorm.interrupts import interruptible
 from likestorm.report import comparison as page
 from likestorm.results.comparison import Comparison
 from likestorm.results.record import document
 from likestorm.scenario import Scenario, reading
-from loadtests.benchmarks import pilot_data
 
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -66,17 +63,15 @@ def add(verbs: Verbs) -> None:
     )
     verb.add_argument("base", help="a revision that git knows")
     verb.add_argument("candidate", help="another one")
-    verb.add_argument("--scenario", default="likes", help="name or TOML file, the same for both (%(default)s)")
+    verb.add_argument("--scenario", required=True, help="name or TOML file, the same for both")
+    verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a scenario's key, as for run")
     verb.add_argument("--blocks", type=count, metavar="N", help=f"how many a side ({PAIRS}); each has a fresh stack")
     verb.add_argument("--duration", type=positive, default=DURATION_S, metavar="S", help="of a block (%(default)g s)")
     verb.add_argument("--rate", type=positive, metavar="FACTOR", help="all rates times this; calmer below saturation")
     verb.add_argument("--detect", type=change, metavar="X%", help="take as many blocks as show such a slowdown")
     verb.add_argument("--power", type=share, default=POWER, metavar="P", help="how surely, such as 0.9 or 90%% (0.9)")
-    verb.add_argument("--pilot", type=Path, metavar="DIR", help="an earlier comparison, for the spread between blocks")
+    verb.add_argument("--pilot", type=Path, metavar="DIR", help="an earlier comparison, or recorded blocks: the spread")
     verb.add_argument("--plan", action="store_true", help="say how long it would take and what it could see; no more")
-    verb.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first port of the stacks (%(default)s)")
-    verb.add_argument("--storage", choices=STORAGES, help="where data lies (memory if it has room, or else disk)")
-    verb.add_argument("--state", type=Path, help="folder of the stacks (a temporary one)")
     _add_common(verb)
     verb.set_defaults(act=_compare_revisions)
 
@@ -106,9 +101,8 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _compare_revisions(options: argparse.Namespace) -> int:
     console = Console(file=sys.stdout, soft_wrap=True, highlight=False, markup=False)
-    chosen = reading.load(options.scenario)
-    file = reading.SCENARIOS / f"{options.scenario}.toml"
-    path = (file if file.is_file() else Path(options.scenario)).resolve()
+    chosen = reading.load(options.scenario, options.set)
+    path = reading.find(options.scenario).resolve()
     commits = revisions.resolve(options.base), revisions.resolve(options.candidate)
     pairs = _plan(options, chosen, console)
     if options.plan:
@@ -116,15 +110,13 @@ def _compare_revisions(options: argparse.Namespace) -> int:
     if not revisions.same_instrument(*commits):
         console.print("warning: loadtests/ differs between the revisions: each is measured by its own")
     out = (options.out or _folder(chosen.name)).resolve()
-    arguments = [str(path), "--duration", f"{options.duration:g}", "--base-port", str(options.base_port)]
-    arguments += ["--storage", options.storage] if options.storage else []
+    arguments = [str(path), "--duration", f"{options.duration:g}"]
+    arguments += [text for setting in options.set for text in ("--set", setting)]
     arguments += ["--rate", f"{options.rate:g}"] if options.rate else []
     sides = interleaved.order(pairs, chosen.seed)
     progress = _Progress(console, len(sides))
     with interruptible() as ignore_interrupts:
         with revisions.checked_out(options.base, options.candidate, console.print) as checkouts:
-            state = options.state or checkouts[0].folder.parent / "state"
-            arguments += ["--state", str(state.resolve())]
             folders = interleaved.run(checkouts, sides, arguments, out / "blocks", progress, ignore_interrupts)
             ignore_interrupts()
     return _conclude(folders["base"], folders["candidate"], options, out).exit_code
@@ -135,7 +127,7 @@ def _plan(options: argparse.Namespace, chosen: Scenario, console: Console) -> in
     pilot = _pilot(options, chosen)
     if options.detect is not None:
         if pilot is None:
-            raise CompareError(f"--detect needs --pilot: no blocks are recorded of the scenario {chosen.name}")
+            raise CompareError(f"--detect needs --pilot, blocks of the scenario {chosen.name}")
         pairs = planning.choose_pairs(pilot, options.allow, options.detect, options.power)
     else:
         pairs = options.blocks or PAIRS
@@ -148,9 +140,12 @@ def _plan(options: argparse.Namespace, chosen: Scenario, console: Console) -> in
 
 
 def _pilot(options: argparse.Namespace, chosen: Scenario) -> Pilot | None:
-    if options.pilot:
+    if options.pilot is None:
+        return None
+    if options.pilot.is_dir():
         return planning.of_comparison(options.pilot)
-    return planning.of_recorded(pilot_data.load(), saved.list_budgeted(chosen), float(options.percentile[1:]))
+    recorded = pilot_data.load(options.pilot)
+    return planning.of_recorded(recorded, saved.list_budgeted(chosen), float(options.percentile[1:]))
 
 
 class _Progress:

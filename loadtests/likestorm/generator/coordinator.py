@@ -24,8 +24,9 @@ from locust.runners import STATE_MISSING, DistributedRunner, MasterRunner, Worke
 from likestorm.generator import totals
 from likestorm.generator.abort_rule import EarlyEnd
 from likestorm.generator.engine import Engine, EngineError, Users
-from likestorm.generator.plan import HELLO, Part, Plan, Progress, Share
+from likestorm.generator.plan import HELLO, Plan, Progress, Share
 from likestorm.results.record.traffic import Worker
+from likestorm.scenario.schedule import Part
 
 log = logging.getLogger(__name__)
 

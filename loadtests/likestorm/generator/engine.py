@@ -18,11 +18,11 @@ from likestorm.generator.closed_users import ClosedUsers
 from likestorm.generator.dispatcher import Dispatcher, Pool
 from likestorm.generator.health import VitalsWatch
 from likestorm.generator.locustfile_users import AsWritten, Borrowed, LocustfileError
-from likestorm.generator.plan import END_SIGNAL, Part, Plan, Progress, Share
+from likestorm.generator.plan import END_SIGNAL, Plan, Progress, Share
 from likestorm.generator.realtime import go_first
 from likestorm.results.ledger import Journal
 from likestorm.results.record.traffic import Vitals
-from likestorm.scenario.schedule import Arrival, arrivals, choices, part_of
+from likestorm.scenario.schedule import Arrival, Part, arrivals, choices, part_of
 from likestorm.scenario.workload import ClosedPlan
 
 

@@ -16,8 +16,10 @@ from typing import IO
 
 import msgspec
 
-from likestorm.generator.plan import PLAN_VARIABLE, PROGRESS_VARIABLE, Outcome, Plan, Progress
+from likestorm.errors import LikestormError
+from likestorm.generator.plan import PLAN_VARIABLE, PROGRESS_VARIABLE, Plan, Progress
 from likestorm.generator.remote import Hosts, Watch
+from likestorm.results.outcome import Outcome
 
 ROOT = Path(__file__).parents[3]
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -29,7 +31,7 @@ JOIN_S = 300.0
 """So long a run waits for workers from elsewhere."""
 
 
-class SwarmError(Exception):
+class SwarmError(LikestormError):
     """The load generator failed; the message has its last log lines."""
 
 

@@ -25,8 +25,9 @@ from likestorm.generator import totals
 from likestorm.generator.abort_rule import EarlyEnd
 from likestorm.generator.coordinator import LEAD_S, Conductor, Player
 from likestorm.generator.engine import Engine, EngineError, load_users
-from likestorm.generator.plan import PLAN_VARIABLE, PROGRESS_VARIABLE, Part, Plan, Progress
+from likestorm.generator.plan import PLAN_VARIABLE, PROGRESS_VARIABLE, Plan, Progress
 from likestorm.scenario.hosts import HostGuard
+from likestorm.scenario.schedule import Part
 
 log = logging.getLogger(__name__)
 

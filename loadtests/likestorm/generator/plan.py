@@ -8,9 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from likestorm.results.ledger import Journal
-from likestorm.results.record.traffic import Arrivals, Generator, Requests, Vitals
-from likestorm.results.record.verdict import Aborted
-from likestorm.results.server_timing import Kept
+from likestorm.results.record.traffic import Vitals
 from likestorm.scenario import Scenario
 
 END_SIGNAL = signal.SIGUSR1
@@ -42,17 +40,6 @@ class Plan(Struct, frozen=True):
     workers: int = 0
     metrics_port: int | None = None
     hosts: tuple[str, ...] = ()
-
-
-class Part(Struct, frozen=True):
-    """One process's part: of `of` parts, the one with this index."""
-
-    index: int = 0
-    of: int = 1
-
-    def share(self, total: int) -> int:
-        """How many of so many belong to this part."""
-        return total // self.of + (self.index < total % self.of)
 
 
 class Member(Struct, frozen=True):
@@ -104,27 +91,3 @@ class Share(Struct, frozen=True):
     users_max: int
     realtime: bool
     vitals: Vitals
-
-
-class Traffic(Struct, frozen=True):
-    """Requests of the whole run, warm-up included, to one address: answered without an error, and failed ones."""
-
-    answered: int
-    failed: int
-
-
-class Outcome(Struct, frozen=True):
-    """What the swarm measured; times in seconds since the epoch."""
-
-    window_start: float
-    window_end: float
-    arrivals: dict[str, Arrivals]
-    requests: dict[str, Requests]
-    generator: Generator
-    journals: dict[str, Journal]
-    traffic: dict[str, Traffic] = {}
-    """By host:port."""
-    unfinished: int = 0
-    """Arrivals that were under way or waiting at the end, those of the warm-up included."""
-    aborted: Aborted | None = None
-    timing: dict[str, Kept] = {}

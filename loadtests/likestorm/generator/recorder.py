@@ -13,8 +13,9 @@ from hdrh.log import HistogramLogWriter
 
 from likestorm.generator.abort_rule import Rule, Tally
 from likestorm.generator.counts import RequestTally, Second
-from likestorm.generator.plan import Rates, Traffic
+from likestorm.generator.plan import Rates
 from likestorm.results.histogram import Histogram, decode, of
+from likestorm.results.outcome import Traffic
 from likestorm.results.record.traffic import Arrivals, Load, Percentiles, Requests, Timeline
 from likestorm.results.server_timing import Kept, Samples
 from likestorm.scenario.schedule import Arrival

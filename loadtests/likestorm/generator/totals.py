@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from likestorm.generator.abort_rule import Counts, EarlyEnd
-from likestorm.generator.plan import Outcome, Plan, Progress, Rates, Share
+from likestorm.generator.plan import Plan, Progress, Rates, Share
 from likestorm.generator.recorder import Recorder
 from likestorm.results.ledger import Journal
+from likestorm.results.outcome import Outcome
 from likestorm.results.record.traffic import Arrivals, Generator, Worker
 from likestorm.scenario.schedule import arrivals
 

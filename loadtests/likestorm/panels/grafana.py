@@ -1,5 +1,6 @@
-"""Dashboards as Grafana's JSON; needs grafana-foundation-sdk, an extra of the distribution."""
+"""Dashboards as Grafana's JSON; needs grafana-foundation-sdk, the extra `grafana` of the distribution."""
 
+import itertools
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from likestorm.panels.model import COLUMNS, GRAFANA_WINDOW, INSTANCE, RUN, Dashboard, Panel
 
 with warnings.catch_warnings():
-    # The SDK recommends its v2 schema at import; that one is not the file format that Grafana 12 imports.
+    # At import the SDK recommends its v2 schema, which is not the file format that Grafana 12 imports.
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import common as common_builders
     from grafana_foundation_sdk.builders import dashboard as builders
@@ -20,20 +21,22 @@ DATASOURCE_UID = "likestorm-prometheus"
 DATASOURCE = common.DataSourceRef("prometheus", "${datasource}")
 GRAFANA = common.DataSourceRef("grafana", "-- Grafana --")
 RUN_TAGS = [TAG, "run"]
-"""What the annotation of a finished load test is tagged with, beside its scenario and verdict."""
-
-
-def uid(name: str) -> str:
-    """The address of a dashboard, the same in every Grafana."""
-    return f"{TAG}-{name}"
+"""Tags of the annotation of a finished load test, beside its scenario and verdict."""
 
 
 Runbook = Callable[[str], str]
-"""Name of an alert → address of its runbook."""
+
+
+def uid(name: str) -> str:
+    """The id of a dashboard in its address, the same in every Grafana."""
+    return f"{TAG}-{name}"
 
 
 def render(dashboards: Sequence[Dashboard], runbook: Runbook) -> dict[str, str]:
-    """Grafana's JSON of each dashboard by the dashboard's name; panels may link to the other dashboards."""
+    """Grafana's JSON of each dashboard by the dashboard's name.
+
+    runbook: gives the address of an alert's runbook, by the alert's name.
+    """
     titles = {each.name: each.title for each in dashboards}
     return {each.name: _dashboard(each, titles, runbook) for each in dashboards}
 
@@ -55,26 +58,22 @@ def _dashboard(source: Dashboard, titles: Mapping[str, str], runbook: Runbook) -
     )
     for variable in _variables(source):
         builder = builder.with_variable(variable)
-    number, top = 1, 0
+    ids, top = itertools.count(1), 0
     for row in source.rows:
-        builder = builder.with_row(
-            builders.Row(row.title).id(number).grid_pos(dashboard.GridPos(h=1, w=COLUMNS, x=0, y=top))
-        )
-        number, top = number + 1, top + 1
-        for panel, position in _placed(row.panels, top):
-            drawn = _panel(panel, number, position).description(_description(panel, runbook))
-            builder = builder.with_panel(drawn.links([_link_deeper(panel, titles)]) if panel.more else drawn)
-            number, bottom = number + 1, position.y + position.h
-        top = bottom
+        position = dashboard.GridPos(h=1, w=COLUMNS, x=0, y=top)
+        builder = builder.with_row(builders.Row(row.title).id(next(ids)).grid_pos(position))
+        for panel, position in _placed(row.panels, top + 1):
+            builder = builder.with_panel(_panel(panel, next(ids), position, titles, runbook))
+            top = position.y + position.h
     model = json.loads(json.dumps(builder.build(), cls=JSONEncoder))
     for shown in (*model["links"], *model["annotations"]["list"]):
-        # The SDK's only choice is to hide them in a menu.
+        # The SDK knows only the placement in a menu, which hides them.
         del shown["placement"]
     return json.dumps(model, indent=1, sort_keys=True) + "\n"
 
 
 def _placed(panels: Sequence[Panel], top: int) -> Iterator[tuple[Panel, dashboard.GridPos]]:
-    """Panels from left to right, a new line where one does not fit any more."""
+    """Panels from left to right; a panel that does not fit starts a new line."""
     x, y, tallest = 0, top, 0
     for panel in panels:
         if x + panel.width > COLUMNS:
@@ -124,7 +123,7 @@ def _link_to_others() -> builders.DashboardLink:
 def _run_annotation() -> builders.AnnotationQuery:
     target = builders.AnnotationTarget().limit(100).match_any(False).tags(RUN_TAGS).type("tags")
     query = builders.AnnotationQuery().name("Runs").datasource(GRAFANA).enable(True).icon_color("blue")
-    return query.target(target)  # type: ignore[arg-type]  # what Grafana's own data source takes is no query
+    return query.target(target)  # type: ignore[arg-type]  # the SDK types it as a query
 
 
 def _alert_annotation() -> builders.AnnotationQuery:
@@ -141,20 +140,23 @@ def _alert_annotation() -> builders.AnnotationQuery:
     )
 
 
-def _panel(panel: Panel, number: int, position: dashboard.GridPos) -> stat.Panel | timeseries.Panel:
+def _panel(
+    panel: Panel, number: int, position: dashboard.GridPos, titles: Mapping[str, str], runbook: Runbook
+) -> stat.Panel | timeseries.Panel:
     query = (
         prometheus.Dataquery()
         .expr(panel.promql(GRAFANA_WINDOW, INSTANCE, RUN))
         .legend_format(panel.legend)
         .range()
-        # The SDK gives out neither panel ids nor refIds.
+        # The SDK sets neither panel ids nor refIds.
         .ref_id("A")
         .datasource(DATASOURCE)
     )
     built = _stat(panel) if panel.kind == "tiles" else _timeseries(panel)
-    return (
+    built = (
         built.id(number)
         .title(panel.title)
+        .description(_description(panel, runbook))
         .datasource(DATASOURCE)
         .with_target(query)
         .grid_pos(position)
@@ -163,6 +165,7 @@ def _panel(panel: Panel, number: int, position: dashboard.GridPos) -> stat.Panel
         .no_value(panel.empty or "no data")
         .thresholds(_thresholds(panel))
     )
+    return built.links([_link_deeper(panel, titles)]) if panel.more else built
 
 
 def _stat(panel: Panel) -> stat.Panel:
@@ -180,7 +183,7 @@ def _stat(panel: Panel) -> stat.Panel:
 def _timeseries(panel: Panel) -> timeseries.Panel:
     legend = (
         common_builders.VizLegendOptions()
-        # A custom legend is hidden unless it is asked to be shown.
+        # A custom legend is hidden by default.
         .show_legend(True)
         .display_mode(common.LegendDisplayMode.TABLE)
         .placement(common.LegendPlacement.BOTTOM)

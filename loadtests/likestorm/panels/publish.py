@@ -1,8 +1,7 @@
-"""Dashboards into a Grafana over its HTTP API: folder, data source and dashboards, all of them or none."""
+"""Dashboards in a Grafana, over its HTTP API: folder, data source and dashboards, all of them or none."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,29 +15,19 @@ from grafana_api.grafana_face import GrafanaFace
 from likestorm.errors import LikestormError
 
 TAG = "likestorm"
-FOLDER = {"uid": TAG, "title": "Likestorm"}
 TIMEOUT_S = 10.0
-KEPT_BY_GRAFANA = ("id", "version")
-"""What Grafana adds to a dashboard that it stores."""
+ADDED_BY_GRAFANA = ("id", "version")
+"""Keys that Grafana adds to a dashboard that it stores."""
 
 Json = dict[str, Any]
 
 
 class GrafanaError(LikestormError):
-    """Grafana is away, refuses, or is none; the message says so in one line."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing to be written: what it is, how to write it, and how to bring back what was there before."""
-
-    what: str
-    write: Callable[[], object]
-    undo: Callable[[], object]
+    """Grafana does not answer, refuses a request, or is another server; the message is one line."""
 
 
 class Grafana:
-    """A Grafana by its URL and a token; every method raises GrafanaError in one line."""
+    """A Grafana by its URL and a token of a service account; every method raises GrafanaError."""
 
     def __init__(self, url: str, token: str) -> None:
         try:
@@ -47,130 +36,117 @@ class Grafana:
         except ValueError:
             is_whole = False
         if not is_whole:
-            raise GrafanaError(f"{url!r} is no address of a Grafana (GRAFANA_URL), such as https://grafana.example")
+            raise GrafanaError(f"{url!r} is not the URL of a Grafana (GRAFANA_URL), such as https://grafana.example")
         if not token:
-            raise GrafanaError("GRAFANA_TOKEN is empty: it takes a service account's token, with the role Admin")
-        self.url = url.rstrip("/")
-        prefix = f"{address.path.strip('/')}/".lstrip("/")
+            raise GrafanaError("GRAFANA_TOKEN is empty: set it to a service account's token with the role Admin")
         host = address.netloc.rpartition("@")[2]
+        prefix = f"{address.path.strip('/')}/".lstrip("/")
+        self.url = f"{address.scheme}://{host}{address.path.rstrip('/')}"
         face = GrafanaFace(token, host=host, url_path_prefix=prefix, protocol=address.scheme, timeout=TIMEOUT_S)
         self._api = face.api
-        # A POST that is sent elsewhere becomes a GET, and nothing would be written.
+        # A redirected POST would become a GET, which writes nothing.
         self._api.s.max_redirects = 0
 
-    def get(self, path: str) -> Json:
-        """What is there."""
-        with self._in_one_line(f"GET {path}"):
-            return dict(self._api.GET(path))
+    def read(self, path: str) -> Json | None:
+        """The object at a path of the API; None where there is none."""
+        return self._ask("GET", path)
 
-    def find(self, path: str) -> Json | None:
-        """What is there, None where nothing is."""
-        with self._in_one_line(f"GET {path}"):
-            try:
-                return dict(self._api.GET(path))
-            except GrafanaException as error:
-                if error.status_code == 404:
-                    return None
-                raise
+    def write(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
+        """Create, change or delete an object."""
+        if self._ask(method, path, body) is None:
+            raise GrafanaError(f"{self.url}: {method} {path} gives 404")
 
-    def post(self, path: str, body: Mapping[str, object]) -> None:
-        """Make something."""
-        with self._in_one_line(f"POST {path}"):
-            self._api.POST(path, json=body)
-
-    def put(self, path: str, body: Mapping[str, object]) -> None:
-        """Change something."""
-        with self._in_one_line(f"PUT {path}"):
-            self._api.PUT(path, json=body)
-
-    def delete(self, path: str) -> None:
-        """Remove something."""
-        with self._in_one_line(f"DELETE {path}"):
-            self._api.DELETE(path)
-
-    @contextmanager
-    def _in_one_line(self, asked: str) -> Iterator[None]:
+    def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Json | None:
+        asked = f"{method} {path}"
         try:
-            yield
+            return dict(getattr(self._api, method)(path, json=body))
         except GrafanaUnauthorizedError as error:
-            raise GrafanaError(f"{self.url}: the token is not accepted (GRAFANA_TOKEN)") from error
+            raise GrafanaError(f"{self.url}: Grafana does not accept the token (GRAFANA_TOKEN)") from error
         except GrafanaException as error:
-            said = " ".join(str(error.message).split())[:200]
-            raise GrafanaError(f"{self.url}: {asked} gives {error.status_code}: {said}") from error
+            if error.status_code == requests.codes.not_found:
+                return None
+            message = " ".join(str(error.message).split())[:200]
+            raise GrafanaError(f"{self.url}: {asked} gives {error.status_code}: {message}") from error
         except requests.TooManyRedirects as error:
-            raise GrafanaError(f"{self.url} sends on to another address: give that one as GRAFANA_URL") from error
+            raise GrafanaError(f"{self.url} redirects to another address: use that one as GRAFANA_URL") from error
         except (requests.JSONDecodeError, ValueError, TypeError) as error:
-            raise GrafanaError(f"{self.url}: the answer to {asked} is not a Grafana's") from error
+            raise GrafanaError(f"{self.url}: the response to {asked} is not Grafana's") from error
         except requests.RequestException as error:
-            raise GrafanaError(f"{self.url}: no answer ({type(error).__name__})") from error
+            raise GrafanaError(f"{self.url}: no response ({type(error).__name__})") from error
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A folder, data source or dashboard that Grafana should have.
+
+    path: where the API reads and deletes it. write: stores content of the form of `wanted`; the flag says whether the
+    resource exists. content: makes this form of the API's answer.
+    """
+
+    name: str
+    path: str
+    wanted: Json
+    write: Callable[[Json, bool], None]
+    content: Callable[[Json], Json] = dict
+
+    def read(self, grafana: Grafana) -> Json | None:
+        """What Grafana has; None where it has nothing."""
+        found = grafana.read(self.path)
+        return None if found is None else self.content(found)
 
 
 def push(grafana: Grafana, prometheus_url: str, interval_s: int, generated: Path) -> list[str]:
-    """Bring folder, data source and dashboards to what they should be, and say what was changed.
+    """Write folder, data source and dashboards where they differ, and return the names of those that were written.
 
-    prometheus_url: as Grafana reaches it. interval_s: between scrapes. Everything is read before anything is written;
-    where a write fails, what was written before is taken back. GrafanaError says what failed, in one line.
+    prometheus_url: as Grafana reaches it. interval_s: between scrapes. Everything is read before the first write; when
+    a write fails, the earlier writes are undone. Raises GrafanaError.
     """
-    health = grafana.get("/health")
+    health = grafana.read("/health") or {}
     if health.get("database") != "ok":
-        raise GrafanaError(f"{grafana.url}: not a Grafana in good health: {json.dumps(health)[:200]}")
-    grafana.get("/org")
-    changes = [*_folder(grafana), *_datasource(grafana, prometheus_url, interval_s)]
-    for file in sorted(generated.glob("*.json")):
-        changes += _dashboard(grafana, json.loads(file.read_text()))
-    done: list[Change] = []
-    for change in changes:
+        raise GrafanaError(f"{grafana.url}: Grafana is not healthy: {json.dumps(health)[:200]}")
+    if grafana.read("/org") is None:
+        raise GrafanaError(f"{grafana.url}: GET /org gives 404")
+    resources = [_folder(grafana), _datasource(grafana, prometheus_url, interval_s)]
+    resources += [_dashboard(grafana, json.loads(file.read_text())) for file in sorted(generated.glob("*.json"))]
+    found = [(resource, resource.read(grafana)) for resource in resources]
+    changes = [(resource, old) for resource, old in found if old is None or not resource.wanted.items() <= old.items()]
+    for number, (resource, old) in enumerate(changes):
         try:
-            change.write()
+            resource.write(resource.wanted, old is not None)
         except GrafanaError as error:
-            # An answer that did not come may have been a write that did.
-            raise GrafanaError(f"{error}; {_take_back([*done, change])}") from error
-        done.append(change)
-    return [change.what for change in changes]
+            # A write without a response may have happened.
+            raise GrafanaError(f"{error}; {_undo(grafana, changes[: number + 1])}") from error
+    return [resource.name for resource, _ in changes]
 
 
-def mark_run(grafana: Grafana, scenario: str, verdict: str, started: datetime, ended: datetime) -> None:
-    """Put a finished load test on every dashboard, as a region from start to end."""
-    grafana.post(
-        "/annotations",
-        {
-            "time": round(started.timestamp() * 1e3),
-            "timeEnd": round(ended.timestamp() * 1e3),
-            "tags": [TAG, "run", scenario, verdict],
-            "text": f"{scenario}: {verdict}",
-        },
-    )
-
-
-def _take_back(done: list[Change]) -> str:
-    """Undo, newest first; what is left where that fails as well."""
+def _undo(grafana: Grafana, changes: Sequence[tuple[Resource, Json | None]]) -> str:
+    """Restore the old content, newest change first; returns a sentence on what could not be restored."""
     left = []
-    for change in reversed(done):
+    for resource, old in reversed(changes):
         try:
-            change.undo()
+            now = resource.read(grafana)
+            if now != old and old is not None:
+                resource.write(old, now is not None)
+            elif now != old:
+                grafana.write("DELETE", resource.path)
         except GrafanaError:
-            left.append(change.what)
-    if left:
-        return f"could not be taken back: {', '.join(reversed(left))}"
-    return "nothing was changed"
+            left.append(resource.name)
+    return f"could not be undone: {', '.join(reversed(left))}" if left else "nothing was changed"
 
 
-def _folder(grafana: Grafana) -> list[Change]:
-    path = f"/folders/{FOLDER['uid']}"
-    old = grafana.find(path)
-    if old is None:
-        return [Change("folder", lambda: grafana.post("/folders", FOLDER), lambda: _remove(grafana, path))]
-    if old["title"] == FOLDER["title"]:
-        return []
+def _folder(grafana: Grafana) -> Resource:
+    path = f"/folders/{TAG}"
 
-    def retitle(title: str) -> None:
-        if grafana.get(path)["title"] != title:
-            grafana.put(path, {"title": title, "overwrite": True})
+    def write(content: Json, exists: bool) -> None:
+        if exists:
+            grafana.write("PUT", path, {"title": content["title"], "overwrite": True})
+        else:
+            grafana.write("POST", "/folders", content)
 
-    return [Change("folder", lambda: retitle(FOLDER["title"]), lambda: retitle(old["title"]))]
+    return Resource("folder", path, {"uid": TAG, "title": "Likestorm"}, write)
 
 
-def _datasource(grafana: Grafana, prometheus_url: str, interval_s: int) -> list[Change]:
+def _datasource(grafana: Grafana, prometheus_url: str, interval_s: int) -> Resource:
     wanted: Json = {
         "uid": f"{TAG}-prometheus",
         "name": "Likestorm",
@@ -180,51 +156,47 @@ def _datasource(grafana: Grafana, prometheus_url: str, interval_s: int) -> list[
         "jsonData": {"httpMethod": "POST", "timeInterval": f"{interval_s}s"},
     }
     path = f"/datasources/uid/{wanted['uid']}"
-    old = grafana.find(path)
-    if old is None:
-        return [Change("data source", lambda: grafana.post("/datasources", wanted), lambda: _remove(grafana, path))]
-    if all(old.get(key) == value for key, value in wanted.items()):
-        return []
-    if old.get("readOnly"):
-        raise GrafanaError(f"{grafana.url}: the data source {wanted['uid']} comes from a file there: change that")
 
-    def restore() -> None:
-        if grafana.find(path) != old:
-            grafana.put(path, old)
+    def content(found: Json) -> Json:
+        if found.get("readOnly") and not wanted.items() <= found.items():
+            raise GrafanaError(
+                f"{grafana.url}: a provisioning file there has the data source {wanted['uid']}: change it"
+            )
+        return found
 
-    return [Change("data source", lambda: grafana.put(path, wanted), restore)]
+    def write(content: Json, exists: bool) -> None:
+        grafana.write("PUT" if exists else "POST", path if exists else "/datasources", content)
 
-
-def _dashboard(grafana: Grafana, wanted: Json) -> list[Change]:
-    path, what = f"/dashboards/uid/{wanted['uid']}", f"dashboard {wanted['uid']}"
-    found = grafana.find(path)
-    if found is None:
-        return [Change(what, lambda: _store(grafana, wanted, FOLDER["uid"]), lambda: _remove(grafana, path))]
-    old, meta = found["dashboard"], found["meta"]
-    if meta.get("provisioned"):
-        raise GrafanaError(f"{grafana.url}: {what} comes from a file there: change that, or remove it first")
-    if meta.get("folderUid") == FOLDER["uid"] and _own(old) == _own(wanted):
-        return []
-
-    def restore() -> None:
-        now = grafana.get(path)
-        if _own(now["dashboard"]) != _own(old) or now["meta"].get("folderUid") != meta.get("folderUid"):
-            _store(grafana, _own(old), meta.get("folderUid", ""))
-
-    return [Change(what, lambda: _store(grafana, wanted, FOLDER["uid"]), restore)]
+    return Resource("data source", path, wanted, write, content)
 
 
-def _own(model: Json) -> Json:
-    """A dashboard without what Grafana added."""
-    return {key: value for key, value in model.items() if key not in KEPT_BY_GRAFANA}
+def _dashboard(grafana: Grafana, model: Json) -> Resource:
+    name = f"dashboard {model['uid']}"
+
+    def content(found: Json) -> Json:
+        if found["meta"].get("provisioned"):
+            raise GrafanaError(
+                f"{grafana.url}: a provisioning file there has the {name}: change it, or remove it first"
+            )
+        stored = {key: value for key, value in found["dashboard"].items() if key not in ADDED_BY_GRAFANA}
+        return {"dashboard": stored, "folderUid": found["meta"].get("folderUid", "")}
+
+    def write(content: Json, _exists: bool) -> None:
+        grafana.write("POST", "/dashboards/db", {**content, "overwrite": True, "message": "python -m dashboards push"})
+
+    wanted = {"dashboard": model, "folderUid": TAG}
+    return Resource(name, f"/dashboards/uid/{model['uid']}", wanted, write, content)
 
 
-def _store(grafana: Grafana, model: Json, folder: str) -> None:
-    body = {"dashboard": model, "folderUid": folder, "overwrite": True, "message": "python -m dashboards push"}
-    grafana.post("/dashboards/db", body)
-
-
-def _remove(grafana: Grafana, path: str) -> None:
-    """Take back what was made, if it was."""
-    if grafana.find(path) is not None:
-        grafana.delete(path)
+def mark_run(grafana: Grafana, scenario: str, verdict: str, started: datetime, ended: datetime) -> None:
+    """Annotate every dashboard with a finished load test, as a region from start to end."""
+    grafana.write(
+        "POST",
+        "/annotations",
+        {
+            "time": round(started.timestamp() * 1e3),
+            "timeEnd": round(ended.timestamp() * 1e3),
+            "tags": [TAG, "run", scenario, verdict],
+            "text": f"{scenario}: {verdict}",
+        },
+    )

@@ -1,27 +1,31 @@
-"""The report's charts, worked out from the record."""
+"""The report's charts, made from the record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dashboards import panels
-from dashboards.panels import Threshold
+from likestorm import attribution
 from likestorm.panels import charts, drawing
-from likestorm.panels.lines import Line, line
+from likestorm.panels.charts import Segment
+from likestorm.panels.lines import Line, by_second, line
+from likestorm.panels.model import Panel, Threshold
 from likestorm.results.histogram import decode
 from likestorm.results.record import Record
 from likestorm.results.record.target import PanelData
-from likestorm.results.record.traffic import Arrivals, Requests
+from likestorm.results.record.timesplit import TimeSplit
+from likestorm.results.record.traffic import Arrivals
 from likestorm.results.record.verdict import BudgetResult, Verdict
 
 P99_RATE, MEDIAN_RATE = 100, 10
-"""Arrivals a second: up to P99_RATE a second's p99 is its slowest; below MEDIAN_RATE its median says little."""
+"""Arrivals a second: up to P99_RATE the p99 of a second is its maximum; below MEDIAN_RATE its median says little."""
+LEAST_SHARE = 0.01
+"""A tier with less in both bars is drawn with the other small ones."""
+BARS = ("median", "slowest 1 %")
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart with the words around it; `svg` is markup, `query` the PromQL it came from, if it did."""
+    """A chart with its title and note; `svg` is markup, `query` the PromQL of its data, where there is one."""
 
     title: str
     note: str
@@ -30,7 +34,7 @@ class Drawing:
 
 
 def draw_latency(record: Record, verdict: Verdict) -> list[Drawing]:
-    """Response times over the window, one chart a kind of arrival, whole arrivals with all their steps."""
+    """Response times over the window, one chart a kind of arrival."""
     return [
         _latency(name, arrivals, record.scenario.duration_s, _p99_limits(arrivals, verdict.budgets))
         for name, arrivals in record.arrivals.items()
@@ -38,94 +42,99 @@ def draw_latency(record: Record, verdict: Verdict) -> list[Drawing]:
 
 
 def _latency(name: str, arrivals: Arrivals, seconds: float, limits: list[Threshold]) -> Drawing:
-    timeline = arrivals.timeline
-    at = [float(second) for second in range(len(timeline.offered))]
-    steps = "" if len(arrivals.steps) <= 1 else f" Whole arrivals: {', '.join(arrivals.steps)}."
-    slow = "p99 of each second" if arrivals.rate > P99_RATE else "slowest of each second"
-    pair = [line(slow, at, timeline.p99_ms)]
+    slowest = "p99 of each second" if arrivals.rate > P99_RATE else "maximum of each second"
+    lines = [by_second(slowest, arrivals.timeline.p99_ms)]
     if arrivals.rate >= MEDIAN_RATE:
-        pair.append(line("median of each second", at, timeline.p50_ms))
+        lines.append(by_second("median of each second", arrivals.timeline.p50_ms))
+    steps = f" Whole arrivals: {', '.join(arrivals.steps)}." if len(arrivals.steps) > 1 else ""
     title = f"{name}: response time"
-    svg = charts.time_chart(title, pair, "ms", end=seconds, thresholds=limits, log=True)
-    return Drawing(title, f"By the second in which arrivals were due.{steps}", svg)
+    svg = charts.time_chart(title, lines, "ms", end=seconds, thresholds=limits, log=True)
+    return Drawing(title, f"By the second in which the arrivals were due.{steps}", svg)
 
 
 def _p99_limits(arrivals: Arrivals, budgets: list[BudgetResult]) -> list[Threshold]:
-    """The p99 budget of an arrival's only request; an arrival of several steps has none of its own."""
+    """The p99 budget of an arrival with one request; an arrival of several steps has no budget of its own."""
     if len(arrivals.steps) != 1:
         return []
     return [Threshold(b.limit, "budget") for b in budgets if b.unit == "ms" and b.name == f"{arrivals.steps[0]} p99"]
 
 
 def draw_percentiles(record: Record) -> list[Drawing]:
-    """Percentile curves: every request's response times, and response against service time of the busiest."""
-    curves = [_curve(name, requests.histogram, requests.censored) for name, requests in record.requests.items()]
-    all_title = "Response time by percentile"
-    drawn = [
-        Drawing(all_title, "A curve that ends early ends where arrivals never completed.", _curves(all_title, curves))
-    ]
+    """Percentile curves: the response times of all requests, and both times of the most frequent request."""
+    title = "Response time by percentile"
+    curves = [_curve(name, each.histogram, each.censored) for name, each in record.requests.items()]
+    note = "A curve ends early where arrivals never completed."
+    drawn = [Drawing(title, note, charts.percentile_chart(title, curves, "ms"))]
     if record.requests:
         name = max(record.requests, key=lambda each: record.requests[each].count)
-        title = f"{name}: response against service time"
-        note = "The gap between the curves is time spent waiting to be sent: the target was too slow to be asked."
-        drawn.append(Drawing(title, note, _curves(title, _response_and_service(record.requests[name]))))
+        requests = record.requests[name]
+        title = f"{name}: response and service time"
+        note = "The gap between the curves is the wait before a request was sent, because the target was too slow."
+        curves = [
+            _curve("response time", requests.histogram, requests.censored),
+            _curve("service time", requests.service_histogram, 0),
+        ]
+        drawn.append(Drawing(title, note, charts.percentile_chart(title, curves, "ms")))
     return drawn
-
-
-def _response_and_service(requests: Requests) -> list[Line]:
-    return [
-        _curve("response time", requests.histogram, requests.censored),
-        _curve("service time", requests.service_histogram, 0),
-    ]
 
 
 def _curve(name: str, blob: str, censored: int) -> Line:
     return Line(name, decode(blob, censored).percentile_curve())
 
 
-def _curves(title: str, curves: list[Line]) -> str:
-    return charts.percentile_chart(title, curves, "ms")
-
-
 def draw_rates(record: Record) -> list[Drawing]:
-    """Arrivals offered and what became of them, one chart a kind of arrival, and the generator's own CPU."""
+    """Offered and completed arrivals, one chart a kind of arrival, and the CPU of the load generator."""
     seconds = record.scenario.duration_s
     drawn = []
     for name, arrivals in record.arrivals.items():
         timeline = arrivals.timeline
-        at = [float(second) for second in range(len(timeline.offered))]
-        kinds = [line("completed", at, timeline.completed), line("offered", at, timeline.offered, muted=True)]
+        kinds = [by_second("completed", timeline.completed), by_second("offered", timeline.offered, muted=True)]
         if any(timeline.failed):
-            kinds.append(line("failed", at, timeline.failed))
-        title = f"{name}: arrivals a second"
+            kinds.append(by_second("failed", timeline.failed))
+        title = f"{name}: arrivals per second"
         svg = charts.time_chart(title, kinds, "suffix:/s", end=seconds)
-        drawn.append(
-            Drawing(title, "Where completed lies below offered, arrivals failed, were dropped, or never ended.", svg)
-        )
-    cpu = [value / 100 for value in record.generator.cpu_percent]
-    load = line("load generator", [float(second) for second in range(len(cpu))], cpu)
+        note = "Where completed is below offered, arrivals failed, were dropped, or did not finish."
+        drawn.append(Drawing(title, note, svg))
     title = "Load generator: CPU"
-    svg = charts.time_chart(title, [load], "percentunit", end=seconds)
-    drawn.append(Drawing(title, "Of one core. A generator without CPU to spare measures itself.", svg))
-    return drawn
+    cpu = by_second("load generator", [value / 100 for value in record.generator.cpu_percent])
+    note = "Of one core. A generator at its limit measures itself, not the target."
+    return [*drawn, Drawing(title, note, charts.time_chart(title, [cpu], "percentunit", end=seconds))]
 
 
 def draw_panels(record: Record) -> list[Drawing]:
-    """What Prometheus saw of the target, by the panels of the dashboard; a panel without data says so."""
+    """The target's panels from Prometheus; a panel without data says so."""
     return [_panel(data, record.scenario.duration_s) for data in record.panels]
 
 
 def _panel(data: PanelData, seconds: float) -> Drawing:
-    panel = panels.BY_ID.get(data.panel)
-    if panel is None:
-        # A record of another version may have panels that this catalogue no longer has.
-        panel = panels.Panel(data.panel, data.panel, "", data.query, "", "short")
-    named = [line(_name(panel, series.labels), series.times, series.values) for series in data.series]
-    chosen, left_out = drawing.shown(panel, named)
-    note = f"{panel.question} {left_out}".strip()
-    return Drawing(panel.title, note, drawing.chart(panel, chosen, seconds), data.query)
+    panel = Panel.of(data)
+    series = [line(panel.name_of(each.labels), each.times, each.values) for each in data.series]
+    svg, left_out = drawing.chart(panel, series, seconds)
+    return Drawing(panel.title, f"{panel.question} {left_out}".strip(), svg, data.query)
 
 
-def _name(panel: panels.Panel, labels: Mapping[str, str]) -> str:
-    named = panel.name_of(dict(labels))
-    return named or ", ".join(f"{label}={value}" for label, value in sorted(labels.items()))
+def draw_timing(record: Record) -> list[Drawing]:
+    """Two bars a request: its time by tier in the median and in the slowest 1 %; none without Server-Timing."""
+    return [_timing(name, split) for name, split in record.timing.items()]
+
+
+def _timing(name: str, split: TimeSplit) -> Drawing:
+    title = f"{name}: time by tier"
+    of = f"{split.seen:,}" if split.kept == split.seen else f"{split.kept:,} drawn at random of {split.seen:,}"
+    note = f"Of {of} responses: {split.median.samples} around the median, {split.slowest.samples} in the slowest 1 %."
+    return Drawing(title, note, charts.stacked_bars(title, BARS, _segments(split), "ms"))
+
+
+def _segments(split: TimeSplit) -> list[Segment]:
+    """The tiers from the client inwards, then the tiers that only this target names, then the small ones as one."""
+    median, slowest = split.median.tiers_ms, split.slowest.tiers_ms
+    wholes = (sum(median.values()), sum(slowest.values()))
+    order = [*attribution.LABELS, *sorted(slowest.keys() - attribution.LABELS.keys())]
+    segments, others = [], [0.0, 0.0]
+    for tone, tier in enumerate(order):
+        values = (median.get(tier, 0.0), slowest.get(tier, 0.0))
+        if any(value >= LEAST_SHARE * whole > 0 for value, whole in zip(values, wholes, strict=True)):
+            segments.append(Segment(attribution.label(tier).removeprefix("the "), values, tone))
+        else:
+            others = [sum(pair) for pair in zip(others, values, strict=True)]
+    return [*segments, Segment("others", tuple(others), None)] if any(others) else segments

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on and when it ends: a live table on a terminal, plain lines elsewhere."""
+"""Output of a run: a live table on a terminal, plain lines elsewhere, and the verdict at the end."""
 
 from __future__ import annotations
 
@@ -21,21 +21,13 @@ from likestorm.units import quantity
 
 PLAIN_PERIOD_S = 10.0
 STYLES = {
-    "pass": "bold green",
-    "breach": "bold red",
-    "invalid": "bold magenta",
-    "inconclusive": "bold yellow",
-    "met": "green",
-    "ok": "green",
-    "broken": "red",
-    "failed": "magenta",
-    "unknown": "yellow",
-    "noted": "dim",
-}
+    "pass": "bold green", "breach": "bold red", "invalid": "bold magenta", "inconclusive": "bold yellow",
+    "met": "green", "ok": "green", "broken": "red", "failed": "magenta", "unknown": "yellow", "noted": "dim",
+}  # fmt: skip
 
 
 class Screen:
-    """Shows phases and progress; on a terminal in place, elsewhere as lines that a log can keep."""
+    """Shows phases and progress: in place on a terminal, else as lines for a log."""
 
     def __init__(self, console: Console, live: Live | None) -> None:
         self._console = console
@@ -44,12 +36,12 @@ class Screen:
         self._printed = ("", 0.0)
 
     def phase(self, text: str) -> None:
-        """Say what is being done now."""
+        """Print the phase that begins now."""
         line = f"[{time.monotonic() - self._started:6.1f} s] {text}"
         self._console.print(line, markup=False, highlight=False)
 
     def progress(self, progress: Progress) -> None:
-        """Show where the load is."""
+        """Show the state of the load."""
         if self._live:
             self._live.update(_table(progress))
             return
@@ -60,7 +52,7 @@ class Screen:
             self.phase(_line(progress))
 
     def clear(self) -> None:
-        """Take the live table away."""
+        """Remove the live table."""
         if self._live:
             self._live.update(Text())
 
@@ -77,14 +69,14 @@ def screen() -> Iterator[Screen]:
 
 
 def show_verdict(record: Record, verdict: Verdict, report: Path) -> None:
-    """Print the verdict with its budgets and checks, and where the report is."""
+    """Print the verdict with its budgets and checks, and the path of the report."""
     terminal = sys.stdout.isatty()
     console = Console(file=sys.stdout, width=None if terminal else 130)
     console.print(_budgets(verdict), _checks(verdict))
     load = record.load
     console.print(
         f"arrivals: {load.offered} offered = {load.completed} completed + {load.failed} failed + {load.dropped} dropped"
-        f" + {load.unfinished} unfinished; memory {sum(record.memory_mb.values()):.0f} MB at most",
+        f" + {load.unfinished} unfinished; at most {sum(record.memory_mb.values()):.0f} MB of memory",
         highlight=False,
     )
     if closed_warning := wording.warn_of_closed(record):
@@ -95,7 +87,7 @@ def show_verdict(record: Record, verdict: Verdict, report: Path) -> None:
 
 
 def say(lines: list[str]) -> None:
-    """Print lines as they are, for whoever reads the output."""
+    """Print lines unchanged."""
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
@@ -111,7 +103,7 @@ def _table(progress: Progress) -> Group:
     head = Text.assemble(
         (progress.phase, "bold"), f"  {progress.left_s:.0f} s left, {progress.busy} virtual users busy"
     )
-    note = Text("p50 and p99 over 5 s, from when an arrival was due", "dim")
+    note = Text("p50 and p99 over 5 s, from the time at which an arrival was due", "dim")
     return Group(head, table, note)
 
 
@@ -132,21 +124,21 @@ def _budgets(verdict: Verdict) -> Table:
     for column in ("budget", "limit", "observed", "95 % interval", "samples", "status"):
         table.add_column(column, justify="left" if column in ("budget", "status") else "right")
     for b in verdict.budgets:
-        table.add_row(
-            b.name,
-            wording.say_limit(b),
-            quantity(b.observed, b.unit),
-            wording.say_interval(b),
-            str(b.samples),
-            Text(b.status, STYLES.get(b.status, "yellow")),
-        )
+        seen, status = quantity(b.observed, b.unit), Text(b.status, STYLES.get(b.status, "yellow"))
+        table.add_row(b.name, wording.say_limit(b), seen, wording.say_interval(b), str(b.samples), status)
     return table
 
 
 def _checks(verdict: Verdict) -> Table:
-    table = Table(title="Is the measurement valid?", title_justify="left", title_style="bold")
-    for column in ("check", "limit", "observed", "status"):
-        table.add_column(column)
+    table = Table(
+        "check",
+        "limit",
+        "observed",
+        "status",
+        title="Validity of the measurement",
+        title_justify="left",
+        title_style="bold",
+    )
     for c in verdict.validity:
         table.add_row(c.check, c.limit, c.observed, Text(c.status, STYLES[c.status]))
     return table

@@ -1,4 +1,4 @@
-"""How the report says things: verdicts, statuses, and numbers with what they leave open."""
+"""The words of reports: verdicts, results of budgets and checks, and percentiles with their uncertainty."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from likestorm.results.histogram import decode
 from likestorm.results.record import Record
 from likestorm.results.record.traffic import Arrivals, Percentiles, Requests
-from likestorm.results.record.verdict import BudgetResult, Status
+from likestorm.results.record.verdict import BudgetResult, Status, ValidityCheck
 from likestorm.units import UNKNOWN, limit, quantity
 
 
 @dataclass(frozen=True)
 class Headline:
-    """A verdict in words; `tone` is good, bad, or open and picks the colour, `icon` is for those who see no colour."""
+    """A verdict in words; `tone` (good, bad, odd or open) picks the colour, `icon` is for readers without colour."""
 
     word: str
     icon: str
@@ -23,12 +23,10 @@ class Headline:
 
 
 HEADLINES: Mapping[Status, Headline] = {
-    "pass": Headline("PASS", "✓", "good", "The target kept every budget, and the measurement can be trusted."),
-    "breach": Headline("BREACH", "✕", "bad", "The target broke a budget, and the measurement can be trusted."),
-    "invalid": Headline(
-        "INVALID", "!", "odd", "What was measured decides nothing, neither for the target nor against it."
-    ),
-    "inconclusive": Headline("INCONCLUSIVE", "?", "open", "This run is too small to say that all is well."),
+    "pass": Headline("PASS", "✓", "good", "The target met every budget, and the measurement is valid."),
+    "breach": Headline("BREACH", "✕", "bad", "The target broke a budget, and the measurement is valid."),
+    "invalid": Headline("INVALID", "!", "odd", "The measurement is not valid: it says nothing about the target."),
+    "inconclusive": Headline("INCONCLUSIVE", "?", "open", "The run is too short to decide every budget."),
 }
 TONES = {
     "met": "good", "ok": "good", "broken": "bad", "failed": "odd", "inconclusive": "open", "unknown": "open",
@@ -37,8 +35,9 @@ TONES = {
 ICONS = {"good": "✓", "bad": "✕", "odd": "!", "open": "?", "plain": "·"}
 
 CLOSED_WARNING = (
-    "Closed-model users: each waits for its answer before it asks again. So a target that stalls is asked less, and"
-    " what it kept waiting is missing from these percentiles (coordinated omission); latency counts from sending."
+    "Closed-model users: each user waits for a response before the next request. A slow target receives fewer requests,"
+    " and the percentiles lack the time that users would have waited (coordinated omission). Latency counts from the"
+    " send."
 )
 
 REASON_LENGTH = 320
@@ -46,28 +45,34 @@ PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("p99
 
 
 def shorten(reason: str) -> str:
-    """A verdict's reason cut after a whole clause, where it is longer than a first screen should hold."""
+    """A verdict's reason for the first screen, cut after a whole clause where it is long."""
     if len(reason) <= REASON_LENGTH:
         return reason
     clauses = reason[:REASON_LENGTH].rsplit("; ", 1)[0]
     return f"{clauses}; and more, in the tables below."
 
 
-def name_budget(name: str) -> str:
-    """A budget's name as words."""
-    return name.replace("_", " ")
-
-
 def say_asked(arrivals: Arrivals) -> str:
-    """What a schedule asked for: its mean rate, or so many users who take turns."""
+    """The load that the scenario asked for: a mean rate, or a number of closed-model users."""
     users = arrivals.closed_users
     return f"{users} closed-model user{'s' if users > 1 else ''}" if users else limit(arrivals.rate, "/s")
 
 
 def warn_of_closed(record: Record) -> str:
-    """The warning that belongs to closed-model users, with whose figures it is about; nothing where there are none."""
+    """The warning about figures of closed-model users, with the names of their arrivals; empty without such users."""
     closed = [name for name, each in record.arrivals.items() if each.closed_users]
     return f"{', '.join(closed)}: {CLOSED_WARNING}" if closed else ""
+
+
+def say_budget(budget: BudgetResult) -> str:
+    """The observed value with its interval, the limit, and the reason."""
+    seen = f"observed {quantity(budget.observed, budget.unit)} (95 % interval: {say_interval(budget)})"
+    return f"{seen}, limit {say_limit(budget)}, {budget.samples} samples. {budget.reason}".strip()
+
+
+def say_check(check: ValidityCheck) -> str:
+    """The observed value of a validity check, its limit, and the advice."""
+    return f"was {check.observed}, wanted {check.limit}. {check.advice}"
 
 
 def say_limit(budget: BudgetResult) -> str:
@@ -76,7 +81,7 @@ def say_limit(budget: BudgetResult) -> str:
 
 
 def say_interval(budget: BudgetResult) -> str:
-    """The 95 % interval in words; a bound that the sample does not bear is said to be open."""
+    """The 95 % interval in words; it is open where the sample supports no bound."""
     low, high = (None if v is None else quantity(v, budget.unit) for v in (budget.low, budget.high))
     if low and high:
         return f"{low} to {high}"
@@ -85,11 +90,21 @@ def say_interval(budget: BudgetResult) -> str:
     return f"up to {high}" if high else UNKNOWN
 
 
+def list_times(requests: Requests) -> list[tuple[str, list[str]]]:
+    """The response times and the service times of a request, as say_percentiles gives them."""
+    answered = requests.count + requests.censored - requests.timeouts
+    longest, is_censored = decode(requests.histogram).max_ms, requests.censored > 0
+    return [
+        ("response", say_percentiles(requests.response_time_ms, answered, longest, censored=is_censored)),
+        ("service", say_percentiles(requests.service_time_ms, requests.count, None, censored=False)),
+    ]
+
+
 def say_percentiles(times: Percentiles, samples: int, longest_ms: float | None, *, censored: bool) -> list[str]:
     """p50, p90, p95, p99, p99.9 and the maximum of a sample.
 
-    Where a percentile lies among arrivals that never completed it is only known to be longer than the longest that
-    did; where less than one sample lies beyond it, the sample does not bear it.
+    A percentile among censored arrivals is only known to exceed the longest known time. A percentile with less than
+    one sample beyond it is not given.
     """
     beyond = f"> {quantity(longest_ms, 'ms')}" if censored and longest_ms is not None else UNKNOWN
     said = []
@@ -100,8 +115,3 @@ def say_percentiles(times: Percentiles, samples: int, longest_ms: float | None, 
         else:
             said.append(beyond if value is None else quantity(value, "ms"))
     return [*said, beyond if times.max is None else quantity(times.max, "ms")]
-
-
-def longest(requests: Requests) -> float | None:
-    """The longest response time that is known, ms."""
-    return decode(requests.histogram).max_ms

@@ -4,65 +4,61 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from compose.scraping import ScrapeJob
-from dashboards.panels import REPORTED, window_of
-from likestorm.generator.plan import Outcome
+from likestorm.errors import LikestormError
 from likestorm.results import environment, ledger, server_timing, server_values
+from likestorm.results.outcome import Outcome
 from likestorm.results.prometheus import STEP_S, Prometheus, PrometheusError, Sampled
 from likestorm.results.record import SCHEMA, Record, ScenarioFacts
-from likestorm.results.record.target import ChainEffects, ErrorGroup, Hops, PanelData, PromqlValue, ScrapeTarget, Series
-from likestorm.results.record.timesplit import Pooler
+from likestorm.results.record.target import ChainEffects, Hops, PanelData, PromqlValue, ScrapeTarget, Series
+from likestorm.results.record.timesplit import TierWait
 from likestorm.results.record.traffic import Load
-from likestorm.scenario import PromqlBudget, Scenario, SlopeBudget
-from service.catalog import CHAIN_DURATION
+from likestorm.results.running import ExpectedScrape, Running, WaitCounters
+from likestorm.scenario import Scenario, SlopeBudget
 
-POOLER_SECONDS = ("pgbouncer_stats_client_wait_seconds_total", "pgbouncer_stats_queries_duration_seconds_total")
 LATEST_S = 15
 
 POINTS = 900
 """Of a series, in a record: a long run is not to leave one that no report can draw."""
 
 
-class CollectError(Exception):
+class CollectError(LikestormError):
     """What a run measured cannot be had; the message says of what."""
 
 
-def window(
-    scenario: Scenario,
-    target_url: str,
-    outcome: Outcome,
-    prometheus: Prometheus,
-    expected: Iterable[ScrapeJob],
-    stored: Mapping[str, Iterable[str]],
-    memory_mb: Mapping[str, float],
-    facts: Mapping[str, str],
-    reported_errors: list[ErrorGroup] | None,
-    counted: Hops | None = None,
-) -> Record:
-    """The record of a run, without a verdict.
+@dataclass(frozen=True)
+class Around:
+    """What was read of the target around the load.
 
-    expected: what the topology says is scraped. stored: the target's audit, ids stored since the run began by set.
-    facts: on the environment, beside those that can be found out.
-    counted: the requests of the run as each hop counted them. Raises CollectError where the audit lacks a set.
+    stored: the ids that the target stored since the run began, by set. counted: the requests as each hop counted them.
     """
+
+    stored: Mapping[str, Sequence[str]] | None
+    counted: Hops | None
+    memory_mb: Mapping[str, float]
+
+
+def collect(scenario: Scenario, running: Running, outcome: Outcome, around: Around) -> Record:
+    """The record of a run, without a verdict; CollectError where the audit lacks a set that clients changed."""
     start, end = outcome.window_start, outcome.window_end
-    seen = observe(prometheus, expected, scenario.budgets.promql, start, end)
+    seen = observe(running, scenario, start, end)
+    errors = running.errors()
     try:
-        entries = ledger.reconcile(outcome.journals, stored)
+        entries = [] if around.stored is None else ledger.reconcile(outcome.journals, around.stored)
     except KeyError as error:
         raise CollectError(f"the target's audit says nothing about {error}") from error
     return Record(
         schema=SCHEMA,
         scenario=_facts(scenario, outcome),
-        target=target_url,
+        target=running.url,
         started_at=_iso(start),
         finished_at=_iso(end),
-        environment=environment.describe() | dict(facts),
+        environment=environment.describe() | dict(running.facts()),
+        settings=dict(running.settings),
         load=_sum(a.load for a in outcome.arrivals.values()),
         arrivals=outcome.arrivals,
         requests=outcome.requests,
@@ -70,59 +66,15 @@ def window(
         scrapes=seen.scrapes,
         panels=seen.panels,
         ledger=entries,
-        memory_mb=dict(memory_mb),
+        memory_mb=dict(around.memory_mb),
         chains=seen.chains,
-        reported_errors=reported_errors,
-        hops=counted,
+        reported_errors=None if errors is None else list(errors),
+        hops=around.counted,
         promql=seen.promql,
         aborted=outcome.aborted,
-        drifts=drifts(prometheus, scenario.budgets.slopes, start, end),
+        drifts=seen.drifts,
         timing=server_timing.summarize(outcome.timing),
-        pooler=seen.pooler,
-    )
-
-
-def visited(
-    scenario: Scenario,
-    target_url: str,
-    outcome: Outcome,
-    prometheus: Prometheus | None,
-    stored: Mapping[str, Iterable[str]] | None,
-    memory_mb: Mapping[str, float],
-    facts: Mapping[str, str],
-    counted: Hops | None = None,
-) -> Record:
-    """The record of a run on somebody's own service, without a verdict; CollectError as `window` raises it.
-
-    prometheus: the target's, for budgets on PromQL. stored: what the target's own audit says, None where it has none.
-    """
-    start, end = outcome.window_start, outcome.window_end
-    budgets = scenario.budgets.promql
-    promql = [server_values.evaluate(prometheus, each, start, end) for each in budgets] if prometheus else []
-    try:
-        entries = [] if stored is None else ledger.reconcile(outcome.journals, stored)
-    except KeyError as error:
-        raise CollectError(f"the target's audit says nothing about {error}") from error
-    return Record(
-        schema=SCHEMA,
-        scenario=_facts(scenario, outcome),
-        target=target_url,
-        started_at=_iso(outcome.window_start),
-        finished_at=_iso(outcome.window_end),
-        environment=environment.describe() | dict(facts),
-        load=_sum(a.load for a in outcome.arrivals.values()),
-        arrivals=outcome.arrivals,
-        requests=outcome.requests,
-        generator=outcome.generator,
-        scrapes=[],
-        panels=[],
-        ledger=entries,
-        memory_mb=dict(memory_mb),
-        hops=counted,
-        promql=promql,
-        aborted=outcome.aborted,
-        drifts=drifts(prometheus, scenario.budgets.slopes, start, end) if prometheus else [],
-        timing=server_timing.summarize(outcome.timing),
+        tier_waits=seen.tier_waits,
     )
 
 
@@ -130,30 +82,35 @@ def visited(
 class Observed:
     """What Prometheus saw in the window."""
 
-    scrapes: list[ScrapeTarget]
-    panels: list[PanelData]
-    chains: list[ChainEffects]
-    promql: list[PromqlValue]
-    pooler: Pooler | None
+    scrapes: list[ScrapeTarget] = field(default_factory=list)
+    panels: list[PanelData] = field(default_factory=list)
+    chains: list[ChainEffects] = field(default_factory=list)
+    promql: list[PromqlValue] = field(default_factory=list)
+    drifts: list[PanelData] = field(default_factory=list)
+    tier_waits: list[TierWait] = field(default_factory=list)
 
 
-def observe(
-    prometheus: Prometheus, expected: Iterable[ScrapeJob], budgets: Iterable[PromqlBudget], start: float, end: float
-) -> Observed:
+def observe(running: Running, scenario: Scenario, start: float, end: float) -> Observed:
     """Ask Prometheus for all that the record keeps; where it is away, each target has one gap, the window."""
-    expected, budgets = list(expected), list(budgets)
+    budgets = scenario.budgets.promql
+    if running.prometheus is None:
+        return Observed()
+    prometheus = Prometheus(running.prometheus)
+    slopes = drifts(prometheus, scenario.budgets.slopes, start, end)
     try:
-        rates_over = window_of(prometheus.scrape_interval_s(end))
+        panels = running.panels(prometheus.scrape_interval_s(end)) if running.scrapes else ()
         return Observed(
-            scrapes(prometheus, expected, start, end),
-            [panel(prometheus, each.id, each.promql(rates_over), start, end) for each in REPORTED],
-            chains(prometheus, start, end),
+            scrapes(prometheus, running.scrapes, start, end),
+            [replace(each, series=_ask(prometheus, each.query, start, end)) for each in panels],
+            chains(prometheus, running.chain_buckets, start, end) if running.chain_buckets else [],
             [server_values.evaluate(prometheus, budget, start, end) for budget in budgets],
-            pooler(prometheus, start, end),
+            slopes,
+            [found for each in running.tier_waits if (found := tier_wait(prometheus, each, start, end))],
         )
     except PrometheusError as error:
-        unseen = [_scrape(target, [], start, end) for target in expected]
-        return Observed(unseen, [], [], [PromqlValue(b.name, b.promql, [], str(error)) for b in budgets], None)
+        unseen = [_scrape(target, [], start, end) for target in running.scrapes]
+        unknown = [PromqlValue(budget.name, budget.promql, [], str(error)) for budget in budgets]
+        return Observed(unseen, promql=unknown, drifts=slopes)
 
 
 def drifts(prometheus: Prometheus, budgets: Iterable[SlopeBudget], start: float, end: float) -> list[PanelData]:
@@ -162,7 +119,7 @@ def drifts(prometheus: Prometheus, budgets: Iterable[SlopeBudget], start: float,
     for budget in budgets:
         if budget.promql:
             with contextlib.suppress(PrometheusError):
-                found.append(panel(prometheus, budget.name, budget.promql, start, end))
+                found.append(PanelData(budget.name, budget.promql, _ask(prometheus, budget.promql, start, end)))
     return found
 
 
@@ -188,10 +145,10 @@ def _sum(loads: Iterable[Load]) -> Load:
     return Load(*map(sum, zip(*rows, strict=True)))
 
 
-def panel(prometheus: Prometheus, name: str, query: str, start: float, end: float) -> PanelData:
-    """What a panel's query gives between start and end (Unix time), at most POINTS times; NaN becomes None."""
+def _ask(prometheus: Prometheus, query: str, start: float, end: float) -> list[Series]:
+    """The series of a query between start and end (Unix time), at most POINTS values each; NaN becomes None."""
     step = max(STEP_S, math.ceil((end - start) / POINTS))
-    return PanelData(name, query, [_series(s, start) for s in prometheus.range(query, start, end, step)])
+    return [_series(sampled, start) for sampled in prometheus.range(query, start, end, step)]
 
 
 def _series(sampled: Sampled, start: float) -> Series:
@@ -202,9 +159,9 @@ def _series(sampled: Sampled, start: float) -> Series:
     )
 
 
-def chains(prometheus: Prometheus, start: float, end: float) -> list[ChainEffects]:
+def chains(prometheus: Prometheus, histogram: str, start: float, end: float) -> list[ChainEffects]:
     """What each asynchronous chain brought about between start and end (Unix time); none where it cannot be known."""
-    query = f"sum by (chain, le) ({CHAIN_DURATION.name}_bucket)"
+    query = f"sum by (chain, le) ({histogram}_bucket)"
     before, after = (
         {(s.labels["chain"], float(s.labels["le"])): s.values[-1] for s in prometheus.range(query, at, at)}
         for at in (start, end)
@@ -217,11 +174,12 @@ def chains(prometheus: Prometheus, start: float, end: float) -> list[ChainEffect
     return [ChainEffects(chain, found) for chain, found in buckets.items() if all(within >= 0 for _, within in found)]
 
 
-def pooler(prometheus: Prometheus, start: float, end: float) -> Pooler | None:
-    """What PgBouncer says of the time between start and end (Unix time); None where it is not watched."""
-    wait, queries = (_increase(prometheus, counter, start, end) for counter in POOLER_SECONDS)
-    # PgBouncer's queries begin when it reads them, and so hold the wait.
-    return None if wait is None or queries is None else Pooler(wait, round(max(0.0, queries - wait), 6))
+def tier_wait(prometheus: Prometheus, counters: WaitCounters, start: float, end: float) -> TierWait | None:
+    """How a tier's time splits between start and end (Unix time); None where its counters are not there."""
+    wait, total = (_increase(prometheus, counter, start, end) for counter in (counters.wait, counters.total))
+    if wait is None or total is None:
+        return None
+    return TierWait(counters.tier, counters.behind, counters.source, wait, round(max(0.0, total - wait), 6))
 
 
 def _increase(prometheus: Prometheus, counter: str, start: float, end: float) -> float | None:
@@ -231,13 +189,13 @@ def _increase(prometheus: Prometheus, counter: str, start: float, end: float) ->
     return round(after[0].values[-1] - before[0].values[-1], 6) if before and after else None
 
 
-def scrapes(prometheus: Prometheus, expected: Iterable[ScrapeJob], start: float, end: float) -> list[ScrapeTarget]:
+def scrapes(prometheus: Prometheus, expected: Iterable[ExpectedScrape], start: float, end: float) -> list[ScrapeTarget]:
     """How completely each expected target was scraped; one that Prometheus does not know has one gap, the window."""
     seen = {(s.labels["job"], s.labels["instance"]): s.points for s in prometheus.samples("up", start=start, end=end)}
     return [_scrape(target, seen.get((target.job, target.instance), []), start, end) for target in expected]
 
 
-def _scrape(target: ScrapeJob, points: list[tuple[float, float]], start: float, end: float) -> ScrapeTarget:
+def _scrape(target: ExpectedScrape, points: list[tuple[float, float]], start: float, end: float) -> ScrapeTarget:
     """A watched part that is down is the target's own trouble; an instrument that is down leaves a gap."""
     times = [time for time, up in points if up or not target.is_instrument]
     gaps = [later - earlier for earlier, later in pairwise([start, *times, end])]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
-from compose.local.memory import measure, measure_files
+import psutil
 
 FIRST_S, PERIOD_S = 5.0, 15.0
 SHARE = 0.02
@@ -52,3 +53,47 @@ class MemoryWatch:
         files = {FILES: measure_files(self._files)} if self._files else {}
         for part, megabytes in (measure(self._pids()) | files).items():
             self.peak_mb[part] = max(self.peak_mb.get(part, 0.0), round(megabytes, 1))
+
+
+def measure(pids: Mapping[str, int]) -> dict[str, float]:
+    """MB by part, shared pages counted once (PSS); 0 for what has ended.
+
+    A part's children count with it, unless they are parts themselves: supervisord does not count for all of them.
+    """
+    parts = set(pids.values())
+    children = _children()
+    return {name: sum(map(_proportional, _family(pid, children, parts))) / 1e6 for name, pid in pids.items()}
+
+
+def measure_files(folder: Path) -> float:
+    """MB that the files below a folder occupy."""
+    return sum(_occupied(path) for path in folder.rglob("*")) / 1e6
+
+
+def _occupied(path: Path) -> int:
+    try:
+        return path.lstat().st_blocks * 512
+    except FileNotFoundError:
+        return 0
+
+
+def _children() -> Mapping[int, Sequence[int]]:
+    """Every process's children: read once, since to ask for one process's alone takes a look at all there are."""
+    children = defaultdict(list)
+    for process in psutil.process_iter(["ppid"]):
+        children[process.info["ppid"]].append(process.pid)
+    return children
+
+
+def _family(pid: int, children: Mapping[int, Sequence[int]], parts: Set[int]) -> Iterator[int]:
+    yield pid
+    for child in children.get(pid, ()):
+        if child not in parts:
+            yield from _family(child, children, parts)
+
+
+def _proportional(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_full_info().pss)
+    except psutil.Error:
+        return 0

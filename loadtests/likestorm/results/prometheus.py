@@ -2,7 +2,6 @@
 
 import math
 import statistics
-import time
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -49,11 +48,6 @@ class Prometheus:
         """The samples of a selector as they were scraped between start and end (Unix time)."""
         form = {"query": f"{selector}[{math.ceil((end - start) * 1e3)}ms]", "time": f"{end:.3f}"}
         return self._ask("query", form)
-
-    def recent(self, promql: str, seconds: float = 120.0) -> list[list[float]]:
-        """The values of each series over the last seconds."""
-        now = time.time()
-        return [series.values for series in self.range(promql, now - seconds, now)]
 
     def scrape_interval_s(self, at: float) -> float:
         """Whole seconds between two scrapes of most targets before `at` (Unix time); 1 where none was scraped twice."""

@@ -11,16 +11,11 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from compose.local import Target
-from likestorm.generator.plan import Outcome, Traffic
+from likestorm.results.outcome import Outcome, Traffic
 from likestorm.results.prometheus import Prometheus, PrometheusError
 from likestorm.results.record.target import HopCount, Hops
-from service.catalog import HTTP_REQUESTS
 
-PROBES = "/healthz|/readyz"
-"""Asked by readiness checks, the balancer and the blackbox exporter, and by no client; nginx logs none of it."""
 PATIENCE_S, STEP_S = 20.0, 0.5
-REPEATED = "sum({__name__=~'haproxy_backend_(retry|redispatch)_warnings_total'})"
 
 
 @dataclass(frozen=True)
@@ -33,12 +28,18 @@ class PromqlHop:
 
 @dataclass(frozen=True)
 class Counting:
-    """What is asked before and after a run: counters in Prometheus, scraped every `scrape_s`; nginx's access logs."""
+    """What is asked before and after a run: counters in Prometheus, scraped every `scrape_s`; a hop's access logs.
+
+    access_logs: JSON lines with `uri`, and `upstream` as nginx writes it, of the hop `logged`. probed: the path of
+    health checks, which are no client's.
+    """
 
     prometheus: Prometheus
     counters: Sequence[PromqlHop]
     repeated: str | None = None
     access_logs: Sequence[Path] = ()
+    logged: str = ""
+    probed: str = ""
     scrape_s: float = 1.0
 
 
@@ -52,22 +53,11 @@ class Before:
     log_sizes: Mapping[Path, int]
 
 
-PROBED = "/healthz"
-
-
 class _Line(Struct):
     """One line of an access log: `upstream` has every app instance that was tried."""
 
     upstream: str = ""
     uri: str = ""
-
-
-def of_stack(target: Target) -> Counting:
-    """The reference stack's hops: nginx by its log, the apps by their own counter."""
-    logs = [target.logs_dir / f"{name}-access.log" for name in target.topology.nginx_instances]
-    app = f'sum by (instance) ({HTTP_REQUESTS.name}{{route!~"{PROBES}"}})'
-    counters = [PromqlHop("app", app)]
-    return Counting(Prometheus(target.prometheus_url), counters, REPEATED, logs, target.topology.scrape_interval_s)
 
 
 def begin(counting: Counting) -> Before:
@@ -85,8 +75,8 @@ def end(before: Before, outcome: Outcome, target_url: str) -> Hops:
     counts = []
     tries = 0
     if counting.access_logs:
-        lines, tries = count_lines(before.log_sizes)
-        counts.append(HopCount("nginx", lines))
+        lines, tries = count_lines(before.log_sizes, counting.probed)
+        counts.append(HopCount(counting.logged, lines))
     counts += [between(hop.name, before.counters[hop.name], settled[hop.name]) for hop in counting.counters]
     repeated = tries + round(_repeated(counting) - before.repeated)
     return Hops(sent.answered, sent.failed + outcome.unfinished, max(0, repeated), counts)
@@ -104,8 +94,8 @@ def between(hop: str, before: Mapping[str, float] | None, after: Mapping[str, fl
     return HopCount(hop, round(sum(after.values()) - sum(before.values())))
 
 
-def count_lines(sizes: Mapping[Path, int]) -> tuple[int, int]:
-    """Requests that nginx logged since its logs were so long, and how often it tried another app for one of them."""
+def count_lines(sizes: Mapping[Path, int], probed: str = "") -> tuple[int, int]:
+    """Requests in the logs since these were so long, and how often one was tried at another upstream."""
     lines = repeated = 0
     for path, size in sizes.items():
         if not path.exists():
@@ -114,7 +104,7 @@ def count_lines(sizes: Mapping[Path, int]) -> tuple[int, int]:
             log.seek(size)
             for text in log:
                 line = msgspec.json.decode(text, type=_Line)
-                if line.uri == PROBED:  # the balancer's, which nginx logs where it fails
+                if probed and line.uri == probed:  # logged where it fails
                     continue
                 lines += 1
                 repeated += line.upstream.count(",")

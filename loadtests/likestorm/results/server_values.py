@@ -7,7 +7,6 @@ import math
 from likestorm.results.prometheus import Prometheus, PrometheusError
 from likestorm.results.record.target import PromqlValue
 from likestorm.scenario import PromqlBudget
-from likestorm.verdict.statistics import TAIL, Interval
 
 TENTH, WINDOW = "$tenth", "$window"
 PARTS = 10
@@ -29,20 +28,6 @@ def evaluate(prometheus: Prometheus, budget: PromqlBudget, start: float, end: fl
         return PromqlValue(budget.name, budget.promql, [_single(prometheus, query, at) for at in times])
     except (_AbsentError, PrometheusError) as absent:
         return PromqlValue(budget.name, budget.promql, [], str(absent))
-
-
-def interval(values: list[float]) -> Interval:
-    """Of one value, itself: it is what was counted and no sample. Of several, their mean with Student's interval."""
-    if not values:
-        return Interval(None, None, None)
-    mean = sum(values) / len(values)
-    if len(values) == 1:
-        return Interval(mean, mean, mean)
-    from scipy.stats import t
-
-    deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
-    half = float(t.ppf(1 - TAIL, len(values) - 1)) * deviation / math.sqrt(len(values))
-    return Interval(mean, mean - half, mean + half)
 
 
 def _single(prometheus: Prometheus, query: str, at: float) -> float:

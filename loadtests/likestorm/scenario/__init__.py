@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -14,25 +14,20 @@ Percentile = Annotated[float, Meta(gt=0, lt=100)]
 Ratio = Annotated[float, Meta(gt=0, lt=1)]
 
 
-class Data(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the reference stack is seeded with; active_users of the users are logged in and do what arrivals do."""
-
-    users: Count
-    photos_per_user: Count
-    follows_per_user: Count
-    active_users: Count | None = None
-
-
 class Target(Struct, frozen=True, forbid_unknown_fields=True):
-    """Somebody's own service in place of the reference stack.
+    """The system under test: a service at `url`, or a class of the user's project that brings one up.
 
-    locustfile: whose users drive it (relative to the scenario's file); as open arrivals, or closed as it is written.
-    prometheus: where budgets on server metrics are asked. counters: of each hop that counts all requests, the PromQL of
-    its counter, which must then agree with the clients' count. audit: a command that prints ids by set, as JSON.
+    python: "module:Class" of a likestorm.targets.base.Target, in place of url. settings: the other keys of the table,
+    which that class defines.
+    locustfile: the file with the user classes (relative to the scenario's file), run as open arrivals, or closed as it
+    is written. prometheus: base URL for budgets on server metrics. counters: PromQL of each hop's counter of all
+    requests, which must agree with the clients' count. audit: a command that prints ids by set, as JSON.
     allow_hosts: names and addresses beyond loopback that load may go to.
     """
 
-    url: str
+    url: str = ""
+    python: str = ""
+    settings: dict[str, Any] = {}
     locustfile: str | None = None
     model: Literal["open", "closed"] = "open"
     prometheus: str | None = None
@@ -72,6 +67,15 @@ class ErrorBudget(Struct, frozen=True, forbid_unknown_fields=True):
     abort: bool = False
 
 
+class ChainBudget(Struct, frozen=True, forbid_unknown_fields=True):
+    """A percentile of one asynchronous chain's effects: within `seconds` of the acknowledged request."""
+
+    name: str
+    chain: str
+    percentile: Percentile
+    seconds: Positive
+
+
 class PromqlBudget(Struct, frozen=True, forbid_unknown_fields=True):
     """What Prometheus says of the target: at most, or at least, so much; `unit` is how it is printed.
 
@@ -102,10 +106,11 @@ class SlopeBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the run must keep: objectives of the service by name, and budgets of the scenario's own.
+    """What the run must keep.
 
-    objectives: of requests. chains: of asynchronous chains. abort_long_s, abort_short_s: the sliding windows in both of
-    which a budget with `abort` must be broken for the run to end early.
+    abort_long_s, abort_short_s: the sliding windows in both of which a budget with `abort` must be broken for the run
+    to end early. objectives, chains: names of the target's promises; a scenario that was read has the budgets that they
+    mean in their place.
     """
 
     objectives: list[str] = []
@@ -113,6 +118,7 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
     rates: list[RateBudget] = []
     percentiles: list[PercentileBudget] = []
     errors: list[ErrorBudget] = []
+    chain_effects: list[ChainBudget] = []
     promql: list[PromqlBudget] = []
     slopes: list[SlopeBudget] = []
     abort_long_s: Positive = 30.0
@@ -152,18 +158,17 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
 
     users: "module:Class" of the Locust user whose methods are the arrivals' tasks. An arrival that waits longer than
     lateness_max_s for a free virtual user (at most users_max of them) is dropped; after the window the run waits
-    at most drain_s for what is under way. data: what the reference stack is seeded with. target: what is driven in
-    place of the reference stack; with a locustfile there, `users` is left out. capacity: not one run, but a search.
+    at most drain_s for what is under way. With a locustfile in `target`, `users` is left out. capacity: a search for
+    the highest rate in place of one run.
     """
 
     name: str
     description: str
     budgets: Budgets
+    target: Target = Target()
     users: str = ""
     arrivals: dict[str, ArrivalPlan] = {}
     closed: dict[str, ClosedPlan] = {}
-    data: Data | None = None
-    target: Target | None = None
     capacity: CapacityPlan | None = None
     seed: int = 1
     warm_up_s: Annotated[float, Meta(ge=0)] = 10.0

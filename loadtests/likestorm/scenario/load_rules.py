@@ -43,7 +43,7 @@ def check_load(content: Mapping[str, Any], origins: Mapping[str, Path], folder: 
     for path, _ in closed:
         if path[-1] in table(content.get("arrivals")):
             yield Problem(path, f"{path[-1]!r} is both arrivals and closed users")
-    yield from _check_host(content)
+    yield from _check_target(content)
     yield from _check_own(content, folder) if own else _check_users(content, list(places.values()))
 
 
@@ -73,10 +73,12 @@ def _check_thinking(plan: Mapping[str, Any], path: Path, *, own: bool) -> Iterat
         yield Problem((*path, "think_s"), f"{say(path)}: think_s must be [shortest, longest]")
 
 
-def _check_host(content: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_target(content: Mapping[str, Any]) -> Iterator[Problem]:
     target = table(content.get("target"))
-    url = target.get("url")
-    if isinstance(url, str):
+    url, path = target.get("url"), ("target",) if "target" in content else ()
+    if bool(url) == bool(target.get("python")):
+        yield Problem(path, "[target] needs either url, or python = 'module:Class'")
+    if isinstance(url, str) and url:
         try:
             HostGuard(name for _, name in texts(target.get("allow_hosts"))).check_url(url)
         except RefusedError as error:
@@ -99,9 +101,7 @@ def _check_own(content: Mapping[str, Any], folder: File) -> Iterator[Problem]:
 
 
 def _check_users(content: Mapping[str, Any], places: Collection[Path]) -> Iterator[Problem]:
-    """The user class and its tasks, and the data that the reference stack is to hold."""
-    if "data" not in content and "target" not in content:
-        yield Problem((), "data is missing, [data]: what the reference stack is filled with")
+    """The user class and its tasks."""
     users = content.get("users", "")
     if not isinstance(users, str):
         return

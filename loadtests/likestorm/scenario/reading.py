@@ -5,97 +5,188 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from likestorm.scenario import Budgets, Scenario, mixes
+from likestorm.errors import UsageError
+from likestorm.scenario import (
+    Budgets,
+    ChainBudget,
+    ErrorBudget,
+    PercentileBudget,
+    Scenario,
+    Target,
+    migration,
+    mixes,
+    overrides,
+    project,
+)  # fmt: skip
 from likestorm.scenario.checking import Problem, check
+from likestorm.scenario.content import table
 from likestorm.scenario.load_rules import check_load
-from likestorm.scenario.rules import Known, check_rules
+from likestorm.scenario.objectives import Objectives
+from likestorm.scenario.rules import check_rules
+from likestorm.scenario.target_class import TargetClassError, load_class, objectives_of
 from likestorm.scenario.toml_lines import line_of, lines
-from service.objectives import load as load_objectives
-from service.objectives import load_chains
 
-SCENARIOS = Path(__file__).parents[2] / "photoapp" / "scenarios"
-PATIENCE = ("lateness_max_s", "drain_s")
-"""For how long a run waits: what takes longer is dropped, or left unfinished."""
-ABORT = ("abort_short_s", "abort_long_s")
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
 
-class ScenarioError(Exception):
+class ScenarioError(UsageError):
     """A scenario file that cannot be run; the message has a line a problem, each beginning with FILE:LINE."""
 
 
-def load(name_or_path: str) -> Scenario:
-    """A scenario by its name or by the path of a file; ScenarioError says what is wrong."""
+def load(name_or_path: str, settings: Sequence[str] = ()) -> Scenario:
+    """A scenario by its name or by the path of a file, with `key=value` settings in place of the file's own."""
     path = find(name_or_path)
     where = name_or_path if path == Path(name_or_path) else os.path.relpath(path)
     try:
-        return parse(path.read_bytes().decode(), where, path.parent)
+        return parse(path.read_bytes().decode(), where, path.parent, settings)
+    except OSError as error:
+        raise ScenarioError(f"{where}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ScenarioError(f"{where}:{line}: not UTF-8") from error
 
 
-def parse(text: str, where: str, folder: Path) -> Scenario:
+def find(name_or_path: str) -> Path:
+    """The file of a scenario: a path, or a name in the folder of scenarios of the current directory's project."""
+    folder = project.read().scenarios
+    for path in ([Path(folder, f"{name_or_path}.toml")] if folder else []) + [Path(name_or_path)]:
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem for path in Path(folder).glob("*.toml"))) if folder else ""
+    raise ScenarioError(f"{name_or_path}: no such scenario or file" + (f"; there are {known}" if known else ""))
+
+
+def parse(text: str, where: str, folder: Path, settings: Sequence[str] = ()) -> Scenario:
     """A scenario from TOML; the lines of ScenarioError are all problems of the file `where`, in the file's order.
 
-    folder: where files that it names are looked for.
+    folder: where files that it names are looked for. settings: as `load` takes them.
     """
+    content = migration.migrate(_parse_toml(text, where), project.read())
+    given = overrides.parse(settings)
+    last: list[str] = []
+    # A value such as 2011 may be meant as a number or as a text: as a number first.
+    for overridden in (overrides.apply(content, given), overrides.apply(content, given, as_text=True)):
+        found = _Reading(overridden, folder)
+        problems = found.problems()
+        if not problems:
+            return found.scenario()
+        last = last or _located(problems, text, where, set(given))
+    raise ScenarioError("\n".join(last))
+
+
+def _parse_toml(text: str, where: str) -> dict[str, Any]:
     try:
-        content = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message, line = str(error), len(text.splitlines())
         if place := _PLACE.search(message):
             message, line = message[: place.start()], int(place[1] or line)
         raise ScenarioError(f"{where}:{line}: {message}") from error
-    expanded = mixes.expand(content)
-    problems = _problems(content, expanded, folder)
-    if problems:
-        known = lines(text)
-        found = sorted({(line_of(known, problem.path), problem.message) for problem in problems})
-        raise ScenarioError("\n".join(f"{where}:{line}: {message}" for line, message in found))
-    return _located(msgspec.convert(expanded.content, Scenario), folder)
 
 
-def _problems(content: dict[str, Any], expanded: mixes.Expanded, folder: Path) -> list[Problem]:
-    made = {("arrivals", name) for name in expanded.origins}
-    patience = {each.name: each.default for each in msgspec.structs.fields(Scenario) if each.name in PATIENCE}
-    abort = {each.name: each.default for each in msgspec.structs.fields(Budgets) if each.name in ABORT}
-    return [
-        *(problem for problem in check(expanded.content, Scenario) if problem.path[:2] not in made),
-        *mixes.check_mixes(content),
-        *check_load(expanded.content, expanded.origins, folder),
-        *check_rules(expanded.content, Known(load_objectives(), load_chains()), patience, abort),
-    ]
+def _located(problems: list[Problem], text: str, where: str, overridden: set[tuple[str, ...]]) -> list[str]:
+    """A line a problem, each with its place: of the file, or of the setting that took a key's place."""
+    known = lines(text)
+    by_line, by_setting = set(), set()
+    for problem in problems:
+        setting = next((path for path in overridden if problem.path[: len(path)] == path), None)
+        if setting is not None:
+            by_setting.add(f"--set {'.'.join(setting)}: {problem.message}")
+        else:
+            by_line.add((line_of(known, migration.written(problem.path, known)), problem.message))
+    return [f"{where}:{line}: {message}" for line, message in sorted(by_line)] + sorted(by_setting)
 
 
-def find(name_or_path: str) -> Path:
-    """The file of a scenario, by its name or by its path; ScenarioError where there is none."""
-    path = SCENARIOS / f"{name_or_path}.toml"
-    if not path.is_file():
-        path = Path(name_or_path)
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in SCENARIOS.glob("*.toml")))
-        raise ScenarioError(f"{name_or_path}: no such scenario or file; there are {known}")
-    return path
+class _Reading:
+    """One file's content on its way to a scenario."""
+
+    def __init__(self, content: Mapping[str, Any], folder: Path) -> None:
+        self._folder, self._written = folder, content
+        self._expanded = mixes.expand(content)
+        self._class, self._class_problems = _load_class(table(content.get("target")).get("python"))
+        self._objectives = objectives_of(self._class)
+        self._content = _with_settings(self._expanded.content)
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong."""
+        made = {("arrivals", name) for name in self._expanded.origins}
+        return [
+            *self._class_problems,
+            *(problem for problem in check(self._content, Scenario) if problem.path[:2] not in made),
+            *self._check_settings(),
+            *mixes.check_mixes(self._written),
+            *check_load(self._expanded.content, self._expanded.origins, self._folder),
+            *check_rules(self._expanded.content, self._objectives),
+        ]
+
+    def scenario(self) -> Scenario:
+        """The scenario, once nothing is wrong: with the budgets that its objectives mean, and absolute paths."""
+        scenario = msgspec.convert(self._content, Scenario)
+        target = scenario.target
+        if target.locustfile:
+            target = msgspec.structs.replace(target, locustfile=str((self._folder / target.locustfile).resolve()))
+        budgets = resolve(scenario.budgets, self._objectives)
+        return msgspec.structs.replace(scenario, budgets=budgets, target=target)
+
+    def _check_settings(self) -> list[Problem]:
+        if self._class is None:
+            return []
+        return check(table(self._content["target"])["settings"], self._class.Settings, ("target",))
+
+
+def _load_class(reference: object) -> tuple[Any, list[Problem]]:
+    if not isinstance(reference, str) or not reference:
+        return None, []
+    try:
+        return load_class(reference), []
+    except TargetClassError as error:
+        return None, [Problem(("target", "python"), f"target.python: {error}")]
+
+
+def _with_settings(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The content with the keys that belong to the target's class in `settings`."""
+    target = table(content.get("target"))
+    if not target.get("python"):
+        return content
+    common = {each.name for each in msgspec.structs.fields(Target)}
+    own = {key: value for key, value in target.items() if key not in common}
+    return {**content, "target": {key: target[key] for key in target.keys() & common} | {"settings": own}}
+
+
+def resolve(budgets: Budgets, known: Objectives) -> Budgets:
+    """The budgets with those that their objectives mean, in place of the objectives' names."""
+    routes = [known.routes[name] for name in budgets.objectives]
+    chains = [known.chains[name] for name in budgets.chains]
+    percentiles = [PercentileBudget(f"{o.name} p{o.percentile:g}", o.name, o.percentile, o.seconds) for o in routes]
+    errors = [ErrorBudget(f"{o.name} errors", o.error_ratio, o.name) for o in routes]
+    effects = [ChainBudget(f"{o.name} within {o.seconds:g} s", o.chain, o.percentile, o.seconds) for o in chains]
+    return msgspec.structs.replace(
+        budgets,
+        objectives=[],
+        chains=[],
+        percentiles=[*percentiles, *budgets.percentiles],
+        errors=[*errors, *budgets.errors],
+        chain_effects=[*effects, *budgets.chain_effects],
+    )
 
 
 def load_saved(path: Path) -> Scenario:
     """The scenario of a run as it was saved with it; ScenarioError says what is wrong with the file."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Scenario)
+        content = migration.migrate(msgspec.json.decode(path.read_bytes(), type=dict[str, Any]), project.read())
+        scenario = msgspec.convert(_with_settings(migration.settled(content)), Scenario)
     except (OSError, msgspec.MsgspecError) as error:
         raise ScenarioError(f"{path}: {error}") from error
-
-
-def _located(scenario: Scenario, folder: Path) -> Scenario:
-    """The scenario with its locustfile's path made absolute."""
-    target = scenario.target
-    if target is None or not target.locustfile:
+    if not (scenario.budgets.objectives or scenario.budgets.chains):
         return scenario
-    target = msgspec.structs.replace(target, locustfile=str((folder / target.locustfile).resolve()))
-    return msgspec.structs.replace(scenario, target=target)
+    try:
+        known = objectives_of(load_class(scenario.target.python))
+        return msgspec.structs.replace(scenario, budgets=resolve(scenario.budgets, known))
+    except (TargetClassError, KeyError) as error:
+        raise ScenarioError(f"{path}: its objectives are not known here: {error}") from error

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from msgspec.structs import fields
+
+from likestorm.scenario import Budgets, Scenario
 from likestorm.scenario.checking import Problem, say, suggest
 from likestorm.scenario.content import is_number, table, tables, texts
 from likestorm.scenario.load_rules import is_own
+from likestorm.scenario.objectives import Objectives
 from likestorm.scenario.toml_lines import Path
 
 NAMED = ("rates", "percentiles", "errors", "promql", "slopes")
 """Lists of budgets that have names of their own."""
 
 
-@dataclass(frozen=True)
-class Known:
-    """Names that the service's objectives.toml gives."""
-
-    objectives: Collection[str]
-    chains: Collection[str]
+DEFAULTS: Mapping[str, Any] = {each.name: each.default for kind in (Scenario, Budgets) for each in fields(kind)}
+"""What keys of a file are where it does not say."""
+PATIENCE = ("lateness_max_s", "drain_s")
+"""For how long a run waits: what takes longer is dropped, or left unfinished."""
 
 
-def check_rules(
-    content: Mapping[str, Any], known: Known, patience: Mapping[str, float], abort: Mapping[str, float]
-) -> Iterator[Problem]:
-    """Problems between the parts of a file, whatever else is wrong with it.
-
-    patience, abort: how long the run waits, and the windows that may end it early, by key, where the file does not say.
-    """
+def check_rules(content: Mapping[str, Any], known: Objectives) -> Iterator[Problem]:
+    """Problems between the parts of a file, whatever else is wrong with it."""
     plans = [*tables(content, "arrivals"), *tables(content, "closed")]
     requests = {step for _, plan in plans for _, step in texts(plan.get("steps"))}
     yield from _check_objectives(content, known)
@@ -39,25 +35,25 @@ def check_rules(
         yield from _check_requests(content, known, requests)
     yield from _check_arrivals(content, {str(path[-1]) for path, _ in plans})
     yield from _check_names(content)
-    yield from _check_patience(content, patience)
+    yield from _check_patience(content)
     yield from _check_promql(content)
-    yield from _check_abort(content, abort)
+    yield from _check_abort(content)
     yield from _check_capacity(content)
     yield from _check_presence(content)
 
 
-def _check_objectives(content: Mapping[str, Any], known: Known) -> Iterator[Problem]:
-    for kind, names in (("objectives", known.objectives), ("chains", known.chains)):
+def _check_objectives(content: Mapping[str, Any], known: Objectives) -> Iterator[Problem]:
+    for kind, names in (("objectives", known.routes), ("chains", known.chains)):
         for index, name in texts(table(content.get("budgets")).get(kind)):
             if name not in names:
                 advice = suggest(name, names, "there are")
                 word = kind.removesuffix("s")
-                yield Problem(("budgets", kind, index), f"{word} {name!r} is not in service/objectives.toml; {advice}")
+                yield Problem(("budgets", kind, index), f"the target has no {word} {name!r}; {advice}")
 
 
-def _check_requests(content: Mapping[str, Any], known: Known, requests: Collection[str]) -> Iterator[Problem]:
+def _check_requests(content: Mapping[str, Any], known: Objectives, requests: Collection[str]) -> Iterator[Problem]:
     for index, name in texts(table(content.get("budgets")).get("objectives")):
-        if name in known.objectives and name not in requests:
+        if name in known.routes and name not in requests:
             advice = suggest(name, requests, "there are")
             path: Path = ("budgets", "objectives", index)
             yield Problem(path, f"objective {name!r}: no arrival makes that request; {advice}")
@@ -88,9 +84,9 @@ def _check_names(content: Mapping[str, Any]) -> Iterator[Problem]:
         seen.add(str(name))
 
 
-def _check_patience(content: Mapping[str, Any], patience: Mapping[str, float]) -> Iterator[Problem]:
+def _check_patience(content: Mapping[str, Any]) -> Iterator[Problem]:
     """What is dropped or given up must have taken longer than any budget allows, or it could not show."""
-    waits = {key: content.get(key, default) for key, default in patience.items()}
+    waits = {key: content.get(key, DEFAULTS[key]) for key in PATIENCE}
     shortest = min((each for each in waits.values() if is_number(each)), default=float("inf"))
     for path, budget in tables(content, "budgets", "percentiles"):
         seconds = budget.get("seconds")
@@ -110,7 +106,7 @@ def _check_promql(content: Mapping[str, Any]) -> Iterator[Problem]:
         if ("promql" in budget) == ("arrivals" in budget):
             yield Problem(path, f"budget {_name(path, budget)} needs either promql or arrivals")
     target = content.get("target")
-    if isinstance(target, dict) and "prometheus" not in target:
+    if isinstance(target, dict) and not target.get("python") and "prometheus" not in target:
         for path, budget in chain(tables(content, "budgets", "promql"), tables(content, "budgets", "slopes")):
             if "promql" in budget:
                 yield Problem((*path, "promql"), f"budget {_name(path, budget)} needs the target's prometheus")
@@ -118,9 +114,9 @@ def _check_promql(content: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(("target", "counters"), "target.counters need the target's prometheus")
 
 
-def _check_abort(content: Mapping[str, Any], windows: Mapping[str, float]) -> Iterator[Problem]:
+def _check_abort(content: Mapping[str, Any]) -> Iterator[Problem]:
     budgets = table(content.get("budgets"))
-    short, long = (budgets.get(key, windows[key]) for key in ("abort_short_s", "abort_long_s"))
+    short, long = (budgets.get(key, DEFAULTS[key]) for key in ("abort_short_s", "abort_long_s"))
     if is_number(short) and is_number(long) and short >= long:
         path: Path = ("budgets", "abort_short_s" if "abort_short_s" in budgets else "abort_long_s")
         yield Problem(path, "budgets.abort_short_s must be shorter than budgets.abort_long_s")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
 Shape = Literal["poisson", "constant", "ramp", "steps", "burst"]
 
 
@@ -88,6 +90,17 @@ def arrivals(courses: Mapping[str, Course], seed: int) -> Iterator[Arrival]:
     """The arrivals of all schedules, in the order in which they are due."""
     streams = (_stream(name, course, seed) for name, course in courses.items())
     yield from heapq.merge(*streams, key=lambda arrival: arrival.due)
+
+
+class Part(Struct, frozen=True):
+    """One process's part: of `of` parts, the one with this index."""
+
+    index: int = 0
+    of: int = 1
+
+    def share(self, total: int) -> int:
+        """How many of so many belong to this part."""
+        return total // self.of + (self.index < total % self.of)
 
 
 def part_of(arrivals: Iterable[Arrival], index: int, of: int) -> Iterator[Arrival]:

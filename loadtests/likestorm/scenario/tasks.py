@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-
 
 class TaskError(Exception):
     """A user class that cannot be found; the message says what was looked for."""
@@ -116,7 +114,7 @@ def _parse(module: str) -> ast.Module | None:
 @cache
 def _source(module: str) -> Path | None:
     """The file of a module, where the swarm would find it; no package of it is imported either."""
-    places: list[str] | None = [str(ROOT), *sys.path]
+    places: list[str] | None = [str(Path.cwd()), *sys.path]
     spec = None
     name = ""
     for part in module.split("."):

@@ -1,66 +1,76 @@
-"""A run on somebody's own service: no stack of ours, their locustfile or users, and what they let us see."""
+"""A service at a URL, which is up already: what its scenario says of it is all that is known."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
+from msgspec import Struct
 
-from likestorm.generator import launcher
-from likestorm.generator.launcher import Crew
-from likestorm.generator.plan import Plan
-from likestorm.report.terminal import Screen
-from likestorm.results import collect, reconciliation
-from likestorm.results.memory import MemoryWatch
+from likestorm.errors import LikestormError
 from likestorm.results.prometheus import Prometheus
 from likestorm.results.reconciliation import Counting, PromqlHop
-from likestorm.results.record import Record
-from likestorm.scenario import Scenario, Target
-from likestorm.scenario.hosts import HostGuard, RefusedError
-from likestorm.scenario.reading import ScenarioError
+from likestorm.results.running import Running
+from likestorm.scenario import Target
+from likestorm.targets.base import OnPhase
 
 AUDIT_S = 120.0
 
 
-def check(target: Target) -> None:
-    """ScenarioError where load must not go to the target's URL."""
-    try:
-        HostGuard(target.allow_hosts).check_url(target.url)
-    except RefusedError as error:
-        raise ScenarioError(f"target.url: {error}") from error
+class AuditError(LikestormError):
+    """The audit command failed, or its output is not JSON of ids by set."""
 
 
-def drive(scenario: Scenario, target: Target, crew: Crew, out: Path, screen: Screen, *, realtime: bool) -> Record:
-    """Load the target as the scenario says, and collect what came of it."""
-    began = datetime.now(UTC)
-    screen.phase(f"driving {target.url}: {scenario.warm_up_s:g} s of warm-up, {scenario.duration_s:g} s measured")
-    run_id = f"r{began:%y%m%d%H%M%S}"
-    plan = Plan(
-        scenario, run_id, run_id, realtime, "", str(out / "logs" / "swarm.json"), str(out / "hdr"),
-        target.locustfile or "", crew.workers,
-    )  # fmt: skip
-    pids = {"bench": os.getpid()}
-    prometheus = Prometheus(target.prometheus) if target.prometheus else None
-    counters = [PromqlHop(name, promql) for name, promql in target.counters.items()]
-    before = reconciliation.begin(Counting(prometheus, counters)) if prometheus and counters else None
-    with MemoryWatch(lambda: pids) as memory:
-        started = launcher.name_processes(pids)
-        outcome = launcher.run(plan, target.url, out / "logs" / "swarm.log", started, screen.progress, crew)
-    screen.clear()
-    counted = reconciliation.end(before, outcome, target.url) if before else None
-    stored = _audit(target.audit) if target.audit else None
-    facts = {"target": "a service of somebody's own", "model": target.model}
-    return collect.visited(scenario, target.url, outcome, prometheus, stored, memory.peak_mb, facts, counted)
+class External:
+    """A target that somebody else runs."""
+
+    Settings: ClassVar[type[Struct]] = Struct
+    objectives: ClassVar[Path | None] = None
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    @contextmanager
+    def up(self, out: Path, on_phase: OnPhase) -> Iterator[Running]:
+        """The service as it is."""
+        del out, on_phase
+        yield _Service(self._target)
+
+    def kept(self) -> AbstractContextManager[object]:
+        """The service, which stays up anyway."""
+        return nullcontext()
 
 
-def _audit(command: list[str]) -> Mapping[str, list[str]]:
-    """What the target's own command says is stored, ids by set; CollectError where it does not."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=AUDIT_S)
-        return msgspec.json.decode(done.stdout, type=dict[str, list[str]])
-    except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
-        raise collect.CollectError(f"target.audit: {' '.join(command)}: {error}") from error
+class _Service(Running):
+    is_reused = True
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target.url)
+        self._target = target
+        self.hosts = tuple(target.allow_hosts)
+        self.prometheus = target.prometheus
+
+    def facts(self) -> Mapping[str, str]:
+        return {"target": "a service of its own", "model": self._target.model}
+
+    def counting(self) -> Counting | None:
+        if not (self.prometheus and self._target.counters):
+            return None
+        hops = [PromqlHop(name, promql) for name, promql in self._target.counters.items()]
+        return Counting(Prometheus(self.prometheus), hops)
+
+    def audit(self, since: datetime) -> Mapping[str, Sequence[str]] | None:
+        del since
+        command = self._target.audit
+        if not command:
+            return None
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=AUDIT_S)
+            return msgspec.json.decode(done.stdout, type=dict[str, list[str]])
+        except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
+            raise AuditError(f"target.audit: {' '.join(command)}: {error}") from error

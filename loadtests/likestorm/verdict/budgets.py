@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 from likestorm import attribution
-from likestorm.results import histogram, server_values
+from likestorm.results import histogram
 from likestorm.results.record import Record
 from likestorm.results.record.traffic import Requests
 from likestorm.results.record.verdict import Aborted, BudgetResult, BudgetStatus, Side
-from likestorm.scenario import Budgets, ErrorBudget, PercentileBudget, PromqlBudget, RateBudget, SlopeBudget
+from likestorm.scenario import (
+    Budgets,
+    ChainBudget,
+    ErrorBudget,
+    PercentileBudget,
+    PromqlBudget,
+    RateBudget,
+    SlopeBudget,
+)
 from likestorm.verdict import statistics, trend
 from likestorm.verdict.statistics import Interval
-from service.objectives import ChainObjective, Objective
 
 SHARE = "percentunit"
 
 
-def judge_budgets(
-    record: Record, budgets: Budgets, objectives: Mapping[str, Objective], chains: Mapping[str, ChainObjective]
-) -> list[BudgetResult]:
-    """Every budget of a scenario, those of the service's objectives among them."""
-    chosen = [objectives[name] for name in budgets.objectives]
-    percentiles = [PercentileBudget(percentile_name(o), o.name, o.percentile, o.seconds) for o in chosen]
-    errors = [ErrorBudget(error_name(o), o.error_ratio, o.name) for o in chosen]
-    latencies = [*percentiles, *budgets.percentiles]
+def judge_budgets(record: Record, budgets: Budgets) -> list[BudgetResult]:
+    """The result of every budget of a scenario."""
     results = [
         *(_rate(record, budget) for budget in budgets.rates),
-        *(_percentile(record, budget) for budget in latencies),
-        *(_errors(record, budget) for budget in [*errors, *budgets.errors]),
-        *(_chain(record, chains[name]) for name in budgets.chains),
+        *(_percentile(record, budget) for budget in budgets.percentiles),
+        *(_errors(record, budget) for budget in budgets.errors),
+        *(_chain(record, budget) for budget in budgets.chain_effects),
         *(_promql(record, budget) for budget in budgets.promql),
         *(_slope(record, budget) for budget in budgets.slopes),
     ]
-    requests = {budget.name: budget.request for budget in latencies}
+    requests = {budget.name: budget.request for budget in budgets.percentiles}
     ended = (_as_ended(result, record.aborted) for result in results)
     return [attribution.explained(result, record, requests.get(result.name)) for result in ended]
 
@@ -45,21 +45,6 @@ def _as_ended(result: BudgetResult, aborted: Aborted | None) -> BudgetResult:
     if aborted is None or aborted.budget != result.name:
         return result
     return replace(result, status="broken", reason=f"it ended the run: {aborted.reason}")
-
-
-def percentile_name(objective: Objective) -> str:
-    """What the budget on an objective's percentile is called."""
-    return f"{objective.name} p{objective.percentile:g}"
-
-
-def error_name(objective: Objective) -> str:
-    """What the budget on an objective's error ratio is called."""
-    return f"{objective.name} errors"
-
-
-def chain_name(objective: ChainObjective) -> str:
-    """What the budget on a chain is called."""
-    return f"{objective.name} within {objective.seconds:g} s"
 
 
 def _rate(record: Record, budget: RateBudget) -> BudgetResult:
@@ -98,15 +83,15 @@ def _errors(record: Record, budget: ErrorBudget) -> BudgetResult:
     return _result(budget.name, budget.error_ratio, "ratio", seen, trials, _within(seen, budget.error_ratio))
 
 
-def _chain(record: Record, objective: ChainObjective) -> BudgetResult:
-    """The share of a chain's effects that came in time; its bound must be a bucket's, as objectives.toml's are."""
-    name, limit = chain_name(objective), objective.percentile / 100
-    effects = next((chain for chain in record.chains if chain.name == objective.chain), None)
+def _chain(record: Record, budget: ChainBudget) -> BudgetResult:
+    """The share of a chain's effects that came in time; the budget's bound must be one of the histogram's."""
+    limit = budget.percentile / 100
+    effects = next((chain for chain in record.chains if chain.name == budget.chain), None)
     in_time = dict(effects.buckets) if effects else {}
-    if effects is None or not effects.count or objective.seconds not in in_time:
-        return _absent(name, limit, SHARE, objective.chain)
-    seen = statistics.of_ratio(in_time[objective.seconds], effects.count)
-    return _result(name, limit, SHARE, seen, effects.count, _reaches(seen, limit))
+    if effects is None or not effects.count or budget.seconds not in in_time:
+        return _absent(budget.name, limit, SHARE, budget.chain)
+    seen = statistics.of_ratio(in_time[budget.seconds], effects.count)
+    return _result(budget.name, limit, SHARE, seen, effects.count, _reaches(seen, limit))
 
 
 def _promql(record: Record, budget: PromqlBudget) -> BudgetResult:
@@ -117,7 +102,7 @@ def _promql(record: Record, budget: PromqlBudget) -> BudgetResult:
     if limit is None or given is None or not given.values:
         reason = f"nothing was measured: {given.problem if given else 'Prometheus was not asked'}"
         return BudgetResult(budget.name, side, limit or 0.0, budget.unit, None, None, None, 0, "inconclusive", reason)
-    seen = server_values.interval(given.values)
+    seen = statistics.of_mean(given.values)
     status = _reaches(seen, limit) if side == "at least" else _within(seen, limit)
     return _result(budget.name, limit, budget.unit, seen, len(given.values), status, side=side)
 

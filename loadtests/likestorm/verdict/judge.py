@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from likestorm.results.record import Record
 from likestorm.results.record.verdict import EXIT_CODES, BudgetResult, Status, ValidityCheck, Verdict
@@ -12,17 +12,14 @@ from likestorm.units import limit as say_limit
 from likestorm.units import quantity
 from likestorm.verdict.budgets import judge_budgets
 from likestorm.verdict.validity import check_validity
-from service.objectives import ChainObjective, Objective
 
 
-def judge(
-    record: Record, scenario: Scenario, objectives: Mapping[str, Objective], chains: Mapping[str, ChainObjective]
-) -> Verdict:
+def judge(record: Record, scenario: Scenario) -> Verdict:
     """The verdict on a record under the scenario's budgets and limits.
 
     An invalid measurement outranks a broken budget, which outranks one that cannot be decided.
     """
-    budgets = judge_budgets(record, scenario.budgets, objectives, chains)
+    budgets = judge_budgets(record, scenario.budgets)
     checks = check_validity(record, scenario, budgets)
     status = _status(budgets, checks)
     return Verdict(status, EXIT_CODES[status], _reason(status, budgets, checks), budgets, checks)

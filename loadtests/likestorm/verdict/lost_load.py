@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
-from likestorm.generator.plan import Part
 from likestorm.scenario import Scenario
-from likestorm.scenario.schedule import arrivals, part_of
+from likestorm.scenario.schedule import Part, arrivals, part_of
 
 
 def missing(scenario: Scenario, duration_s: float, lost: Collection[int], of: int) -> dict[str, tuple[int, int]]:

@@ -79,3 +79,17 @@ def of_log_ratio(base: Interval, other: Interval) -> Interval:
 
 def _log(value: float | None) -> float | None:
     return None if value is None or value <= 0 or math.isinf(value) else math.log(value)
+
+
+def of_mean(values: list[float]) -> Interval:
+    """Of one value, itself: it is what was counted and no sample. Of several, their mean with Student's interval."""
+    if not values:
+        return Interval(None, None, None)
+    mean = sum(values) / len(values)
+    if len(values) == 1:
+        return Interval(mean, mean, mean)
+    from scipy.stats import t
+
+    deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    half = float(t.ppf(1 - TAIL, len(values) - 1)) * deviation / math.sqrt(len(values))
+    return Interval(mean, mean - half, mean + half)

@@ -246,7 +246,7 @@ def _drain(record: Record, scenario: Scenario, budgets: Iterable[BudgetResult]) 
 
 
 def _scraping(record: Record, scenario: Scenario) -> ValidityCheck:
-    """Of somebody's own target nothing need be scraped; a budget on what Prometheus lacks is inconclusive by itself."""
+    """A target need not have a Prometheus; a budget on what Prometheus lacks is inconclusive by itself."""
     worst = max(record.scrapes, key=lambda s: s.longest_gap_s, default=None)
     slow = [s.interval_s for s in record.scrapes if s.interval_s > 1]
     longest_s = max([scenario.limits.scrape_gap_s, *(GAP_INTERVALS * interval for interval in slow)])
@@ -255,8 +255,7 @@ def _scraping(record: Record, scenario: Scenario) -> ValidityCheck:
         "Prometheus missed samples of a part: look into logs/prometheus.log and whether the machine was overloaded."
     )
     if worst is None:
-        status: CheckStatus = "noted" if scenario.target else "failed"
-        return ValidityCheck("scraping", limit, "no target was scraped", status, advice)
+        return ValidityCheck("scraping", limit, "no target was scraped", "noted", advice)
     seen = f"{worst.longest_gap_s:.1f} s at most ({worst.job}/{worst.instance}), {len(record.scrapes)} targets"
     return ValidityCheck("scraping", limit, seen, "ok" if worst.longest_gap_s <= longest_s else "failed", advice)
 
@@ -289,9 +288,9 @@ def _why_counts_differ(few: object, many: object) -> str:
     return "Where a hop cannot be asked, nobody knows whether requests took the way that they should."
 
 
-def _ledger(record: Record, target: Target | None) -> ValidityCheck:
-    """Without an audit of somebody's own target there is no ledger; the reference stack always has one."""
-    absent: CheckStatus = "noted" if target and not target.audit else "unknown"
+def _ledger(record: Record, target: Target) -> ValidityCheck:
+    """Without an audit there is no ledger; with one, no acknowledged effect means that nothing could be compared."""
+    absent: CheckStatus = "unknown" if record.ledger or target.audit else "noted"
     lost = sum(entry.lost for entry in record.ledger)
     phantom = sum(entry.phantom for entry in record.ledger)
     acknowledged = sum(entry.acknowledged for entry in record.ledger)

@@ -1,14 +1,14 @@
 """The tables of users, each user on the shard that his name's hash gives."""
 
+from service.domain.entities import Credentials, Profile
 from service.domain.ids import shard_of, shard_of_name
-from service.domain.records import Credentials, Profile
-from service.stores.shards import Shards
+from service.stores.postgres.router import ShardRouter
 
 
 class Accounts:
     """Users by name and by id."""
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, shards: ShardRouter) -> None:
         self._shards = shards
 
     def create_user(self, username: str, password_hash: str) -> int | None:

@@ -1,14 +1,14 @@
 """The tables of comments, each comment on its photo's shard."""
 
+from service.domain.entities import Comment
 from service.domain.ids import shard_of
-from service.domain.records import Comment
-from service.stores.shards import Shards
+from service.stores.postgres.router import ShardRouter
 
 
 class Comments:
     """Comments by photo."""
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, shards: ShardRouter) -> None:
         self._shards = shards
 
     def add_comment(self, photo_id: int, author_id: int, text: str) -> Comment | None:

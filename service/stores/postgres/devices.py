@@ -6,7 +6,7 @@ from datetime import datetime
 
 from service.domain.ids import shard_of
 from service.domain.pushes import Device
-from service.stores.shards import Shards
+from service.stores.postgres.router import ShardRouter
 
 MOST_DEVICES = 10
 """Of one user; the one that was added first gives way."""
@@ -15,7 +15,7 @@ MOST_DEVICES = 10
 class Devices:
     """Devices by user."""
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, shards: ShardRouter) -> None:
         self._shards = shards
 
     def add_device(self, user_id: int, token: str) -> None:

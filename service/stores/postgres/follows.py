@@ -1,17 +1,16 @@
-"""Who follows whom: each edge on the follower's shard, then on the followee's, each with its user's count.
+"""Follows: each edge on the follower's shard, then on the followee's, each with its user's count.
 
-There is no transaction over two servers. Whoever failed between the two repeats his request, and that sets the second
-edge too.
+There is no transaction over two servers. After a failure between the two, repeating the request sets the second edge.
 """
 
 from service.domain.ids import shard_of
-from service.stores.shards import Shards
+from service.stores.postgres.router import ShardRouter
 
 
 class Follows:
     """Edges from followers to followees."""
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, shards: ShardRouter) -> None:
         self._shards = shards
 
     def add_follow(self, follower_id: int, followee_id: int) -> bool | None:
@@ -60,14 +59,14 @@ class Follows:
         return bool(here or there)
 
     def followees(self, user_id: int) -> list[int]:
-        """Whom a user follows."""
+        """The ids of the users that a user follows."""
         rows = self._shards.rows(
             shard_of(user_id), "SELECT followee_id FROM {shard}.following WHERE follower_id = $1", (user_id,)
         )
         return [followee_id for (followee_id,) in rows]
 
     def followers(self, user_id: int, after: int, limit: int) -> list[int]:
-        """Who follows a user: ids above `after`, lowest first."""
+        """The ids of a user's followers above `after`, lowest first."""
         rows = self._shards.rows(
             shard_of(user_id),
             "SELECT follower_id FROM {shard}.followers WHERE followee_id = $1 AND follower_id > $2 "

@@ -3,16 +3,16 @@
 Both change in one statement, so that the count is right without a transaction over several round trips.
 """
 
+from service.domain.entities import LikeOutcome
 from service.domain.ids import shard_of
-from service.domain.records import LikeOutcome
-from service.stores.connections import Row
-from service.stores.shards import Shards
+from service.stores.postgres.pool import Row
+from service.stores.postgres.router import ShardRouter
 
 
 class Likes:
     """One like a photo and user."""
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, shards: ShardRouter) -> None:
         self._shards = shards
 
     def add_like(self, photo_id: int, user_id: int) -> LikeOutcome | None:

@@ -3,16 +3,16 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from service.domain.entities import Photo, PhotoState
 from service.domain.ids import shard_of
-from service.domain.records import Photo, PhotoState
-from service.stores.connections import Row
-from service.stores.shards import Shards
+from service.stores.postgres.pool import Row
+from service.stores.postgres.router import ShardRouter
 
 
 class Photos:
     """Photos by id and by owner."""
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, shards: ShardRouter) -> None:
         self._shards = shards
 
     def next_photo_id(self, owner_id: int) -> int:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from service.domain.ids import shard_of_name
-from service.stores.shards import Shards
+from service.stores.postgres.router import ShardRouter
 
 
 class Tags:
     """Photos by tag."""
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, shards: ShardRouter) -> None:
         self._shards = shards
 
     def add_tags(self, photo_id: int, tags: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ import pytest
 from compose import local
 from compose.errors import StackError
 from compose.local import Target
+from service.routes.health import find_http_parser
 from tests.compose.stacks import await_true, is_listening
 from tests.servers import standing_still
 
@@ -44,6 +45,10 @@ def test_every_part_runs_and_every_port_is_open(stack: Target) -> None:
     shut = [part for part, port in stack.topology.ports.items() if not is_listening(port)]
     assert shut == ["errors", "generator"]  # no tracker unless it is asked for, no load while nobody drives any
     assert stack.pids().keys() == {*stack.states(), "supervisor"}
+
+
+def test_the_http_parser_of_the_app_servers_is_a_fact_of_the_target(stack: Target) -> None:
+    assert stack.facts == {"http parser": find_http_parser()}
 
 
 def test_the_front_reaches_the_service(stack: Target) -> None:

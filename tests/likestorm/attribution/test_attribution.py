@@ -7,7 +7,7 @@ import pytest
 from likestorm import attribution
 from likestorm.attribution import explain
 from likestorm.results import histogram
-from likestorm.results.record.timesplit import Composition, Pooler, TimeSplit
+from likestorm.results.record.timesplit import Composition, TierWait, TimeSplit
 from likestorm.results.record.traffic import Requests
 from likestorm.results.record.verdict import BudgetResult
 
@@ -15,7 +15,8 @@ from tests.likestorm import records
 
 USUAL = {"network": 0.6, "nginx": 0.4, "wait": 0.4, "app": 1.2, "db": 0.9, "redis": 0.5}
 LIMIT_MS = 50.0
-CALM = Pooler(0.1, 20.0)
+CALM = [TierWait("db", "pool", "PgBouncer", 0.1, 20.0)]
+WAITING = [TierWait("db", "pool", "PgBouncer", 30.0, 4.0)]
 
 
 def _composed(samples: int, **tiers: float) -> Composition:
@@ -36,12 +37,12 @@ def requests() -> Requests:
 
 
 @pytest.mark.parametrize(
-    ("split", "pooler", "tier"),
+    ("split", "waits", "tier"),
     [
         (_split(db=60), CALM, "db"),
-        (_split(db=60), None, "db"),
-        (_split(db=60), Pooler(30.0, 4.0), "pool"),
-        (_split(redis=60), Pooler(30.0, 4.0), "redis"),
+        (_split(db=60), [], "db"),
+        (_split(db=60), WAITING, "pool"),
+        (_split(redis=60), WAITING, "redis"),
         (_split(client_queue=900.0), CALM, "client-queue"),
         (_split(of_their_own=60.0), CALM, "of-their-own"),
         # Everything waits for a core.
@@ -54,8 +55,8 @@ def requests() -> Requests:
         (_split(slowest=2, db=60), CALM, None),
     ],
 )
-def test_the_tier_that_grew_is_named(split: TimeSplit, pooler: Pooler | None, tier: str | None) -> None:
-    assert explain(split, requests(), LIMIT_MS, pooler).tier == tier
+def test_the_tier_that_grew_is_named(split: TimeSplit, waits: list[TierWait], tier: str | None) -> None:
+    assert explain(split, requests(), LIMIT_MS, waits).tier == tier
 
 
 def test_a_baseline_is_what_it_is_compared_with() -> None:
@@ -79,7 +80,10 @@ def test_the_reason_says_how_much_of_it() -> None:
     assert explain(_split(db=60.9, app=2.2), requests(), LIMIT_MS, CALM).text == (
         "the database makes up 60 of the 61 ms that slow answers take longer than the median"
     )
-    assert "88% by PgBouncer's account" in explain(_split(db=60), requests(), LIMIT_MS, Pooler(30.0, 4.0)).text
+    assert (
+        "88% of the time of the database, by the account of PgBouncer"
+        in explain(_split(db=60), requests(), LIMIT_MS, WAITING).text
+    )
 
 
 def _broken() -> BudgetResult:
@@ -87,7 +91,7 @@ def _broken() -> BudgetResult:
 
 
 def test_only_a_broken_budget_of_a_target_that_tells_gets_a_reason() -> None:
-    record = replace(records.passing(), requests={"like": requests()}, timing={"like": _split(db=60)}, pooler=CALM)
+    record = replace(records.passing(), requests={"like": requests()}, timing={"like": _split(db=60)}, tier_waits=CALM)
     assert attribution.explained(_broken(), record, "like").reason.startswith("the database makes up 59.1 of")
     assert attribution.explained(replace(_broken(), status="met"), record, "like").reason == ""
     assert attribution.explained(_broken(), replace(record, timing={}), "like").reason == ""

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from likestorm.capacity import search as capacity
 from likestorm.capacity.scalability import throughput
-from likestorm.report import page, search, summary
+from likestorm.report import page, summary, tables
 from likestorm.results.record.verdict import CapacityStep, Status
 from likestorm.scenario import CapacityPlan
 from likestorm.scenario.reading import load
@@ -62,7 +62,7 @@ def test_what_does_not_pass_does_not_hold(status: Status) -> None:
     assert [step.rate for step in steps] == [100, 100, 100]
     found = capacity.find(PLAN, steps)
     assert (found.holds, found.fails, found.law) == (None, 100, None)
-    assert search.say_capacity(found)[0] == "No rate of like held: the lowest, 100 /s, did not."
+    assert tables.say_capacity(found)[0] == "No rate of like held: the lowest, 100 /s, did not."
 
 
 def test_a_machine_that_nothing_breaks_ends_the_search_after_its_steps() -> None:

@@ -9,11 +9,11 @@ import pytest
 from likestorm.cli import main
 from likestorm.comparison import regression_attribution
 from likestorm.comparison.decision import compare
-from likestorm.comparison.regression_attribution import say_tiers
 from likestorm.comparison.saved import Side
+from likestorm.report.comparison import GREW, say_slower
 from likestorm.results import comparison
 from likestorm.results.record import Record
-from likestorm.results.record.timesplit import Composition, Pooler, TimeSplit
+from likestorm.results.record.timesplit import Composition, TierWait, TimeSplit
 
 from tests.likestorm import sides
 
@@ -28,17 +28,17 @@ def _split(median: Mapping[str, float], slow: Mapping[str, float], seen: int = s
     return TimeSplit(seen, seen, _composed(median), _composed(slow), _composed(slow))
 
 
-def _told(side: Side, split: TimeSplit, pooler: Pooler | None = None) -> Side:
+def _told(side: Side, split: TimeSplit, waits: tuple[TierWait, ...] = ()) -> Side:
     def tell(record: Record) -> Record:
-        return replace(record, timing={"like": split, "signup": split}, pooler=pooler)
+        return replace(record, timing={"like": split, "signup": split}, tier_waits=list(waits))
 
     return sides.change_records(side, tell)
 
 
-def _sides(slower: float, split: TimeSplit, pooler: Pooler | None = None, pairs: int = 8) -> tuple[Side, Side]:
+def _sides(slower: float, split: TimeSplit, waits: tuple[TierWait, ...] = (), pairs: int = 8) -> tuple[Side, Side]:
     """A candidate whose likes are slower, and where the time of its answers went."""
     base, candidate = sides.in_turn(pairs, {"like": slower})
-    return _told(base, _split(USUAL, USUAL)), _told(candidate, split, pooler)
+    return _told(base, _split(USUAL, USUAL)), _told(candidate, split, waits)
 
 
 GROWN = _split(USUAL | {"db": 12.0, "app": 1.5}, USUAL | {"redis": 30.0})
@@ -51,7 +51,7 @@ def test_of_a_request_that_became_slower_the_tier_that_grew_is_named_with_its_sh
     assert like.cause == (
         "the database makes up 10 of the 10.5 ms that answers around the median take longer than the base's"
     )
-    assert say_tiers(like) == "the database 2 → 12 ms (50 % → 83 % of the time)"
+    assert say_slower(like).endswith("; the database 2 → 12 ms (50 % → 83 % of the time)")
     assert [tier.tier for tier in like.tiers] == ["db", "app"]
 
 
@@ -89,7 +89,7 @@ def test_everything_that_grows_alike_names_no_tier() -> None:
 
 
 def test_statements_that_waited_in_the_pooler_are_the_pools() -> None:
-    [like] = compare(*_sides(1.5, GROWN, Pooler(3.0, 1.0))).slower
+    [like] = compare(*_sides(1.5, GROWN, (TierWait("db", "pool", "PgBouncer", 3.0, 1.0),))).slower
     assert like.tier == "pool"
 
 
@@ -110,7 +110,7 @@ def test_terminal_markdown_and_page_say_it_alike_and_the_file_keeps_it(
     assert main(arguments) == 99
     cause = "the database makes up 10 of the 10.5 ms that answers around the median take longer than the base"
     for text in (capsys.readouterr().out, (out / "comparison.md").read_text(), (out / "comparison.html").read_text()):
-        assert "Where what became slower takes longer" in text
+        assert GREW in text
         assert cause in text
     [like] = comparison.load(out).slower
     assert like.tier == "db"

@@ -56,14 +56,15 @@ def post_worker_init(worker: Any) -> None:
 def repository(tmp_path: Path) -> Path:
     """A repository with two revisions: `fast`, and `slow`, whose likes take twice as long."""
     made = tmp_path / "repository"
-    (made / "loadtests").mkdir(parents=True)
+    (made / "loadtests/likestorm").mkdir(parents=True)
+    (made / "loadtests/likestorm/__init__.py").touch()
     (made / "requirements").mkdir()
     (made / "requirements/run.txt").write_text("one==1\n")
     _git(made, "init", "--quiet")
     for name, factor in (("fast", 1.0), ("slow", 2.0)):
         slower = sides.in_turn(1, {"like": factor})[1]
         [run] = sides.write(sides.side_of(slower.records, name), tmp_path)
-        shutil.copytree(run, made / "loadtests", dirs_exist_ok=True)
+        shutil.copytree(run, made / "loadtests/likestorm", dirs_exist_ok=True)
         _commit(made, name, BENCH.format(act=""))
     return made
 
@@ -75,7 +76,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def _commit(repository: Path, tag: str, bench: str) -> None:
-    (repository / "loadtests/likestorm/cli.py").write_text(bench)
+    (repository / "loadtests/likestorm/__main__.py").write_text(bench)
     _git(repository, "add", "--all")
     _git(repository, "commit", "--quiet", "--allow-empty", "--message", tag)
     _git(repository, "tag", tag)
@@ -165,8 +166,8 @@ def comparing(repository: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str
     """A comparison of two revisions, as a process, whose first block would take a minute."""
     _commit(repository, "waits", BENCH.format(act=INTERRUPTIBLE))
     script = (
-        "import pathlib; from compose.locks import interruptible\n"
-        "from likestorm.results.comparison import interleaved, revisions\n"
+        "import pathlib; from likestorm.interrupts import interruptible\n"
+        "from likestorm.comparison import interleaved, revisions\n"
         f"repository, out = pathlib.Path({str(repository)!r}), pathlib.Path({str(tmp_path / 'blocks')!r})\n"
         "with interruptible() as ignore:\n"
         "    with revisions.checked_out('waits', 'waits', print, repository) as checkouts:\n"

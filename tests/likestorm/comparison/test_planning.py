@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from likestorm.cli import main
-from likestorm.comparison import paired, planning
+from likestorm.comparison import paired, pilot_data, planning
 from likestorm.comparison.decision import compare
+from likestorm.comparison.pilot_data import Blocks
 from likestorm.comparison.planning import Pilot
 from likestorm.comparison.saved import CompareError
 from likestorm.report import comparison as page
 
-from loadtests.benchmarks import comparison, pilot_data
-from loadtests.benchmarks.pilot_data import Blocks
+from loadtests.benchmarks import comparison
 from tests.likestorm import sides
 from tests.likestorm.sides import BUDGETED
 
@@ -61,12 +61,12 @@ def test_an_earlier_comparison_is_a_pilot_if_it_has_pairs(tmp_path: Path) -> Non
 
 def test_a_plan_is_only_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page.write(compare(*sides.in_turn(8)), tmp_path)
-    arguments = ["compare-revisions", "HEAD", "HEAD", "--pilot", str(tmp_path), "--plan"]
+    arguments = ["compare-revisions", "HEAD", "HEAD", "--scenario", "likes", "--pilot", str(tmp_path), "--plan"]
     assert main([*arguments, "--blocks", "20"]) == 0
     assert capsys.readouterr().out.startswith("20 pairs, about 26 min: shows a slowdown of ")
     assert main([*arguments, "--detect", "1%"]) == 2
     assert "--detect 1 % is no more" in capsys.readouterr().err
-    assert main(["compare-revisions", "HEAD", "no-such-revision", "--plan"]) == 2
+    assert main(["compare-revisions", "HEAD", "no-such-revision", "--scenario", "likes", "--plan"]) == 2
     assert "no-such-revision: no such revision" in capsys.readouterr().err
 
 
@@ -88,7 +88,7 @@ def test_recorded_blocks_keep_what_each_run_bears(tmp_path: Path) -> None:
 
 
 def test_the_committed_blocks_are_enough_to_resample() -> None:
-    recorded = pilot_data.load()
+    recorded = pilot_data.load(comparison.FILE)
     assert len(recorded.failures) >= 40
     assert recorded.started_at == sorted(recorded.started_at)
     for what in BUDGETED:

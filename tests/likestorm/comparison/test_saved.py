@@ -28,11 +28,11 @@ def _rate(each: Record) -> Record:
 
 
 def _topology(each: Record) -> Record:
-    return replace(each, environment=each.environment | {"topology": "2011"})
+    return replace(each, settings=each.settings | {"topology": "2011"})
 
 
 def _storage(each: Record) -> Record:
-    return replace(each, environment=each.environment | {"storage": "disk"})
+    return replace(each, settings=each.settings | {"storage": "disk"})
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def _storage(each: Record) -> Record:
         (_seed, "seed is 2011 and 7"),
         (_duration, "duration_s is 3 and 4"),
         (_rate, "arrivals.like.rate is 90.0 and 91"),
-        (_topology, "topology is not known and 2011"),
-        (_storage, "storage is not known and disk"),
+        (_topology, "target.topology is small and 2011"),
+        (_storage, "target.storage is memory and disk"),
     ],
 )
 def test_runs_of_unlike_loads_or_targets_are_refused(change: Callable[[Record], Record], said: str) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from likestorm.generator import launcher
-from likestorm.generator.plan import Outcome
 from likestorm.results import histogram
+from likestorm.results.outcome import Outcome
 from likestorm.results.record.traffic import Load
 from likestorm.scenario.workload import ArrivalPlan, ClosedPlan
 

@@ -11,7 +11,6 @@ from likestorm.scenario import Budgets, ErrorBudget, PercentileBudget, Scenario
 from likestorm.scenario.reading import load
 from likestorm.verdict.judge import judge
 
-from service import objectives
 from tests.likestorm import records
 
 BUDGETS = Budgets(
@@ -94,7 +93,7 @@ def test_a_run_that_is_about_to_end_anyway_is_not_ended() -> None:
 def test_the_budget_that_ended_a_run_is_broken_whatever_the_shortened_window_says() -> None:
     aborted = Aborted("like p99", "33 % took over 0.05 s; ended after 12 of 60 s", 60.0)
     record = replace(records.passing(), aborted=aborted)
-    verdict = judge(record, load("likes"), objectives.load(), objectives.load_chains())
+    verdict = judge(record, load("likes"))
     assert (verdict.status, verdict.exit_code) == ("breach", 99)
     assert [b.name for b in verdict.budgets if b.status == "broken"] == ["like p99"]
     assert "ended after 12 of 60 s" in verdict.reason

@@ -9,7 +9,7 @@ from likestorm.generator import exposition, launcher
 from likestorm.generator.exposition import ExposedRecorder
 from likestorm.generator.launcher import Crew
 from likestorm.generator.plan import Plan, Progress
-from likestorm.scenario import Budgets, Data, Scenario
+from likestorm.scenario import Budgets, Scenario
 from likestorm.scenario.schedule import Arrival
 from likestorm.scenario.workload import ArrivalPlan
 
@@ -27,7 +27,6 @@ def _plan(folder: Path, steps: list[str], port: int | None, duration_s: float = 
         users="tests.likestorm.visitors:Visitor",
         arrivals={steps[0]: ArrivalPlan(rate=50, schedule="constant", steps=steps)},
         budgets=Budgets(),
-        data=Data(users=1, photos_per_user=1, follows_per_user=1),
         warm_up_s=0.5,
         duration_s=duration_s,
     )

@@ -12,9 +12,10 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 from likestorm.generator import launcher
 from likestorm.generator.launcher import Crew
-from likestorm.generator.plan import END_SIGNAL, Outcome, Plan, Progress
+from likestorm.generator.plan import END_SIGNAL, Plan, Progress
 from likestorm.results import histogram, server_timing
-from likestorm.scenario import Budgets, Data, ErrorBudget, Scenario
+from likestorm.results.outcome import Outcome
+from likestorm.scenario import Budgets, ErrorBudget, Scenario
 from likestorm.scenario.schedule import arrivals
 from likestorm.scenario.workload import ArrivalPlan
 
@@ -28,7 +29,6 @@ def _scenario(arrivals: dict[str, ArrivalPlan], duration_s: float = 2.0, **optio
         users="tests.likestorm.visitors:Visitor",
         arrivals=arrivals,
         budgets=Budgets(),
-        data=Data(users=1, photos_per_user=1, follows_per_user=1),
         warm_up_s=options.pop("warm_up_s", 0.5),
         duration_s=duration_s,
         **options,  # type: ignore[arg-type]
@@ -207,7 +207,6 @@ def test_a_swarm_that_cannot_start_says_why(tmp_path: Path) -> None:
         users="tests.likestorm.visitors:Nobody",
         arrivals={"visit": _steady(1, "visit")},
         budgets=Budgets(),
-        data=Data(users=1, photos_per_user=1, follows_per_user=1),
     )
     with pytest.raises(launcher.SwarmError, match="Nobody"):
         _drive(scenario, "http://127.0.0.1:9", tmp_path)

@@ -3,14 +3,18 @@
 from xml.etree import ElementTree as ET
 
 import pytest
-from likestorm.panels.stacks import LEFT, Segment, stacked_bars
+from likestorm.panels.charts import Segment, stacked_bars
 
 SVG = {"": "http://www.w3.org/2000/svg"}
-WIDE = 500.0
+LEFT, WIDE = 8, 500.0
 
 
-def _parse(svg: str) -> ET.Element:
-    return ET.fromstring(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+def _parse(markup: str) -> ET.Element:
+    return ET.fromstring(f'<div xmlns="{SVG[""]}">{markup}</div>')
+
+
+def _texts(markup: str) -> list[str]:
+    return [text for element in _parse(markup).iter() if (text := (element.text or "").strip())]
 
 
 def _bars(svg: str) -> list[list[tuple[float, float]]]:
@@ -32,20 +36,19 @@ def test_widths_are_shares() -> None:
 
 def test_it_says_everything_in_words() -> None:
     segments = [Segment("a<b", (1.0, 30.0), 0), Segment("others", (3.0, 10.0), None)]
-    root = _parse(stacked_bars("T&", ("median", "slow"), segments, "ms"))
-    texts = [element.text for element in root.iterfind(".//text", SVG)]
+    markup = stacked_bars("T&", ("median", "slow"), segments, "ms")
+    texts = _texts(markup)
     assert texts[:2] == ["median: 4.00 ms", "a"]
     assert texts[texts.index("a<b") :][:3] == ["a<b", "1.00", "30.0"]
-    assert root.findtext("title", namespaces=SVG) == "T&"
-    assert root.findtext("desc", namespaces=SVG) == "median: a<b 25%, others 75%; slow: a<b 75%, others 25%"
+    assert _parse(markup)[0].attrib["aria-label"] == "T&"
 
 
 def test_what_is_narrow_has_no_letter_and_what_is_nothing_no_rectangle() -> None:
     svg = stacked_bars("T", ("x", "y"), [Segment("a", (0.0, 1.0), 0), Segment("b", (9.0, 99.0), 7)], "ms")
     assert [len(bar) for bar in _bars(svg)] == [1, 2]
-    # Two bars and the legend have b; a is on the legend alone.
+    # Two bars and the legend have b; only the legend has a.
     texts = [element.text for element in _parse(svg).iterfind(".//text", SVG)]
-    assert (texts.count("h"), texts.count("a")) == (3, 2)
+    assert (texts.count("h"), texts.count("a")) == (3, 1)
 
 
 def test_nothing_is_no_error() -> None:

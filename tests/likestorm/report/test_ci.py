@@ -1,4 +1,4 @@
-"""What CI is told: marks at the lines of budgets, the step's summary, the record's schema, and a workflow that fits."""
+"""Annotations at the lines of budgets, the step's summary, the record's schema, and the workflow of this repository."""
 
 import json
 import re
@@ -11,51 +11,48 @@ import yaml
 from likestorm.report import ci, summary
 from likestorm.results.record import Record, document
 from likestorm.results.record.verdict import BudgetResult, Verdict
-from likestorm.scenario.reading import SCENARIOS, load
 
-from service import objectives
 from tests.likestorm import records
 
 ROOT = Path(__file__).parents[3]
-LIKES = SCENARIOS / "likes.toml"
+LIKES = ROOT / "loadtests/photoapp/scenarios/likes.toml"
 WORKFLOW = ROOT / ".github/workflows/likestorm.yml"
 ACTIONS = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(ROOT)}
 
 
 def _marks(broken: Record, source: Path | None = LIKES) -> list[str]:
     assert broken.verdict is not None
-    return ci.announce(broken, broken.verdict, load("likes"), source, ACTIONS)
+    return ci.announce(broken, broken.verdict, source, ACTIONS)
 
 
 def _line(file: Path, number: int) -> str:
     return file.read_text().splitlines()[number - 1]
 
 
-def test_each_budget_has_a_line_that_says_it() -> None:
-    found = ci.locate(load("likes"), LIKES)
+def test_each_budget_has_a_line_that_names_it() -> None:
+    found = ci.locate(LIKES)
     verdict = records.passing().verdict
     assert verdict is not None
-    assert set(found) == {budget.name for budget in verdict.budgets}
-    for name, line in found.items():
-        if line.file == LIKES:
-            assert _line(LIKES, line.number).startswith("[[budgets.")
-            assert f'name = "{name}"' in _line(LIKES, line.number + 1)
-        else:
-            assert line.file == objectives.PATH
-            assert _line(line.file, line.number).startswith("error_ratio" if name.endswith("errors") else "seconds")
+    for budget in verdict.budgets:
+        line = ci.line_of(found, budget.name)
+        assert line is not None
+        if f'name = "{budget.name}"' not in _line(LIKES, line + 1):
+            promised = _line(LIKES, line)
+            assert promised.startswith(("objectives = ", "chains = "))
+            assert f'"{budget.name.split()[0]}"' in promised
 
 
-def test_a_broken_budget_is_marked_as_an_error_where_it_stands() -> None:
+def test_a_broken_budget_is_an_error_at_its_line() -> None:
     marks = _marks(records.breach())
-    number = LIKES.read_text().splitlines().index('name = "errors, all requests"')
-    assert (
-        f"::error file=loadtests/photoapp/scenarios/likes.toml,line={number},"
-        "title=Budget broken%3A errors%2C all requests::" in ("".join(mark[: mark.index("observed")] for mark in marks))
+    lines = LIKES.read_text().splitlines()
+    number = lines.index('name = "errors, all requests"')
+    place = "::error file=loadtests/photoapp/scenarios/likes.toml,line="
+    assert f"{place}{number},title=Budget broken%3A errors%2C all requests::" in (
+        "".join(mark[: mark.index("observed")] for mark in marks)
     )
+    number = lines.index('objectives = ["like", "upload-ask", "upload-confirm"]') + 1
     [like] = [mark for mark in marks if "like p99" in mark]
-    assert like.startswith(
-        "::error file=service/objectives.toml,line=9,title=Budget broken%3A like p99::observed 152 ms"
-    )
+    assert like.startswith(f"{place}{number},title=Budget broken%3A like p99::observed 152 ms")
     assert "95 %25 interval" in like
     assert len(marks) == 3
 
@@ -67,24 +64,24 @@ def test_an_invalid_run_is_marked_before_its_budgets_and_an_open_one_is_a_warnin
     assert all(mark.startswith("::warning file=") for mark in _marks(records.inconclusive()))
 
 
-def test_without_a_file_only_objectives_have_lines() -> None:
+def test_without_a_file_there_are_no_lines() -> None:
     marks = _marks(records.breach(), None)
-    assert [mark.startswith("::error file=service/objectives.toml") for mark in marks] == [True, True, False]
+    assert [mark.startswith("::error title=Budget broken") for mark in marks] == [True] * 3
 
 
-def test_nothing_is_said_where_nobody_reads_it_and_the_summary_is_appended(tmp_path: Path) -> None:
+def test_outside_of_github_nothing_is_printed_and_the_summary_is_appended(tmp_path: Path) -> None:
     step = tmp_path / "summary"
     step.write_text("before\n")
     run = records.breach()
     assert run.verdict is not None
-    assert ci.announce(run, run.verdict, load("likes"), LIKES, {"GITHUB_STEP_SUMMARY": str(step)}) == []
+    assert ci.announce(run, run.verdict, LIKES, {"GITHUB_STEP_SUMMARY": str(step)}) == []
     assert step.read_text() == "before\n" + summary.render(run, run.verdict)
-    assert ci.announce(run, run.verdict, load("likes"), LIKES, {}) == []
+    assert ci.announce(run, run.verdict, LIKES, {}) == []
 
 
-def test_what_a_command_cannot_hold_is_escaped() -> None:
+def test_characters_that_a_command_cannot_contain_are_escaped() -> None:
     evil = BudgetResult("a\n::error::b", "at most", 1, "short", 2, 2, 2, 1, "broken", "100 %\r\nof it")
-    [mark] = ci.marks(Verdict("breach", 99, "", [evil], []), {}, ROOT)
+    [mark] = ci.annotate(Verdict("breach", 99, "", [evil], []), "", {})
     assert "\n" not in mark
     assert mark.startswith("::error title=Budget broken%3A a%0A%3A%3Aerror%3A%3Ab::observed 2")
     assert mark.endswith("100 %25%0D%0Aof it")

@@ -11,7 +11,7 @@ from junitparser import JUnitXml
 from likestorm import report
 from likestorm.report import ReportError, wording
 from likestorm.results.record import Record, document
-from likestorm.results.record.target import ErrorGroup, PanelData
+from likestorm.results.record.target import ErrorGroup, PanelData, Series
 from likestorm.results.record.timesplit import Composition, TimeSplit
 
 from tests.likestorm import records
@@ -84,7 +84,7 @@ def test_every_budget_and_check_is_in_it(make: Callable[[], Record], tmp_path: P
     verdict, text, cases = record.verdict, Page(html).text, _results(junit)
     assert verdict is not None
     for budget in verdict.budgets:
-        name = wording.name_budget(budget.name)
+        name = budget.name
         assert name in text
         assert name in markdown
         assert name in cases
@@ -112,9 +112,9 @@ def test_a_failed_check_is_an_error(tmp_path: Path) -> None:
     html, markdown, junit = _write(records.invalid(), tmp_path)
     failed = {name for name, results in _results(junit).items() if results == ("Error",)}
     assert failed == {"dispatch lag p99", "generator CPU", "ledger"}
-    assert "decide nothing" in html
-    assert html.index("Can this measurement be trusted?") < html.index("<h2>Budgets</h2>")
-    assert "## Checks of the measurement that did not hold" in markdown
+    assert "these results decide nothing" in html
+    assert html.index("Is the measurement valid?") < html.index("<h2>Budgets</h2>")
+    assert "## Validity checks that did not hold" in markdown
     assert "lost, for example: 1041:77, 1188:902." in html
 
 
@@ -145,17 +145,26 @@ def test_a_panel_without_data_says_so(tmp_path: Path) -> None:
     assert text.count("no data") >= len(empty)
 
 
-def test_panels_of_another_version_are_drawn(tmp_path: Path) -> None:
-    record = records.passing()
-    foreign = replace(record.panels[0], panel="gone-since")
-    assert "gone-since" in _write(replace(record, panels=[foreign]), tmp_path)[0]
+def test_a_panel_is_drawn_from_what_the_record_has_of_it(tmp_path: Path) -> None:
+    series = [Series({"x": "1"}, [0.0], [0.004])]
+    panel = PanelData("id", "up", series, "Title", "Question?", "s", "line {{x}}", [(0.05, "limit")], False)
+    page = Page(_write(replace(records.passing(), panels=[panel]), tmp_path)[0])
+    for said in ("Title", "Question?", "line 1", "limit 50 ms"):
+        assert said in page.text
+
+
+def test_a_panel_of_an_older_record_has_its_id_and_its_labels(tmp_path: Path) -> None:
+    old = PanelData("queue-depth", "rq_jobs", [Series({"queue": "push", "status": "queued"}, [0.0], [3.0])])
+    page = Page(_write(replace(records.passing(), panels=[old]), tmp_path)[0])
+    assert "queue-depth" in page.text
+    assert "queue=push, status=queued" in page.text
 
 
 def test_a_run_without_anything_is_reported(tmp_path: Path) -> None:
     record = records.passing()
     bare = replace(record, arrivals={}, requests={}, panels=[], ledger=[], scrapes=[], memory_mb={}, environment={})
     html, markdown, _ = _write(bare, tmp_path)
-    assert "Nothing was audited" in html
+    assert "The target has no audit" in html
     assert "not known" in markdown
 
 
@@ -237,14 +246,14 @@ def test_where_the_time_went_is_shown_for_targets_that_tell(tmp_path: Path) -> N
     record = records.passing()
     html, _, _ = _write(record, tmp_path)
     page = Page(html)
-    assert "Where the time went" in page.text
-    assert "like: where the time went" in page.text
-    assert "Of 5,391 answers: 540 around the median, 54 in the slowest 1 %." in page.text
-    assert "waited in PgBouncer for 800 ms" in page.text
+    assert "Time by tier" in page.text
+    assert "like: time by tier" in page.text
+    assert "Of 5,391 responses: 540 around the median, 54 in the slowest 1 %." in page.text
+    assert "By the counters of PgBouncer, operations waited 800 ms and worked 21.5 s" in page.text
     html, _, _ = _write(replace(record, timing={}), tmp_path)
-    assert "here the time went" not in html
-    html, _, _ = _write(replace(record, pooler=None), tmp_path)
-    assert "PgBouncer for" not in Page(html).text
+    assert "ime by tier" not in html
+    html, _, _ = _write(replace(record, tier_waits=[]), tmp_path)
+    assert "By the counters of" not in Page(html).text
 
 
 def test_a_target_s_own_tiers_are_shown_and_escaped(tmp_path: Path) -> None:

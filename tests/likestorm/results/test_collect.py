@@ -4,14 +4,15 @@ import math
 from dataclasses import dataclass, field
 
 from likestorm.results import collect
-from likestorm.results.prometheus import Prometheus, PrometheusError, Sampled
+from likestorm.results.prometheus import Prometheus, Sampled
 from likestorm.results.record.target import ChainEffects
-from likestorm.results.record.timesplit import Pooler
-from likestorm.scenario import PromqlBudget
+from likestorm.results.record.timesplit import TierWait
+from likestorm.results.running import ExpectedScrape, Running, WaitCounters
+from likestorm.scenario import Budgets, PromqlBudget, Scenario, SlopeBudget
 
-from compose.registry import list_jobs
-from compose.scraping import ScrapeJob
-from compose.topology import named
+from tests.ports import free_port
+
+CHAINS = "likestorm_chain_duration_seconds"
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Known(Prometheus):
         return self.series
 
 
-def _job(job: str, *, is_instrument: bool) -> ScrapeJob:
-    return ScrapeJob(job, job, 9, "/metrics", is_instrument)
+def _job(job: str, *, is_instrument: bool) -> ExpectedScrape:
+    return ExpectedScrape(job, job, is_instrument=is_instrument)
 
 
 def _up(job: str, values: dict[int, float]) -> Sampled:
@@ -58,15 +59,14 @@ def test_a_target_that_was_never_scraped_has_one_gap_as_long_as_the_window() -> 
     assert (scrape.samples, scrape.longest_gap_s) == (0, 60.0)
 
 
-def test_each_target_says_how_often_its_topology_wants_it_scraped() -> None:
-    for name, interval_s in (("small", 1), ("2011", 5)):
-        found = collect.scrapes(Known("", []), list_jobs(named(name)), 100.0, 160.0)
-        assert {scrape.interval_s for scrape in found} == {interval_s}
+def test_each_target_says_how_often_it_is_to_be_scraped() -> None:
+    found = collect.scrapes(Known("", []), [ExpectedScrape("app", "app-1", 5)], 100.0, 160.0)
+    assert [scrape.interval_s for scrape in found] == [5]
 
 
 def test_series_count_from_the_windows_start_and_have_no_nan() -> None:
     source = Known("", [Sampled({"queue": "thumbnails"}, [(101.0, 2.5), (102.0, math.nan)])])
-    data = collect.panel(source, "queue-depth", "rq_jobs", 100.0, 103.0)
+    [data] = collect.drifts(source, [SlopeBudget("jobs", 1.0, "rq_jobs")], 100.0, 103.0)
     [series] = data.series
     assert (series.labels, series.times, series.values) == ({"queue": "thumbnails"}, [1.0, 2.0], [2.5, None])
 
@@ -85,34 +85,28 @@ class Growing(Prometheus):
 
 def test_a_chain_whose_counts_fall_is_not_known() -> None:
     source = Growing("", before={"1": 5, "+Inf": 9}, after={"1": 6, "+Inf": 7})
-    assert collect.chains(source, 100, 160) == []
+    assert collect.chains(source, CHAINS, 100, 160) == []
 
 
 def test_effects_are_those_of_the_window() -> None:
     source = Growing("", {"5.0": 3, "+Inf": 4}, {"0.5": 2, "5.0": 13, "+Inf": 16})
-    [effects] = collect.chains(source, 100.0, 160.0)
+    [effects] = collect.chains(source, CHAINS, 100.0, 160.0)
     assert effects == ChainEffects("like-to-push", [(0.5, 2), (5.0, 10), (None, 12)])
     assert effects.count == 12
 
 
 def test_a_chain_that_nothing_went_through_has_no_effects() -> None:
-    assert collect.chains(Growing(""), 100.0, 160.0) == []
-
-
-class Away(Prometheus):
-    """Refuses every connection."""
-
-    def range(self, promql: str, start: float, end: float, step: float = 1.0) -> list[Sampled]:
-        raise PrometheusError("http://127.0.0.1:9: no answer from Prometheus (ConnectionError)")
-
-    samples = range  # type: ignore[assignment]
+    assert collect.chains(Growing(""), CHAINS, 100.0, 160.0) == []
 
 
 def test_without_prometheus_every_target_has_a_gap_and_no_value_is_there() -> None:
     budget = PromqlBudget("load", "node_load1", at_most=2)
-    seen = collect.observe(Away(""), [_job("app", is_instrument=False)], [budget], 100.0, 160.0)
+    running = Running("http://127.0.0.1:8080")
+    running.prometheus, running.scrapes = f"http://127.0.0.1:{free_port()}", [_job("app", is_instrument=False)]
+    running.chain_buckets = CHAINS
+    seen = collect.observe(running, Scenario("s", "", Budgets(promql=[budget])), 100.0, 160.0)
     assert [(s.job, s.samples, s.longest_gap_s) for s in seen.scrapes] == [("app", 0, 60.0)]
-    assert (seen.panels, seen.chains, seen.pooler) == ([], [], None)
+    assert (seen.panels, seen.chains, seen.tier_waits) == ([], [], [])
     [value] = seen.promql
     assert (value.values, value.budget) == ([], "load")
     assert "no answer from Prometheus" in value.problem
@@ -132,7 +126,8 @@ class Counting(Prometheus):
         ]
 
 
-def test_the_pooler_s_time_is_that_of_the_window() -> None:
-    wait, query = collect.POOLER_SECONDS
-    assert collect.pooler(Counting("", {wait: 8.0, query: 10.0}), 100.0, 160.0) == Pooler(4.0, 1.0)
-    assert collect.pooler(Counting("", {wait: 8.0}), 100.0, 160.0) is None
+def test_a_tiers_wait_is_that_of_the_window() -> None:
+    counters = WaitCounters("db", "pool", "PgBouncer", "wait_seconds", "total_seconds")
+    both = Counting("", {"wait_seconds": 8.0, "total_seconds": 10.0})
+    assert collect.tier_wait(both, counters, 100.0, 160.0) == TierWait("db", "pool", "PgBouncer", 4.0, 1.0)
+    assert collect.tier_wait(Counting("", {"wait_seconds": 8.0}), counters, 100.0, 160.0) is None

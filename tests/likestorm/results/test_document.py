@@ -18,7 +18,7 @@ def test_the_file_has_what_its_readers_are_promised(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     document.save(records.passing(), path)
     saved = json.loads(path.read_text())
-    assert saved["schema"] == 1
+    assert saved["schema"] == 2
     assert saved["verdict"]["status"] == "pass"
     assert saved["verdict"]["exit_code"] == 0
     load = saved["load"]
@@ -34,7 +34,7 @@ def test_the_file_has_what_its_readers_are_promised(tmp_path: Path) -> None:
     ("content", "complaint"),
     [
         ("{", "malformed|truncated"),
-        ('{"schema": 99}', "schema 99, this version reads 1"),
+        ('{"schema": 99}', "schema 99, this version reads 1 to 2"),
         ("[]", "schema None"),
         ('{"schema": 1}', "missing required field"),
     ],

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from likestorm.generator.plan import Outcome, Traffic
 from likestorm.results import reconciliation
+from likestorm.results.outcome import Outcome, Traffic
 from likestorm.results.prometheus import Prometheus, PrometheusError, Sampled
 from likestorm.results.reconciliation import Counting, PromqlHop
 from likestorm.results.record.target import HopCount, Hops
@@ -45,7 +45,7 @@ def test_clients_are_held_against_the_log_and_the_counter(tmp_path: Path) -> Non
     log = tmp_path / "nginx-1-access.log"
     log.write_text('{"upstream":"before the run"}\n')
     prometheus = _prometheus({"app-1": 5.0, "app-2": 7.0}, {"app-1": 6.0, "app-2": 9.0})
-    before = reconciliation.begin(Counting(prometheus, [APP], access_logs=[log], scrape_s=0.01))
+    before = reconciliation.begin(Counting(prometheus, [APP], access_logs=[log], logged="nginx", scrape_s=0.01))
     with log.open("a") as file:
         file.write('{"upstream":"127.0.0.1:1"}\n{"upstream":"127.0.0.1:1, 127.0.0.1:2"}\n{"status":400}\n')
     traffic = {"127.0.0.1:80": Traffic(3, 1), "127.0.0.1:9000": Traffic(50, 2)}
@@ -91,4 +91,4 @@ def test_without_prometheus_nobody_knows() -> None:
 def test_the_balancer_s_own_probes_are_no_requests_of_the_run(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text('{"uri": "/healthz", "upstream": "a, b"}\n{"uri": "/photos/1/like", "upstream": "a, b"}\n')
-    assert reconciliation.count_lines({log: 0}) == (1, 1)
+    assert reconciliation.count_lines({log: 0}, "/healthz") == (1, 1)

@@ -10,9 +10,9 @@ from likestorm.results.record.target import PromqlValue
 from likestorm.results.record.verdict import BudgetResult
 from likestorm.scenario import PromqlBudget
 from likestorm.scenario.reading import load
+from likestorm.verdict import statistics
 from likestorm.verdict.judge import judge
 
-from service import objectives
 from tests.likestorm import records
 
 
@@ -62,7 +62,7 @@ def test_what_is_not_one_number_is_absent_and_says_why(values: list[float], prom
 
 def test_the_mean_of_tenths_has_student_s_interval() -> None:
     """Mean 10 and standard deviation 1.0541 of ten values: 2.262 × 1.0541 / √10 = 0.754."""
-    seen = server_values.interval([9.0, 11.0] * 5)
+    seen = statistics.of_mean([9.0, 11.0] * 5)
     assert seen.observed == 10.0
     assert seen.low == pytest.approx(9.246, abs=0.001)
     assert seen.high == pytest.approx(10.754, abs=0.001)
@@ -73,9 +73,7 @@ def _judged(budget: PromqlBudget, value: PromqlValue | None) -> BudgetResult:
     budgets = msgspec.structs.replace(scenario.budgets, promql=[budget])
     record = replace(records.passing(), promql=[value] if value else [])
     scenario = msgspec.structs.replace(scenario, budgets=budgets)
-    [result] = [
-        b for b in judge(record, scenario, objectives.load(), objectives.load_chains()).budgets if b.name == budget.name
-    ]
+    [result] = [b for b in judge(record, scenario).budgets if b.name == budget.name]
     return result
 
 

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 from likestorm.results import collect
-from likestorm.results.prometheus import Prometheus
+from likestorm.results.prometheus import Prometheus, PrometheusError
+from likestorm.results.record.target import PanelData
+from likestorm.results.running import ExpectedScrape, Running
+from likestorm.scenario import Budgets, Scenario
 
 from compose.topology import named
 from dashboards import history, view
@@ -71,9 +74,23 @@ def test_the_window_holds_at_least_four_intervals_and_five_seconds() -> None:
     assert [window_of(interval) for interval in (0.2, 1, 2, 5, 15)] == [RUN_WINDOW, RUN_WINDOW, "10s", "25s", "75s"]
 
 
+class _Running(Running):
+    scrapes = (ExpectedScrape("app", "app-1", INTERVAL_S),)
+
+    def __init__(self, prometheus: str) -> None:
+        super().__init__("http://127.0.0.1:8080")
+        self.prometheus = prometheus
+
+    def panels(self, scrape_interval_s: float) -> list[PanelData]:
+        return [PanelData(panel.id, panel.promql(window_of(scrape_interval_s)), []) for panel in REPORTED]
+
+
 def test_a_runs_panels_have_data_at_every_moment(prometheus: Prometheus, begin: int) -> None:
     start, end = begin + SECONDS / 2, begin + SECONDS
-    seen = {each.panel: each for each in collect.observe(prometheus, [], [], start, end).panels}
+    seen = {
+        each.panel: each
+        for each in collect.observe(_Running(prometheus.url), Scenario("s", "", Budgets()), start, end).panels
+    }
     assert set(seen) == {panel.id for panel in REPORTED}
     assert seen[LIKES].query == BY_ID[LIKES].promql("25s")
     [series] = seen[LIKES].series
@@ -83,3 +100,15 @@ def test_a_runs_panels_have_data_at_every_moment(prometheus: Prometheus, begin: 
     # In five seconds there are never two scrapes, so a rate over them says nothing.
     too_short = prometheus.range(BY_ID[LIKES].promql(RUN_WINDOW), start, end)
     assert [value for each in too_short for value in each.values if math.isfinite(value)] == []
+
+
+def test_samples_and_values_have_labels_and_times(prometheus: Prometheus, begin: int) -> None:
+    (up,) = prometheus.samples("up", begin, begin + 2 * INTERVAL_S)
+    assert (up.labels["job"], set(up.values)) == ("app", {1.0})
+    (seven,) = prometheus.range("vector(7)", begin, begin + 2)
+    assert seven.points == [(begin, 7.0), (begin + 1, 7.0), (begin + 2, 7.0)]
+
+
+def test_a_wrong_query_is_an_error_with_its_reason(prometheus: Prometheus, begin: int) -> None:
+    with pytest.raises(PrometheusError, match="parse error"):
+        prometheus.range("rate(", begin, begin + 1)

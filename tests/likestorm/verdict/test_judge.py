@@ -14,12 +14,13 @@ from likestorm.scenario import Scenario, SlopeBudget
 from likestorm.scenario.reading import load
 from likestorm.verdict.judge import judge
 
-from service import catalog, objectives
+from alerts.slo import OBJECTIVES
+from service import catalog
 from tests.likestorm import records
 
 
 def _judge(record: Record, scenario: Scenario | None = None) -> Verdict:
-    return judge(record, scenario or load("likes"), objectives.load(), objectives.load_chains())
+    return judge(record, scenario or load("likes"))
 
 
 def _budget(verdict: Verdict, name: str) -> BudgetResult:
@@ -194,7 +195,7 @@ def test_a_chain_is_judged_by_the_share_of_effects_that_came_in_time(
 
 
 def test_each_chain_s_objective_is_a_bound_of_its_histogram() -> None:
-    for objective in objectives.load_chains().values():
+    for objective in OBJECTIVES.chains.values():
         assert objective.seconds in catalog.CHAIN_BUCKETS
         assert objective.chain in catalog.CHAINS
 

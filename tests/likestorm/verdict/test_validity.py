@@ -14,14 +14,13 @@ from likestorm.scenario.reading import load
 from likestorm.verdict.judge import judge
 from likestorm.verdict.validity import check_validity
 
-from service import objectives
 from tests.likestorm import records
 
 LAG = Percentiles(0.1, 0.3, 0.5, 25.0, 40.0, 300.0)
 
 
 def _judge(record: Record) -> Verdict:
-    return judge(record, load("likes"), objectives.load(), objectives.load_chains())
+    return judge(record, load("likes"))
 
 
 def _check(record: Record, name: str) -> ValidityCheck:
@@ -105,7 +104,6 @@ INVALIDATING: dict[str, tuple[str, Callable[[Record], Record]]] = {
         "scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 9, 15.5, 0.0, 5)]),
     ),
     "not scraped": ("scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 20, 41.0, 0.0)])),
-    "scraped nothing": ("scraping", lambda r: replace(r, scrapes=[])),
     "answered by a cache": ("requests counted alike", lambda r: _hops(r, 0, -1)),
     "others ask as well": ("requests counted alike", lambda r: _hops(r, 1, 1)),
     "lost": ("ledger", lambda r: replace(r, ledger=[LedgerEntry("likes", 9, 9, 8, 1, 0, 0, 1)])),

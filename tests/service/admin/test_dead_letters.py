@@ -11,7 +11,7 @@ from service.__main__ import main
 from service.backends import Backends
 from service.catalog import FANOUT, QUEUES, THUMBNAILS
 from service.config import Config
-from service.handlers import prepare
+from service.jobs import prepare
 from service.stores.queue import POLICIES
 from service.telemetry.metrics import Metrics
 from service.worker import create_worker

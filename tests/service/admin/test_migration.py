@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from service.admin.migration import SCHEMA, MigrationError, migrate
-from service.stores import shard_map
+from service.stores.postgres import shard_map
 from tests.servers import free_port, write_shard_map
 
 FILES = sorted(file.name for file in SCHEMA.iterdir())

@@ -17,9 +17,8 @@ from service.admin.migration import MigrationError, migrate
 from service.admin.moving import MoveError, move
 from service.domain.errors import UnavailableError
 from service.domain.ids import LARGEST, compose, shard_of
-from service.stores import shard_map
-from service.stores.postgres import Accounts, Comments, Likes, Photos
-from service.stores.shards import Shards
+from service.stores.postgres import Accounts, Comments, Likes, Photos, shard_map
+from service.stores.postgres.router import ShardRouter
 from tests.servers import Servers, wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -41,8 +40,8 @@ def path(fresh_shards: Path) -> Path:
 
 
 @pytest.fixture
-def shards(path: Path) -> Iterator[Shards]:
-    shards = Shards(path, 8, 5.0, lambda seconds: None)
+def shards(path: Path) -> Iterator[ShardRouter]:
+    shards = ShardRouter(path, 8, 5.0, lambda seconds: None)
     yield shards
     shards.close()
 
@@ -57,14 +56,14 @@ def schemas(path: Path, server: str) -> list[str]:
         return [name for (name,) in found]
 
 
-def publish(shards: Shards) -> int:
+def publish(shards: ShardRouter) -> int:
     photos = Photos(shards)
     photo_id = photos.next_photo_id(compose(1, SHARD))
     assert photos.insert_photo(photo_id, compose(1, SHARD), "key", "tab\t, newline\n, 'quote', \\ and ✓")
     return photo_id
 
 
-def test_a_moved_shard_is_as_it_was(path: Path, shards: Shards) -> None:
+def test_a_moved_shard_is_as_it_was(path: Path, shards: ShardRouter) -> None:
     photo = publish(shards)
     for user in range(100):
         Likes(shards).add_like(photo, user)
@@ -88,7 +87,7 @@ def test_a_moved_shard_is_as_it_was(path: Path, shards: Shards) -> None:
     assert move(path, SHARD, THERE, ignore) is None
 
 
-def test_nothing_is_lost_while_the_service_writes(path: Path, shards: Shards) -> None:
+def test_nothing_is_lost_while_the_service_writes(path: Path, shards: ShardRouter) -> None:
     accounts, photos, likes = Accounts(shards), Photos(shards), Likes(shards)
     target = publish(shards)
     ended = Event()
@@ -136,7 +135,9 @@ def test_nothing_is_lost_while_the_service_writes(path: Path, shards: Shards) ->
 
 
 @pytest.mark.parametrize("last", STEPS)
-def test_a_move_that_died_after_any_step_is_finished_by_the_same_command(path: Path, shards: Shards, last: str) -> None:
+def test_a_move_that_died_after_any_step_is_finished_by_the_same_command(
+    path: Path, shards: ShardRouter, last: str
+) -> None:
     photo = publish(shards)
 
     def die(step: str) -> None:
@@ -161,7 +162,7 @@ def test_a_move_that_died_after_any_step_is_finished_by_the_same_command(path: P
     assert likes.likes == (1 if last == "handed over" else 2)
 
 
-def test_a_killed_process_loses_nothing(servers: Servers, path: Path, shards: Shards) -> None:
+def test_a_killed_process_loses_nothing(servers: Servers, path: Path, shards: ShardRouter) -> None:
     photos = [publish(shards) for _ in range(20)]
     command = [sys.executable, "-m", "service", "move-shard", str(SHARD), THERE]
     environment = os.environ | servers.environment() | {"LIKESTORM_SHARDS": str(path)}
@@ -176,9 +177,9 @@ def test_a_killed_process_loses_nothing(servers: Servers, path: Path, shards: Sh
     assert set(Photos(shards).find_photos(photos)) == set(photos)
 
 
-def test_writers_are_not_kept_waiting_for_longer_than_their_deadline(path: Path, shards: Shards) -> None:
+def test_writers_are_not_kept_waiting_for_longer_than_their_deadline(path: Path, shards: ShardRouter) -> None:
     photo = publish(shards)
-    impatient = Shards(path, 2, 0.2, lambda seconds: None)
+    impatient = ShardRouter(path, 2, 0.2, lambda seconds: None)
 
     def write_meanwhile(step: str) -> None:
         if step == "locked":

@@ -7,10 +7,10 @@ import pytest
 
 from service.backends import Backends
 from service.domain import ids
+from service.domain.entities import Session
 from service.domain.errors import UnavailableError
 from service.domain.feed import LONGEST_FEED, Feed
-from service.domain.gallery import Gallery
-from service.domain.records import Session
+from service.domain.photo_views import PhotoViews
 from tests.service.rows import new_photo, new_user
 
 
@@ -25,7 +25,7 @@ class BrokenFeeds:
 
 
 def feed_of(stores: Backends, feeds: Any = None, follows: Any = None) -> Feed:
-    gallery = Gallery(stores.photos, stores.cache, stores.links)
+    gallery = PhotoViews(stores.photos, stores.cache, stores.links)
     return Feed(feeds or stores.feeds, follows or stores.follows, stores.photos, gallery)
 
 

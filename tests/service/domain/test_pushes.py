@@ -3,9 +3,9 @@ import json
 import pytest
 
 from service.domain.devices import Devices
+from service.domain.entities import Event, Kind
 from service.domain.errors import MalformedError
 from service.domain.pushes import LIFETIME_S, Device, Notice, compose_pushes, tell
-from service.domain.records import Event, Kind
 
 OWNER, OTHER, PHOTO = 10, 20, 2**62
 

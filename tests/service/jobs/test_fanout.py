@@ -9,7 +9,7 @@ import pytest
 from service.backends import Backends
 from service.domain import ids
 from service.domain.errors import NotFoundError, UnavailableError
-from service.domain.lookup import PhotoLookup
+from service.domain.photo_cache import CachedPhotos
 from service.jobs import fanout
 from service.jobs.fanout import Fanout
 from tests.service.rows import new_photo, new_user
@@ -26,9 +26,9 @@ class Chains:
 
 
 def job(stores: Backends, chains: Chains | None = None, feeds: Any = None) -> Fanout:
-    lookup = PhotoLookup(stores.photos, stores.cache)
+    cached = CachedPhotos(stores.photos, stores.cache)
     observe = (chains or Chains()).observe
-    return Fanout(lookup, stores.follows, feeds or stores.feeds, stores.tags, stores.media_map, observe)
+    return Fanout(cached, stores.follows, feeds or stores.feeds, stores.tags, stores.media_map, observe)
 
 
 def fill(stores: Backends, user_id: int, photo_ids: Sequence[int] = ()) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from service.backends import Backends
 from service.catalog import PUSH
+from service.domain.entities import Event
 from service.domain.errors import UnavailableError
-from service.domain.records import Event
 from service.jobs.push import Pushes
 from service.stores.media_map import MediaMap
 from service.stores.push import MOST_STREAMS
@@ -21,7 +21,7 @@ from service.stores.redis import connect_redis
 from tests.fakes import KEY_ID, TEAM_ID, TOPIC, Standins, standins
 from tests.servers import Servers, free_port, wait_until
 from tests.service.rows import new_photo, new_user
-from tests.service.workers import crew, open_queue, workers_of
+from tests.service.workers import open_queue, worker_processes, workers_of
 
 LATER = 2.0**33
 """A moment after all events."""
@@ -216,7 +216,7 @@ def test_a_worker_that_is_killed_over_its_batch_loses_nothing(
     client = connect_redis(servers.redis_url, 2.0)
     queue = open_queue(PUSH, client)
     ready: Callable[[], bool] = lambda: "worker-push" in workers_of(queue)  # noqa: E731
-    with crew(PUSH, servers, ready, tmp_path / "metrics", **push_environment(outside)):
+    with worker_processes(PUSH, servers, ready, tmp_path / "metrics", **push_environment(outside)):
         victim = workers_of(queue)["worker-push"]
         for photo in owners.values():
             like(stores, photo)

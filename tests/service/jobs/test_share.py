@@ -17,7 +17,7 @@ from service.stores.share import Networks
 from tests.fakes import NONE_RECEIVED, Standins, standins
 from tests.servers import Servers, free_port, wait_until
 from tests.service.rows import new_photo, new_user
-from tests.service.workers import crew, open_queue, workers_of
+from tests.service.workers import open_queue, worker_processes, workers_of
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_a_worker_that_is_killed_over_a_post_makes_one_duplicate_at_most(
     def is_ready() -> bool:
         return "worker-share" in workers_of(queue)
 
-    with crew(SHARE, servers, is_ready, tmp_path / "metrics", **environment):
+    with worker_processes(SHARE, servers, is_ready, tmp_path / "metrics", **environment):
         victim = workers_of(queue)["worker-share"]
         for photo in photos:
             stores.queue.enqueue_share(photo, "alpha", time.time())

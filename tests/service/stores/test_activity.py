@@ -6,8 +6,8 @@ from math import inf
 import pytest
 import redis
 
+from service.domain.entities import Event
 from service.domain.errors import UnavailableError
-from service.domain.records import Event
 from service.stores.activity import CHUNK, MOST_EVENTS, Activity
 from service.stores.redis import connect_redis
 from tests.servers import free_port

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from service.domain.entities import Photo, PhotoState
 from service.domain.errors import UnavailableError
-from service.domain.records import Photo, PhotoState
 from service.stores.memcached import LONGEST_WAIT_S, PhotoCache
-from service.stores.memcached_servers import SETTLING_S, share_out
+from service.stores.memcached_servers import SETTLING_S, SLOTS, Ring
 from tests.servers import accepts, free_port, process, standing_still, wait_until
 
 PHOTO = Photo(2**62, 2**61, "photos/1/2.jpg", "Grüße 🐕", datetime(2010, 10, 6, 1, 2, 3, 456789, tzinfo=UTC))
@@ -129,10 +129,14 @@ def test_entries_are_spread_over_the_servers_and_read_together() -> None:
 
 def test_a_server_more_moves_only_its_share() -> None:
     servers = [("127.0.0.1", port) for port in range(1, 7)]
-    before, after = share_out(servers[:5]), share_out(servers)
-    assert {after[slot] for slot, server in enumerate(before) if server != after[slot]} == {5}
-    assert all(1024 / 6 * 0.7 < after.count(server) < 1024 / 6 * 1.3 for server in range(6))
-    assert [servers[index] for index in after] == [servers[::-1][index] for index in share_out(servers[::-1])]
+    before, after, other_order = (
+        [ordered[ring.find(slot)] for slot in range(SLOTS)]
+        for ordered in (servers[:5], servers, servers[::-1])
+        for ring in [Ring(ordered)]
+    )
+    assert {new for old, new in zip(before, after, strict=True) if old != new} == {servers[5]}
+    assert all(SLOTS / 6 * 0.7 < after.count(server) < SLOTS / 6 * 1.3 for server in servers)
+    assert other_order == after
 
 
 def test_no_server_is_unavailable() -> None:

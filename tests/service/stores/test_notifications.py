@@ -5,9 +5,9 @@ from threading import Thread
 import pytest
 import redis
 
+from service.domain.entities import Event
 from service.domain.errors import UnavailableError
 from service.domain.pushes import Notice
-from service.domain.records import Event
 from service.stores import notifications
 from service.stores.notifications import Notifications
 from service.stores.redis import connect_redis

@@ -1,6 +1,5 @@
 """Apple's provider API, spoken with a stand-in that enforces it."""
 
-import gc
 import os
 import ssl
 import time
@@ -12,7 +11,6 @@ from uuid import uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from h2.connection import H2Connection
 
 from service.domain.errors import UnavailableError
 from service.domain.pushes import Device, Push, PushResult
@@ -54,14 +52,6 @@ def send(apns: Apns, pushes: list[Push]) -> list[PushResult]:
 
 def outcomes(results: list[PushResult]) -> dict[str, str]:
     return {result.push.id: f"{result.outcome} {result.reason}".strip() for result in results}
-
-
-def test_a_connection_does_not_grow_with_the_pushes_that_went_over_it(apns: Apns) -> None:
-    for _ in range(6):
-        assert set(outcomes(send(apns, [make_push() for _ in range(250)])).values()) == {"delivered"}
-    # Those of other tests may not have been collected yet.
-    closed = [len(each._closed_streams) for each in gc.get_objects() if isinstance(each, H2Connection)]
-    assert 0 < max(closed) <= 1024
 
 
 def test_many_pushes_arrive_on_one_connection_each_once(outside: Standins, apns: Apns) -> None:
@@ -243,7 +233,7 @@ def test_another_team_or_topic_is_not_accepted(outside: Standins) -> None:
 
 
 def test_a_server_of_an_unknown_authority_is_not_trusted(outside: Standins) -> None:
-    with pytest.raises(UnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(UnavailableError, match="certificate"):
         send(Apns(outside.push_url, TOPIC, outside.tokens(), patience=0.3), [make_push()])
     assert outside.counts() == NONE_RECEIVED
 

@@ -4,9 +4,9 @@ from threading import Thread
 import pytest
 import redis
 
+from service.domain.entities import Session
 from service.domain.errors import UnavailableError
-from service.domain.records import Session
-from service.stores.redis import Commands, Script, connect_redis
+from service.stores.redis import connect_redis
 from service.stores.sessions import Sessions
 from tests.servers import free_port, wait_until
 from tests.servers import redis as redis_server
@@ -130,45 +130,19 @@ def test_threads_share_a_client(client: redis.Redis) -> None:
     )
 
 
-def test_a_connection_that_was_cut_is_made_anew(client: redis.Redis) -> None:
-    commands = Commands(client)
-    commands.ask("SET", "a", "1")
-    client.client_kill_filter(_type="normal", skipme=True)
-    assert commands.ask("GET", "a") == b"1"
-
-
 def test_a_script_that_redis_has_lost_is_sent_again(client: redis.Redis) -> None:
-    double = Script(Commands(client), "return ARGV[1] * 2")
-    assert double([], [21]) == 42
+    sessions = Sessions(client, 60)
+    token = sessions.open_session(7)
+    assert sessions.find_writer(token) == Session(7, token, wrote_lately=True)
     client.script_flush()
-    assert double([], [4]) == 8
+    assert sessions.find_writer(token) == Session(7, token, wrote_lately=True)
 
 
-def test_nobody_gets_the_answer_to_a_question_that_failed(url: str) -> None:
+def test_a_reply_that_comes_too_late_is_not_taken_for_the_next_one(url: str) -> None:
     client = connect_redis(url, 0.2)
-    commands = Commands(client)
     try:
         with pytest.raises(redis.TimeoutError):
-            commands.ask("BLPOP", "nothing", 0.5)
-        assert commands.ask("ECHO", "this") == b"this"
-        with pytest.raises(redis.ResponseError):
-            commands.ask("INCR", "a", "b")
-        assert commands.ask("ECHO", "that") == b"that"
+            client.blpop(["nothing"], 0.5)
+        assert client.echo("this") == b"this"
     finally:
         client.close()
-
-
-def test_threads_ask_at_the_same_time(client: redis.Redis) -> None:
-    commands = Commands(client)
-    heard: dict[int, bytes] = {}
-
-    def ask(number: int) -> None:
-        for _ in range(50):
-            heard[number] = commands.ask("ECHO", number)
-
-    threads = [Thread(target=ask, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert heard == {number: b"%d" % number for number in range(8)}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from service import catalog
 from service.app import create_app
 from service.config import Config
-from service.handlers import prepare
+from service.jobs import prepare
 from service.telemetry.jobs import PushCounter
 from service.telemetry.metrics import Metrics
 from service.worker import create_worker

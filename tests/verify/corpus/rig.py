@@ -16,18 +16,20 @@ import msgspec
 import yaml
 from likestorm.generator import launcher
 from likestorm.generator.launcher import Crew
-from likestorm.generator.plan import Outcome, Plan, Progress
-from likestorm.results import collect, reconciliation
+from likestorm.generator.plan import Plan, Progress
+from likestorm.results import reconciliation
+from likestorm.results.collect import Around, collect
+from likestorm.results.outcome import Outcome
 from likestorm.results.prometheus import Prometheus, PrometheusError
 from likestorm.results.reconciliation import Counting, PromqlHop
 from likestorm.results.record import Record
 from likestorm.results.record.document import save
 from likestorm.results.record.verdict import Verdict
+from likestorm.results.running import ExpectedScrape, Running
 from likestorm.scenario import Budgets, ErrorBudget, Limits, PercentileBudget, Scenario
 from likestorm.scenario.workload import ArrivalPlan
 from likestorm.verdict.judge import judge
 
-from compose.scraping import ScrapeJob
 from tests.servers import free_port
 from tests.verify.corpus.service import Behaviour
 
@@ -91,11 +93,11 @@ def carry_out(case: Case, folder: Path) -> tuple[Record, Verdict]:
         counted = reconciliation.end(before, outcome, bench.url)
         with urlopen(f"http://127.0.0.1:{status_port}/ids") as answer:
             stored = json.load(answer)
-        jobs = [ScrapeJob("corpus", "target", status_port, "/metrics", is_instrument=True)]
-        record = collect.window(
-            scenario, bench.url, outcome, prometheus, jobs, stored, {}, {}, None, counted
-        )  # fmt: skip
-    verdict = judge(record, scenario, {}, {})
+        running = Running(bench.url)
+        running.prometheus = prometheus.url
+        running.scrapes = [ExpectedScrape("corpus", "target", is_instrument=True)]
+        record = collect(scenario, running, outcome, Around(stored, counted, {}))
+    verdict = judge(record, scenario)
     save(replace(record, verdict=verdict), folder / "record.json")
     return record, verdict
 
@@ -184,7 +186,7 @@ def _await_scrape(prometheus: Prometheus, process: subprocess.Popen[bytes]) -> N
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(PrometheusError):
-            if prometheus.recent("up", READY_S):
+            if prometheus.samples("up", time.time() - READY_S, time.time()):
                 return
         time.sleep(0.1)
     raise AssertionError(f"{prometheus.url}: Prometheus did not start, or scrapes nothing")

@@ -116,7 +116,7 @@ def write_scenario(folder: Path) -> Path:
 
 
 def _bench(scenario: Path, state: Path, folder: Path, target: Target, meddle: Callable[[Target], None] | None) -> None:
-    command = [sys.executable, "-m", "likestorm", "run", str(scenario), "--state", str(state)]
+    command = [sys.executable, "-m", "likestorm", "run", str(scenario), "--set", f"target.state={state}"]
     command += ["--out", str(folder / "run")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     meddling: list[threading.Thread] = []

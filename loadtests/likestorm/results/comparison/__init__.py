@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from likestorm.files import write_whole
 from likestorm.results.record.document import RecordError
 from likestorm.results.record.verdict import EXIT_CODES
 from likestorm.units import exact, number, quantity
@@ -117,9 +118,7 @@ class Comparison:
 
 def save(comparison: Comparison, path: Path) -> None:
     """Write the comparison as indented JSON, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(comparison), indent=1) + b"\n")
-    partial.replace(path)
+    write_whole(path, msgspec.json.format(msgspec.json.encode(comparison), indent=1) + b"\n")
 
 
 def load(path: Path) -> Comparison:

@@ -13,11 +13,11 @@ from likestorm.results.record.target import (
     PromqlValue,
     ScrapeTarget,
 )
-from likestorm.results.record.timesplit import Pooler, TimeSplit
+from likestorm.results.record.timesplit import TierWait, TimeSplit
 from likestorm.results.record.traffic import Arrivals, Generator, Load, Requests
 from likestorm.results.record.verdict import Aborted, Capacity, Verdict
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -65,4 +65,6 @@ class Record:
     aborted: Aborted | None = None
     timing: dict[str, TimeSplit] = field(default_factory=dict)
     """By request; without those whose answers had no Server-Timing header."""
-    pooler: Pooler | None = None
+    tier_waits: list[TierWait] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    """What the target was asked to be; runs with other settings are not alike."""

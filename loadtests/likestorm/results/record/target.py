@@ -31,11 +31,23 @@ class Series:
 
 @dataclass(frozen=True)
 class PanelData:
-    """What one dashboard panel showed in the window; an empty `series` means that the query gave nothing."""
+    """What one panel showed in the window, and how to draw it; an empty `series` means that the query gave nothing.
+
+    panel: its id. unit: a Grafana unit id. legend: a Grafana legend, `{{label}}` for a label's value. thresholds: pairs
+    of value and label. adds_up: the sum of the series means something. part: the label that names a part of the
+    target, where the series are CPU cores by part. Older records have id, query and series only.
+    """
 
     panel: str
     query: str
     series: list[Series]
+    title: str = ""
+    question: str = ""
+    unit: str = "short"
+    legend: str = ""
+    thresholds: list[tuple[float, str]] = field(default_factory=list)
+    adds_up: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True)

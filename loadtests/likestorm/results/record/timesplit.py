@@ -30,8 +30,15 @@ class TimeSplit:
 
 
 @dataclass(frozen=True)
-class Pooler:
-    """PgBouncer's own account of the window, seconds summed over all statements: waiting for a server, then on it."""
+class TierWait:
+    """How a tier's time splits, which the application cannot tell apart, by the account of `source`.
 
+    wait_s: seconds in the window, summed over all operations, that were spent waiting in the tier `behind`; work_s: the
+    rest of them.
+    """
+
+    tier: str
+    behind: str
+    source: str
     wait_s: float
-    query_s: float
+    work_s: float
