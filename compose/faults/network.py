@@ -5,7 +5,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from random import Random
 from urllib.parse import urlsplit
 
@@ -42,12 +42,8 @@ def slow_wire(port: int, delay: Delay) -> Iterator[int]:
     """A port that leads to another port of this machine, and delays chunks on their way there."""
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A connection that is cancelled at the end is no error.
-        with suppress(asyncio.CancelledError):
-            far_reader, far_writer = await asyncio.open_connection(LOOPBACK, port)
-            back = asyncio.create_task(_pump(far_reader, writer, lambda _: 0.0))
-            await _pump(reader, far_writer, delay)
-            await back
+        far_reader, far_writer = await asyncio.open_connection(LOOPBACK, port)
+        await asyncio.gather(_pump(reader, far_writer, delay), _pump(far_reader, writer, lambda _: 0.0))
 
     with _listening(relay) as entry:
         yield entry
@@ -113,8 +109,14 @@ def await_apps(target: Target) -> None:
 @contextmanager
 def _listening(serve: Serve, port: int = 0) -> Iterator[int]:
     """A TCP server in a thread of its own, on this port or a free one; OSError when the port is taken."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A connection that is cancelled at the end is no error.
+        with suppress(asyncio.CancelledError), closing(writer):
+            await serve(reader, writer)
+
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(serve, LOOPBACK, port))
+    server = loop.run_until_complete(asyncio.start_server(handle, LOOPBACK, port))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
@@ -132,13 +134,14 @@ async def _end(server: asyncio.Server) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    # Closed transports close their sockets in the loop's next turn.
+    await asyncio.sleep(0)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: Delay) -> None:
-    with suppress(ConnectionError):
+    with suppress(ConnectionError), closing(writer):
         while chunk := await reader.read(1 << 16):
             if seconds := delay(chunk):
                 await asyncio.sleep(seconds)
             writer.write(chunk)
             await writer.drain()
-    writer.close()
