@@ -21,7 +21,7 @@ NONE_RECEIVED = {"received": 0, "accepted": 0, "duplicates": 0, "rejected": {}}
 
 
 @dataclass(frozen=True)
-class Standins:
+class Fakes:
     """Running fakes; `folder` holds authority.pem and provider-key.pem."""
 
     folder: Path
@@ -73,14 +73,14 @@ class Standins:
 
 
 @contextmanager
-def standins(folder: Path) -> Iterator[Standins]:
+def fakes(folder: Path) -> Iterator[Fakes]:
     """Fakes that received nothing yet."""
     with launch(folder, free_port(), free_port()) as running:
         yield running
 
 
 @contextmanager
-def launch(folder: Path, port: int, push_port: int) -> Iterator[Standins]:
+def launch(folder: Path, port: int, push_port: int) -> Iterator[Fakes]:
     """The same on these ports; keys are kept from an earlier launch in the same folder."""
     folder.mkdir(exist_ok=True)
     if not (folder / "authority.pem").exists():
@@ -104,4 +104,4 @@ def launch(folder: Path, port: int, push_port: int) -> Iterator[Standins]:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "compose.fakes", str(file)]
     with process(command, lambda: answers_http(f"{url}/healthz"), cwd=ROOT):
-        yield Standins(folder, url, f"https://127.0.0.1:{push_port}")
+        yield Fakes(folder, url, f"https://127.0.0.1:{push_port}")
