@@ -26,7 +26,7 @@ from compose import local
 from compose.errors import StackError
 from compose.exporters.processes import Processes
 from compose.layout import find
-from compose.local import Target, supervision
+from compose.local import Target
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, Topology, named
 from loadtests.benchmarks import overhead
 from loadtests.benchmarks.overhead import OverheadError
@@ -41,7 +41,7 @@ PARTS = {
     "app servers": ("app",),
     "PostgreSQL and its replicas": ("postgres",),
     "balancer and nginx": ("front", "nginx"),
-    "push worker and its stand-in": ("worker-push", "standins"),
+    "push worker and its fake": ("worker-push", "fakes"),
     "watching": ("prometheus", "alertmanager", "collectors", "exporter"),
     "Redis": ("redis",),
     "PgBouncer": ("pgbouncer",),
@@ -65,7 +65,7 @@ def measure(target: Target, rate: float, seconds: int) -> tuple[float, dict[str,
     manifest = json.loads(
         local.seed(target, users=overhead.USERS, photos_per_user=3, follows_per_user=20, seed=1).read_text()
     )
-    processes = Processes(supervision.pid_file(find(target.state_dir)), target.pids)
+    processes = Processes(find(target.state_dir).supervisor_pid, target.pids)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "like.lua"
         mean_ms = 1e3 * overhead.CONNECTIONS / rate

@@ -11,6 +11,6 @@ def test_each_part_counts_for_one_kind_and_unknown_ones_for_the_rest() -> None:
     assert shared["app servers"] == pytest.approx(3.0)
     assert shared["PostgreSQL and its replicas"] == pytest.approx(0.75)
     assert shared["watching"] == pytest.approx(0.125)
-    assert shared["push worker and its stand-in"] == pytest.approx(0.0625)
+    assert shared["push worker and its fake"] == pytest.approx(0.0625)
     assert shared[REST] == pytest.approx(12.0)
     assert sum(shared.values()) == pytest.approx(sum(used.values()) + 12.0625)
