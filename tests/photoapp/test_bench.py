@@ -118,7 +118,7 @@ def _check_record(saved: Record) -> None:
     seen = [value for value in likes.values if value is not None]
     new_likes = ledger["likes"].acknowledged / ledger["likes"].attempted
     assert sum(seen) / len(seen) == pytest.approx(90 * new_likes, rel=0.35)
-    assert set(saved.memory_mb) >= {"app-1", "app-2", "postgres-1", "swarm", "bench"}
+    assert set(saved.memory_mb) >= {"app-1", "app-2", "postgres-1", "generator", "bench"}
 
 
 def _check_dashboards(out: Path) -> None:
