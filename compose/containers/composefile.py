@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -283,11 +282,6 @@ def _after(service: str, topology: Topology) -> dict[str, Any] | None:
     if service == "locust-worker":
         after["locust"] = {"condition": "service_started"}
     return after or None
-
-
-def write(topology: Topology, file: Path) -> None:
-    """Write the Compose file."""
-    file.write_text(text(topology))
 
 
 def services(content: str) -> Mapping[str, Any]:
