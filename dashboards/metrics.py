@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from likestorm.generator.metrics import LOAD_METRICS, LoadMetric
+
 from dashboards.exported import EXPORTED
 from dashboards.panels import DASHBOARDS
 from service import catalog
@@ -15,9 +17,10 @@ Described = tuple[str, str, Sequence[str], str]
 
 _HEAD = """# Metrics
 
-Made from `service/catalog.py` and `dashboards/exported.csv` by `make dashboards-generate`; a test compares them. Read a
-counter with `rate()`; a histogram `x` has the series `x_bucket`, `x_sum` and `x_count`. Prometheus adds `job` and
-`instance` to each series. Label `route` is a rule such as `/photos/<id>`, never a path, so its values are bounded.
+Made from `service/catalog.py`, `loadtests/likestorm/generator/metrics.py` and `dashboards/exported.csv` by
+`make dashboards-generate`; a test compares them. Read a counter with `rate()`; a histogram `x` has the series
+`x_bucket`, `x_sum` and `x_count`. Prometheus adds `job` and `instance` to each series. Label `route` is a rule such as
+`/photos/<id>`, never a path, so its values are bounded.
 """
 
 
@@ -31,7 +34,7 @@ def document() -> str:
             (
                 "The load generator's clients",
                 "Served by the load generator during a load test (job `generator`); otherwise the target is down.",
-                _own(catalog.LOAD_METRICS),
+                _own(LOAD_METRICS),
             ),
             (
                 "Other metrics in panels and alerts",
@@ -42,7 +45,7 @@ def document() -> str:
     )
 
 
-def _own(metrics: Iterable[Metric]) -> list[Described]:
+def _own(metrics: Iterable[Metric | LoadMetric]) -> list[Described]:
     return [(metric.name, metric.kind, metric.labels, metric.help) for metric in metrics]
 
 

@@ -1,4 +1,4 @@
-"""Every metric of the service and of the load that drives it: its name, kind, help, labels and buckets."""
+"""Every metric of the service: its name, kind, help, labels and buckets."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,28 +105,3 @@ METRICS: tuple[Metric, ...] = (
     JOBS_ENQUEUED, JOB_ENQUEUE, JOBS, JOB_WAIT, JOB_DURATION, CHAIN_DURATION,
     PUSHES,
 )  # fmt: skip
-
-# What the load generator's clients see, served by the load generator during a run.
-LOAD_OUTCOMES = ("completed", "failed", "dropped", "unfinished")
-LOAD_OFFERED = Metric(
-    "likestorm_load_offered_total", "counter", "Arrivals that were due and handed over.", ("run", "arrival")
-)
-LOAD_ARRIVALS = Metric(
-    "likestorm_load_arrivals_total", "counter", "Arrivals that are over, by what became of them.",
-    ("run", "arrival", "outcome"),
-)  # fmt: skip
-LOAD_IN_FLIGHT = Metric(
-    "likestorm_load_in_flight", "gauge", "Arrivals that wait for a free user or are being answered.",
-    ("run", "arrival"),
-)  # fmt: skip
-LOAD_RESPONSE = Metric(
-    "likestorm_load_response_seconds", "histogram",
-    "Time from when an arrival was due to its last answer; what never ended stands above every bound.",
-    ("run", "arrival"), REQUEST_BUCKETS,
-)  # fmt: skip
-LOAD_LAG = Metric(
-    "likestorm_load_dispatch_lag_seconds", "histogram", "How late the generator itself started arrivals.",
-    ("run",), STORE_BUCKETS,
-)  # fmt: skip
-
-LOAD_METRICS: tuple[Metric, ...] = (LOAD_OFFERED, LOAD_ARRIVALS, LOAD_IN_FLIGHT, LOAD_RESPONSE, LOAD_LAG)

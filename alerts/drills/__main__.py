@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from likestorm.generator.launcher import SwarmError
+from likestorm.generator.launcher import GeneratorError
 
 from alerts import AlertsError
 from alerts.drills import DrillError, drill
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     except UsageError as error:
         print(f"drills: {error}", file=sys.stderr)
         return 2
-    except (AlertsError, DrillError, StackError, SwarmError) as error:
+    except (AlertsError, DrillError, StackError, GeneratorError) as error:
         print(f"drills: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from likestorm.generator.launcher import SwarmError
+from likestorm.generator.launcher import GeneratorError
 
 from alerts.drills import DrillError, matrix, stage, webhook
 from alerts.drills.faults import FAULTS, Fault, Scene
@@ -108,7 +108,7 @@ def _make(fault: Fault, scene: Scene, receiver: Receiver, say: Say) -> Row:
             if not await_true(lambda: set(fault.alerts) <= _fired(receiver, began), fault.patience_s):
                 fired = scene.stage.alerts("firing") & set(fault.alerts)
             ended = time.time()
-    except (DrillError, SwarmError, *FAILURES) as error:
+    except (DrillError, GeneratorError, *FAILURES) as error:
         ailments.append(f"the fault could not be made or undone: {error}")
     if not await_true(lambda: not scene.stage.ailments(), HEALTH_S):
         ailments += scene.stage.ailments()

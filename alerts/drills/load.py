@@ -151,7 +151,7 @@ class Load:
 
         try:
             running.outcome = launcher.run(plan, self.target.url, log, note, lambda _progress: started.set())
-        except launcher.SwarmError as error:
+        except launcher.GeneratorError as error:
             running.error = error
         started.set()
 

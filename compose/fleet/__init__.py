@@ -1,1 +1,1 @@
-"""One command on all machines: hosts reached by ssh, what is done on each, and what came of it."""
+"""Actions on all machines of a fleet over ssh, and their outcomes."""

@@ -1,4 +1,4 @@
-"""Which hosts there are, and what is done on each to bring a version into service."""
+"""The hosts of a fleet, and the commands that bring a version into service."""
 
 import tomllib
 from dataclasses import MISSING, dataclass, fields
@@ -9,11 +9,11 @@ from compose.errors import UsageError
 
 @dataclass(frozen=True)
 class Fleet:
-    """Hosts as ssh names them, [USER@]HOST[:PORT] or a name of ssh_config, and the commands that are run there.
+    """Hosts as ssh names them ([USER@]HOST[:PORT] or a name of ssh_config) and the commands for each host.
 
-    folder: where releases lie, relative to the directory of the log-in or absolute; `current` in it is the one in
-    service. prepare: run in a new release before it goes into service, empty for nothing. restart: puts `current` into
-    service. health: succeeds when the host serves; it has patience_s seconds to do so. timeout_s: for any one command.
+    folder: folder of the releases, absolute or relative to the login directory; its link `current` is the release in
+    service. prepare: runs in a new release before it goes into service, empty for nothing. restart: puts `current` into
+    service. health: succeeds within patience_s seconds when the host serves. timeout_s: limit for each command.
     """
 
     hosts: tuple[str, ...]
@@ -47,7 +47,7 @@ def load(path: Path) -> Fleet:
 
 def _fits(key: str, value: object) -> bool:
     if key == "hosts":
-        # Each once: two at work in the same folder would be in each other's way.
+        # Each host once: two actions in the same folder would interfere.
         return isinstance(value, list) and all(isinstance(host, str) and host for host in value) and _are_unique(value)
     if key.endswith("_s"):
         return isinstance(value, int | float) and not isinstance(value, bool) and value > 0

@@ -1,4 +1,4 @@
-"""What came of it on each host."""
+"""The outcome of an action on each host."""
 
 import io
 import time
@@ -18,12 +18,12 @@ MOST_AT_ONCE = 32
 _COLOURS = {"done": "green", "failed": "red", "not reached": "yellow"}
 
 Act = Callable[[Connection], str]
-"""What is done on one host; what it has to say, or whatever it raises when it fails."""
+"""An action on one host; returns a message, and raises an exception when it fails."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one host; `said` is a line, or all that a command printed. "not reached": it was not tried."""
+    """The outcome on one host; `said` is a message or a command's output. "not reached": the action was not tried."""
 
     host: str
     status: Literal["done", "failed", "not reached"]
@@ -31,8 +31,8 @@ class Outcome:
     seconds: float = 0.0
 
 
-def act_on(host: str, act: Act, config: Config, timeout_s: float) -> Outcome:
-    """Do it on one host; nothing is raised."""
+def act_on(host: str, act: Act, config: Config, timeout_s: float | None) -> Outcome:
+    """Act on one host; an exception becomes a failed outcome."""
     began = time.monotonic()
     try:
         with connect(host, config.clone(), timeout_s) as connection:
@@ -43,13 +43,13 @@ def act_on(host: str, act: Act, config: Config, timeout_s: float) -> Outcome:
 
 
 def act_on_all(hosts: Iterable[str], act: Act, config: Config, timeout_s: float) -> list[Outcome]:
-    """Do it on all of them at once; in the order of the hosts."""
+    """Act on all hosts at once; returns the outcomes in the order of the hosts."""
     with ThreadPoolExecutor(MOST_AT_ONCE) as threads:
         return list(threads.map(lambda host: act_on(host, act, config, timeout_s), hosts))
 
 
 def act_in_turn(hosts: Iterable[str], act: Act, config: Config, timeout_s: float, *, go_on: bool) -> list[Outcome]:
-    """Do it on one after the other; go_on: also after one that failed."""
+    """Act on one host after the other; go_on: also after a failure."""
     outcomes: list[Outcome] = []
     failed = ""
     for host in hosts:
@@ -62,7 +62,7 @@ def act_in_turn(hosts: Iterable[str], act: Act, config: Config, timeout_s: float
 
 
 def render(outcomes: Iterable[Outcome], width: int = 120) -> str:
-    """A table with a row a host; of what a command printed, the last line."""
+    """A table with a row a host and the last line of each message."""
     table = Table(expand=False)
     for column in ("host", "outcome", "seconds", "said"):
         table.add_column(column, justify="right" if column == "seconds" else "left", overflow="fold")

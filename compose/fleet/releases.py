@@ -1,4 +1,4 @@
-"""Versions on a host: releases/REVISION each, and `current`, a link to the one that is in service."""
+"""Versions on a host: releases/REVISION each, and the link `current` to the release in service."""
 
 import subprocess
 import time
@@ -13,14 +13,14 @@ from compose.fleet.inventory import Fleet
 from compose.fleet.ssh import explain
 
 _POLL_S = 0.5
-# Written last into a release: one that lacks it was interrupted.
+# Written last: a release without it is incomplete.
 _COMPLETE = ".complete"
-# What tells that a release is no good on a host, as opposed to a host that is gone.
+# Failures of a release, as opposed to the loss of a host.
 _FAILURES = (StackError, UnexpectedExit, CommandTimedOut)
 
 
 def pack(repository: Path, revision: str, folder: Path) -> tuple[str, Path]:
-    """The full name of a revision, and the archive of what it holds; UsageError when there is no such revision."""
+    """The full name of a revision and the archive of its files; UsageError for an unknown revision."""
 
     def git(*arguments: str) -> str:
         done = subprocess.run(("git", *arguments), cwd=repository, capture_output=True, text=True, check=False)
@@ -35,7 +35,7 @@ def pack(repository: Path, revision: str, folder: Path) -> tuple[str, Path]:
 
 
 class Host:
-    """One host of a fleet, over an open connection; UnexpectedExit and what ssh raises where a command fails."""
+    """One host of a fleet over an open connection; raises UnexpectedExit and ssh's exceptions for failed commands."""
 
     def __init__(self, connection: Connection, fleet: Fleet) -> None:
         self._connection = connection
@@ -46,7 +46,7 @@ class Host:
         return str(self._connection.run(command).stdout).strip()
 
     def unpack(self, revision: str, archive: Path) -> str:
-        """Make the release, unless it is there; nothing in service changes."""
+        """Make the release unless the host has it; the release in service stays."""
         release = f"{self._folder}/releases/{revision}"
         if self._succeeds(f"test -e {release}/{_COMPLETE}"):
             return f"{revision[:12]} is there already"
@@ -60,7 +60,7 @@ class Host:
         return f"{revision[:12]} unpacked"
 
     def switch(self, revision: str) -> str:
-        """Put a release into service, or, when it turns out not to be healthy, the one before; then StackError."""
+        """Put a release into service; if it is not healthy, put the one before back and raise StackError."""
         before = self._current()
         try:
             self._put_into_service(revision)
@@ -71,25 +71,25 @@ class Host:
         return f"{revision[:12]} in service" + (f", before: {before[:12]}" if before else "")
 
     def restart(self) -> str:
-        """Restart what is in service; StackError when it is not healthy afterwards."""
+        """Restart the release in service; StackError if it is not healthy afterwards."""
         self._run(self._fleet.restart)
         self._await_health()
         current = self._current()
         return f"{current[:12]} restarted" if current else "restarted"
 
     def _current(self) -> str:
-        """The revision in service, empty when there is none."""
+        """The revision in service, empty for none."""
         return self._run(f'basename "$(readlink {self._folder}/current)"')
 
     def _put_into_service(self, revision: str) -> None:
         link = f"{self._folder}/current"
-        # In one step: there is no moment without a current release.
+        # Atomic: there is always a current release.
         self._run(f"ln -sfn releases/{quote(revision)} {link}.new && mv -T {link}.new {link}")
         self._run(self._fleet.restart)
         self._await_health()
 
     def _go_back(self, before: str, failed: str, reason: str) -> str:
-        """What to report of a host whose new release failed for this reason."""
+        """Put the release before back; returns the report."""
         if before in ("", failed):
             return f"{failed[:12]} failed, and there is none to go back to: {reason}"
         try:

@@ -14,10 +14,10 @@ CONNECT_TIMEOUT_S = 10
 
 
 class _Remote(Remote):  # type: ignore[misc]  # fabric has no types
-    """A command that knows whether it was given up.
+    """A command that remembers its timeout.
 
-    Fabric takes it for given up once the thread that ends it is done. That thread says good-bye to a host, who may be
-    heard from first: the command then seems to have ended by itself, with status -1.
+    Fabric detects a timeout by the end of the thread that stops the command. That thread closes the channel first, and
+    the command can then seem to have ended by itself with status -1.
     """
 
     _given_up = False
@@ -32,14 +32,14 @@ class _Remote(Remote):  # type: ignore[misc]  # fabric has no types
         return self._given_up
 
 
-def connect(host: str, config: Config, timeout_s: float) -> Connection:
-    """An open connection; its commands have timeout_s. A host whose key is in no known_hosts is refused."""
+def connect(host: str, config: Config, timeout_s: float | None) -> Connection:
+    """An open connection whose commands time out after timeout_s; a host with an unknown key is refused."""
     connection = Connection(host, config=config, connect_timeout=CONNECT_TIMEOUT_S)
     connection.config.run.hide = True
     connection.config.run.in_stream = False
     connection.config.timeouts.command = timeout_s
     connection.config.runners.remote = _Remote
-    # Fabric's own policy would believe anybody who answers.
+    # Fabric's own policy accepts every unknown key.
     connection.client.set_missing_host_key_policy(RejectPolicy())
     for file in connection.ssh_config.get("userknownhostsfile", "~/.ssh/known_hosts").split():
         if Path(file).expanduser().exists():
@@ -49,7 +49,7 @@ def connect(host: str, config: Config, timeout_s: float) -> Connection:
 
 
 def explain(error: Exception) -> str:
-    """One line on why a host did not do what it was asked."""
+    """One line that says why an action failed."""
     if isinstance(error, UnexpectedExit):
         said = (error.result.stderr.strip() or error.result.stdout.strip()).splitlines()
         return f"exit status {error.result.exited}" + (f": {said[-1]}" if said else "")

@@ -1,13 +1,13 @@
-"""Are the reported percentiles true? `python -m loadtests.accuracy` (or `make accuracy`) says it within four minutes.
+"""Are the reported percentiles true? `python -m loadtests.accuracy` (or `make accuracy`) measures it in four minutes.
 
-A scripted server stalls at known moments and takes known times. From them and the seeded schedule follows exactly what
-an open model must see: each arrival's response time (where requests are served one by one, by Lindley's recursion on
-that very schedule), and so the percentiles of that very run. Printed beside them: what Likestorm reported, and what
-stock Locust reported of the same server (FastHttpUser, constant_throughput, its own statistics). Nothing is subtracted
-from what is reported: what client, loopback and server take by themselves is printed too.
+A scripted server stalls at known moments and has known service times. With the seeded schedule they determine each
+arrival's response time in an open model (for servers with a queue by Lindley's recursion), and so the percentiles of
+the run. The table shows these percentiles, those that Likestorm reports, and those that stock Locust reports of the
+same server (FastHttpUser, constant_throughput, its own statistics). No overhead is subtracted: the time that client,
+loopback and server take by themselves is printed too.
 
-Then: the dispatch lag of 2,000 arrivals/s on one process, and the throughput of one process beside stock Locust's.
-Nothing else should run on the machine meanwhile. Exit status 0 if every target is met, 1 if not, 2 on wrong usage.
+Then it measures the dispatch lag of 2,000 arrivals/s on one process, and the throughput of one process beside stock
+Locust's. The machine should be idle otherwise. Exit status 0 if every target is met, 1 if not, 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from likestorm.generator.health import Machine, read_machine
-from likestorm.generator.launcher import SwarmError
+from likestorm.generator.launcher import GeneratorError
 from likestorm.results.histogram import nearest_rank
 from rich.console import Console
 from rich.table import Table
@@ -35,21 +35,23 @@ QUICK_PAIRS = 2
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, print, and say what was missed."""
+    """Measure, print, and name the targets that were missed."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m loadtests.accuracy", description=__doc__, formatter_class=raw)
-    parser.add_argument("--quick", action="store_true", help="a try of a minute: halves, fewer pairs")
-    parser.add_argument("--only", choices=PARTS, help="one of the parts")
+    parser.add_argument(
+        "--quick", action="store_true", help="a short version of a minute: half the durations, fewer pairs"
+    )
+    parser.add_argument("--only", choices=PARTS, help="only this part")
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 132)
     missed: list[str] = []
     began, machine = time.monotonic(), read_machine()
     try:
-        with tempfile.TemporaryDirectory(prefix="likestorm-truth-") as folder:
+        with tempfile.TemporaryDirectory(prefix="likestorm-accuracy-") as folder:
             for name, part in (("percentiles", _percentiles), ("lag", _lag), ("throughput", _throughput)):
                 if options.only in (None, name):
                     missed += part(Path(folder), console, quick=options.quick)
-    except (SwarmError, drive.DriveError) as error:
+    except (GeneratorError, drive.DriveError) as error:
         console.print(f"likestorm: {error}", markup=False)
         return 1
     console.print(_meanwhile(machine, read_machine(), time.monotonic() - began))
@@ -61,7 +63,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _percentiles(folder: Path, console: Console, *, quick: bool) -> list[str]:
-    """Every case, Likestorm and then stock Locust."""
+    """Run every case with Likestorm and then with stock Locust."""
     columns = ("server and arrivals", "", "expected, ms", "Likestorm, ms", "error", "stock Locust, ms", "error")
     table = Table(*columns, title=f"Percentiles; target: error ≤ {ERROR_LIMIT:.0%}", title_justify="left")
     missed: list[str] = []
@@ -75,13 +77,13 @@ def _percentiles(folder: Path, console: Console, *, quick: bool) -> list[str]:
     console.print(table)
     floor = drive.likestorm(FLOOR.load, FLOOR.behaviour, folder).reported.percentiles_ms
     shown = ", ".join(f"{_ms(value)} (p{p:g})" for p, value in zip(PERCENTILES, floor, strict=True))
-    console.print(f"with nothing to wait for: {shown} ms: what {FLOOR.name}")
-    console.print(f"of that, the server's own delay: its answers left late by {_spread(late)}\n")
+    console.print(f"a server without delay: {shown} ms, which is what {FLOOR.name}")
+    console.print(f"the server's own delay: its answers left late by {_spread(late)}\n")
     return missed
 
 
 def _add(table: Table, case: Case, ours: Reported, stock: Reported) -> list[str]:
-    """A row a percentile; what misses the target is returned."""
+    """Add a row a percentile; returns the targets that were missed."""
     expected = case.expected_ms()
     missed = []
     load = case.load
@@ -111,14 +113,14 @@ def _add(table: Table, case: Case, ours: Reported, stock: Reported) -> list[str]
 
 
 def _lag(folder: Path, console: Console, *, quick: bool) -> list[str]:
-    """2,000 arrivals a second on one process."""
+    """Measure the dispatch lag of 2,000 arrivals a second on one process."""
     lag = throughput.lag(folder, throughput.RATE_S / 2 if quick else throughput.RATE_S)
     console.print(
         f"{throughput.RATE:g} arrivals/s on one process: {lag.completed} of {lag.offered} answered; dispatch lag p99 "
         f"{_ms(lag.own_p99_ms)} ms (target ≤ {throughput.LAG_LIMIT_MS:g} ms)"
     )
     console.print(
-        f"as the server saw them come: {_ms(lag.seen_p50_ms)} ms (p50), {_ms(lag.seen_p99_ms)} ms (p99) after they "
+        f"as the server saw them arrive: {_ms(lag.seen_p50_ms)} ms (p50), {_ms(lag.seen_p99_ms)} ms (p99) after they "
         "were due, connecting, sending and the server's own reading included\n"
     )
     missed = []
@@ -130,10 +132,10 @@ def _lag(folder: Path, console: Console, *, quick: bool) -> list[str]:
 
 
 def _throughput(folder: Path, console: Console, *, quick: bool) -> list[str]:
-    """One process of each, flat out, in pairs."""
+    """Compare one process of each generator at its highest rate, in pairs."""
     count = QUICK_PAIRS if quick else throughput.PAIRS
     title = (
-        f"Flat out on one process with {throughput.USERS} users; {count} pairs in turn; "
+        f"Highest rate of one process with {throughput.USERS} users; {count} pairs, interleaved; "
         f"target: ratio ≥ {throughput.RATIO_LIMIT:g}"
     )
     columns = ("pair", "Likestorm, requests/s", "a CPU second", "stock, requests/s", "a CPU second", "ratio")
@@ -146,8 +148,8 @@ def _throughput(folder: Path, console: Console, *, quick: bool) -> list[str]:
     rates = statistics.median(pair.ours.rate / pair.stock.rate for pair in found)
     table.add_row("median", "", "", "", "", f"{median:.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
     console.print(table)
-    console.print("ratio: of requests for a second of the generator's CPU, as the server counted them")
-    console.print(f"of requests a second, which a shared machine's other tenants move, the median is {rates:.3f}\n")
+    console.print("ratio: of requests for each second of the generator's CPU time, as the server counted them")
+    console.print(f"ratio of requests a second, which other load on the machine changes: median {rates:.3f}\n")
     return (
         []
         if median >= throughput.RATIO_LIMIT
@@ -156,12 +158,12 @@ def _throughput(folder: Path, console: Console, *, quick: bool) -> list[str]:
 
 
 def _meanwhile(first: Machine, last: Machine, seconds: float) -> str:
-    """How quiet the machine was: what the bench itself waits for is in it too."""
+    """How busy the machine was; the waiting of this program is included."""
     waited = [last.waited_s[name] - before for name, before in first.waited_s.items() if name == "cpu"]
-    told = [f"something waited for a core for {100 * each / seconds:.0f} % of the time" for each in waited]
+    shown = [f"something waited for a core for {100 * each / seconds:.0f} % of the time" for each in waited]
     stolen = (last.stolen_ticks - first.stolen_ticks) / max(1, last.ticks - first.ticks)
-    told.append(f"{stolen:.1%} of the CPU time was stolen")
-    return f"the machine, {seconds:.0f} s: " + ", ".join(told)
+    shown.append(f"{stolen:.1%} of the CPU time was stolen")
+    return f"the machine, {seconds:.0f} s: " + ", ".join(shown)
 
 
 def _speeds(pair: Pair) -> list[str]:

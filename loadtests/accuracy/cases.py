@@ -1,4 +1,4 @@
-"""What is compared with what: known servers under known schedules, and how far off a reported percentile is."""
+"""The cases: known servers under known schedules, and the error of a reported percentile."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ PERCENTILES = (50.0, 95.0, 99.0, 99.9)
 ERROR_LIMIT = 0.02
 
 STOCK_USER_RATE = 2.0
-"""Requests a second of one stock user, so that rate / 2 users offer the rate. Many users are in stock Locust's favour:
-who waits for an answer holds up only their own next request."""
+"""Requests a second of one stock user, so that rate / 2 users offer the rate. Many users favour stock Locust: a user
+that waits for an answer delays only its own next request."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A server, and the arrivals that it gets."""
+    """A server and its arrivals."""
 
     name: str
     load: Load
     behaviour: Behaviour
 
     def expected_ms(self) -> list[float]:
-        """The percentiles of the response times of exactly these arrivals, by nearest rank."""
+        """The percentiles of these arrivals' response times, by nearest rank."""
         ascending = sorted(response_times(self.behaviour, self.load.due()))
         return [1e3 * (nearest_rank(ascending, percentile) or 0.0) for percentile in PERCENTILES]
 
     @property
     def stock_users(self) -> int:
-        """How many stock users offer the same rate."""
+        """The number of stock users that offer the same rate."""
         return round(self.load.rate / STOCK_USER_RATE)
 
     def shortened(self) -> Case:
-        """The same with half the time and half the stalls, for a try."""
+        """The case with half the duration and half the stalls."""
         stalls = tuple(Stall(stall.at / 2, stall.length / 2) for stall in self.behaviour.stalls)
         return Case(
             self.name,
@@ -73,13 +73,13 @@ CASES = (
     ),
 )
 FLOOR = Case(
-    "client, loopback and server take by themselves and which is in every figure above",
+    "client, loopback and server take by themselves in every figure above",
     Load(200, "poisson", 4),
     Behaviour(Service("constant", 0)),
 )
 
 
 def errors(expected_ms: list[float], reported_ms: tuple[float | None, ...]) -> list[float | None]:
-    """Relative errors, None where nothing was reported."""
+    """Relative errors; None where nothing was reported."""
     pairs = zip(expected_ms, reported_ms, strict=True)
     return [None if reported is None else reported / expected - 1 for expected, reported in pairs]

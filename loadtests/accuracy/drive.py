@@ -1,4 +1,4 @@
-"""Drives a scripted server with Likestorm's arrivals or with stock Locust, each in a process of its own."""
+"""Loads a scripted server with Likestorm or with stock Locust, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from msgspec import Struct
 from loadtests.accuracy.script import Behaviour
 from loadtests.accuracy.server import Log, Orders
 
+ROOT = Path(__file__).parents[2]
 STOCK_VARIABLE = "LIKESTORM_STOCK"
 STOCKFILE = Path(__file__).with_name("stock.py")
 CPU_PERIOD_S = 0.1
@@ -33,11 +34,11 @@ NAME = "visit"
 
 
 class DriveError(Exception):
-    """The scripted server or stock Locust failed; the message says which and how."""
+    """The scripted server or stock Locust failed; the message says which one and how."""
 
 
 class Load(Struct, frozen=True):
-    """Arrivals a second, their shape, for how many seconds; at most so many virtual users."""
+    """Arrivals a second and their schedule, the duration in seconds, and the most virtual users."""
 
     rate: float
     shape: Shape
@@ -46,16 +47,16 @@ class Load(Struct, frozen=True):
     seed: int = 1
 
     def due(self) -> list[float]:
-        """When each arrival is due, in seconds after the start."""
+        """The due time of each arrival, in seconds after the start."""
         return [arrival.due for arrival in arrivals({NAME: self.plan().course(0.0, self.seconds)}, self.seed)]
 
     def plan(self) -> ArrivalPlan:
-        """What a scenario says of it."""
+        """The load as a scenario states it."""
         return ArrivalPlan(rate=self.rate, schedule=self.shape, steps=[NAME])
 
 
 class Stock(Struct, frozen=True):
-    """Orders for stock Locust: users, requests a second of each (0: one after the other), and for how long."""
+    """A run of stock Locust: users, requests a second of each user (0: without a wait), and the duration."""
 
     users: int
     user_rate: float
@@ -65,7 +66,7 @@ class Stock(Struct, frozen=True):
 
 
 class Reported(Struct, frozen=True):
-    """What a load generator says it measured: requests, failures, and p50, p95, p99, p99.9 in ms."""
+    """What a load generator reports: requests, failures, and p50, p95, p99, p99.9 in ms."""
 
     count: int
     failures: int
@@ -80,7 +81,7 @@ class Watched(Struct, frozen=True):
 
 
 class Driven(Struct, frozen=True):
-    """One run: what the generator says, what the server saw, what the generator's process used; lag is ours alone."""
+    """One run: the generator's report, the server's log, the generator's CPU time, and Likestorm's dispatch lag."""
 
     reported: Reported
     log: Log
@@ -89,10 +90,10 @@ class Driven(Struct, frozen=True):
 
 
 def likestorm(load: Load, behaviour: Behaviour, folder: Path, *, realtime: bool = True) -> Driven:
-    """Arrivals on the open model, as a bench makes them. Raises SwarmError, DriveError."""
+    """Run Likestorm's open-model arrivals. Raises GeneratorError, DriveError."""
     scenario = Scenario(
-        name="truth",
-        description="of the engine",
+        name="accuracy",
+        description="Accuracy of the generator.",
         users="loadtests.accuracy.visitors:Visitor",
         arrivals={NAME: load.plan()},
         budgets=Budgets(),
@@ -100,20 +101,20 @@ def likestorm(load: Load, behaviour: Behaviour, folder: Path, *, realtime: bool 
         warm_up_s=0.0,
         duration_s=load.seconds,
         users_max=load.users_max,
-        lateness_max_s=END_S,
+        queue_timeout_s=END_S,
         drain_s=END_S,
     )
-    plan = Plan(scenario, "truth", "", realtime, "", str(folder / "outcome.json"), str(folder / "hdr"))
+    plan = Plan(scenario, "accuracy", "", realtime, "", str(folder / "outcome.json"), str(folder / "hdr"))
     due = load.due()
     with _server(Orders(behaviour, due, len(due)), folder) as (url, logs), _watch() as (watch, watched):
-        outcome = launcher.run(plan, url, folder / "swarm.log", watch, lambda _: None)
+        outcome = launcher.run(plan, url, folder / "generator.log", watch, lambda _: None)
     return Driven(_reported(outcome), logs[0], watched[0], outcome.generator.dispatch_lag_ms.p99)
 
 
 def stock_locust(
     users: int, user_rate: float, seconds: float, behaviour: Behaviour, folder: Path, *, realtime: bool = True
 ) -> Driven:
-    """Locust as it comes. Raises DriveError."""
+    """Run stock Locust. Raises DriveError."""
     outcome = folder / "stock.json"
     outcome.unlink(missing_ok=True)
     stock = Stock(users, user_rate, seconds, realtime, str(outcome))
@@ -126,11 +127,11 @@ def stock_locust(
         ]  # fmt: skip
         environment = os.environ | {
             STOCK_VARIABLE: msgspec.json.encode(stock).decode(),
-            "PYTHONPATH": str(launcher.ROOT),
+            "PYTHONPATH": str(ROOT),
         }
-        with (folder / "stock.log").open("wb") as said:
+        with (folder / "stock.log").open("wb") as output:
             process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
             )
         try:
             watch(process.pid)
@@ -152,17 +153,17 @@ def _reported(outcome: Outcome) -> Reported:
 
 @contextlib.contextmanager
 def _server(orders: Orders, folder: Path) -> Iterator[tuple[str, list[Log]]]:
-    """The scripted server's URL, and a list that holds its log once this context has ended."""
+    """The scripted server's URL, and a list that gets its log at the end of this context."""
     file, log = folder / "orders.json", folder / "server.json"
     file.write_bytes(msgspec.json.encode(orders))
     command = [sys.executable, "-m", "loadtests.accuracy.server", str(file), str(log)]
     logs: list[Log] = []
     read_fd, write_fd = os.pipe()
-    with subprocess.Popen(command, cwd=launcher.ROOT, stdin=subprocess.PIPE, stdout=write_fd) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=write_fd) as process:
         os.close(write_fd)
         try:
-            with os.fdopen(read_fd) as said:
-                port = said.readline().strip()
+            with os.fdopen(read_fd) as output:
+                port = output.readline().strip()
             if not port:
                 raise DriveError(f"the scripted server ended with status {process.wait()}")
             yield f"http://127.0.0.1:{port}", logs
@@ -174,7 +175,7 @@ def _server(orders: Orders, folder: Path) -> Iterator[tuple[str, list[Log]]]:
 
 @contextlib.contextmanager
 def _watch() -> Iterator[tuple[Callable[[int], None], list[Watched]]]:
-    """A function that takes the pid to watch, and a list that holds its CPU times once this context has ended."""
+    """A function that watches a pid, and a list that gets the CPU times at the end of this context."""
     stop = threading.Event()
     times: list[float] = []
     cpu: list[float] = []

@@ -1,4 +1,4 @@
-"""What a scripted server does to every request, and what response times an open model must therefore see: pure."""
+"""A scripted server's behaviour, and the response times that an open model must measure: pure."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ TAIL_INDEX, TAIL_FACTOR = 1.5, 100.0
 
 
 class Stall(Struct, frozen=True):
-    """The server begins no service in [at, at + length); seconds after the start of the schedule."""
+    """The server starts no service in [at, at + length), in seconds after the start of the schedule."""
 
     at: float
     length: float
 
 
 class Service(Struct, frozen=True):
-    """How long the server works on request number n: the n-th draw of a seeded law, in seconds.
+    """The service time of request number n: the n-th draw of a seeded distribution, in seconds.
 
-    constant: always `scale_s`. two-point: that, and SLOW_FACTOR times that for SLOW_SHARE of the requests. exponential:
-    with mean `scale_s`. long tail: Pareto from `scale_s` up with TAIL_INDEX, cut at TAIL_FACTOR times that.
+    constant: `scale_s`. two-point: `scale_s`, and SLOW_FACTOR times that for SLOW_SHARE of the requests. exponential:
+    mean `scale_s`. long tail: Pareto from `scale_s` up with TAIL_INDEX, cut at TAIL_FACTOR times that.
     """
 
     law: Law
@@ -50,7 +50,7 @@ class Service(Struct, frozen=True):
 
 
 class Behaviour(Struct, frozen=True):
-    """A scripted server: its service times, how many it serves at once (None: all), and when it stalls."""
+    """A scripted server: its service times, the requests that it serves at once (None: all), and its stalls."""
 
     service: Service
     servers: int | None = None
@@ -58,10 +58,10 @@ class Behaviour(Struct, frozen=True):
 
 
 class Queue:
-    """First come, first served, by a behaviour's number of servers, which begin nothing during a stall.
+    """A first-come, first-served queue that starts no service during a stall.
 
-    With a number of servers this is Lindley's recursion (Kiefer and Wolfowitz's for several): a service begins when the
-    request has come and the first server is free. Without, it begins when the request has come.
+    With a number of servers this is Lindley's recursion (Kiefer and Wolfowitz's for several): a service starts when the
+    request has arrived and a server is free. Without, a service starts when the request has arrived.
     """
 
     def __init__(self, behaviour: Behaviour) -> None:
@@ -69,7 +69,7 @@ class Queue:
         self._free = None if behaviour.servers is None else [-math.inf] * behaviour.servers
 
     def end(self, came: float, service: float) -> float:
-        """When the next request, which came at `came`, is answered; requests must be asked for in their order."""
+        """When the next request, which arrived at `came`, is answered; call it in the order of arrival."""
         begin = came if self._free is None else max(came, self._free[0])
         for stall in self._stalls:
             if stall.at <= begin < stall.at + stall.length:
@@ -81,7 +81,7 @@ class Queue:
 
 
 def response_times(behaviour: Behaviour, due: Sequence[float]) -> list[float]:
-    """Seconds from each arrival's due time (ascending) to its answer, exactly, if the network takes no time."""
+    """Seconds from each arrival's due time (ascending) to its answer, exact for a network without delay."""
     queue = Queue(behaviour)
     services = behaviour.service.times(len(due))
     return [queue.end(came, service) - came for came, service in zip(due, services, strict=True)]

@@ -1,4 +1,4 @@
-"""The scripted server: HTTP over one epoll loop, to the microsecond where the kernel lets it, and a log of itself.
+"""The scripted server: HTTP on one epoll loop with microsecond timing, and a log of its requests.
 
 `python -m loadtests.accuracy.server ORDERS.json LOG.json` prints its port, serves until standard input ends, and then
 writes its Log. The path of a request is its number: `GET /17` takes the 17th service time.
@@ -26,9 +26,9 @@ BACKLOG = 4096
 
 
 class Orders(Struct, frozen=True):
-    """What to do. due: when each request is due, seconds after the start; without them the first request is the start.
+    """The server's script. due: each request's due time in seconds; without, the first request is the start.
 
-    count: how many service times to draw; requests beyond it begin anew.
+    count: number of service times; later requests start from the first again.
     """
 
     behaviour: Behaviour
@@ -37,9 +37,9 @@ class Orders(Struct, frozen=True):
 
 
 class Log(Struct, frozen=True):
-    """What the server saw: number and time of each request (seconds after the start), how late each answer left.
+    """What the server saw: number and time of each request (seconds after the start), and the delay of each answer.
 
-    late: seconds after the planned moment, in the order in which the answers left. began: perf_counter at the start.
+    late: seconds after the planned moment, in the order of the answers. began: perf_counter at the start.
     """
 
     numbers: list[int]
@@ -49,10 +49,10 @@ class Log(Struct, frozen=True):
 
 
 class Server:
-    """Answers every request at the moment that the behaviour plans from when the request was read, until `end_fd` ends.
+    """Answers every request at the moment that the behaviour determines from its arrival, until `end_fd` closes.
 
-    A late answer delays no other: plans are made from plans. The start of the schedule is not told but found: no
-    request can come before it is due, so it is the earliest of (came − due) until the first stall.
+    A late answer delays no other answer. The server finds the start of the schedule itself: no request can arrive
+    before it is due, so the start is the earliest of (came − due) before the first stall.
     """
 
     def __init__(self, orders: Orders, listener: socket.socket, end_fd: int) -> None:
@@ -73,7 +73,7 @@ class Server:
         self._late: list[float] = []
 
     def run(self) -> Log:
-        """Serve."""
+        """Serve until `end_fd` closes."""
         plan, ready = self._plan, self._epoll.poll
         while True:
             # An epoll descriptor in select() wakes to the microsecond; epoll_wait itself rounds up to milliseconds.
@@ -131,7 +131,7 @@ class Server:
         return self._start
 
     def _answer(self, planned: float, _order: int, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # who asked has gone away, which _read finds out
+        with contextlib.suppress(OSError):  # _read notices a client that has closed the connection
             connection.send(ANSWER)
             self._late.append(time.perf_counter() - planned)
 
@@ -151,7 +151,7 @@ def _go_first() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Take orders, say the port, serve, report."""
+    """Read the script, print the port, serve, and write the log."""
     orders = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Orders)
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listener:
         listener.setblocking(False)

@@ -1,7 +1,7 @@
-"""The same requests by Locust as it comes: FastHttpUser, wait times of its own, percentiles of its own.
+"""A locustfile with the same requests by stock Locust: FastHttpUser with Locust's own wait times and percentiles.
 
-A locustfile; what it is to do stands in the environment, as JSON of a `Stock`. Users start at random moments of the
-time between two requests of one user, so that they do not all ask at once.
+An environment variable holds its `Stock` as JSON. Users start at random moments of one period, so that their requests
+are spread.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import gevent
 import msgspec
-from likestorm.generator.realtime import go_first
+from likestorm.generator.realtime import enable
 from locust import FastHttpUser, constant, constant_throughput, events, task
 from locust.env import Environment
 
@@ -26,12 +26,12 @@ _random = Random(1)
 
 
 class StockUser(FastHttpUser):
-    """One request after the other, at a rate of its own if there is one."""
+    """A user that makes requests at its own rate, or without a wait."""
 
     wait_time = constant_throughput(_stock.user_rate) if _stock.user_rate else constant(0)
 
     def on_start(self) -> None:
-        """Begin at some moment of the first period."""
+        """Start at a random moment of the first period."""
         if _stock.user_rate:
             gevent.sleep(_random.random() / _stock.user_rate)
 
@@ -43,7 +43,7 @@ class StockUser(FastHttpUser):
 
 def _prioritise(**_: Any) -> None:
     if _stock.realtime:
-        go_first()
+        enable()
 
 
 def _report(environment: Environment, **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Who asks the scripted server: an arrival of ours, which asks by its number."""
+"""The virtual user that loads the scripted server: an arrival requests the path of its number."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from likestorm.generator.arrivals import OpenModelUser
 
 
 class Visitor(OpenModelUser):
-    """Asks for its own number; waits for longer than any stall."""
+    """A user whose timeout is longer than any stall."""
 
     abstract = True
     network_timeout = 60.0
 
     def visit(self) -> None:
-        """One request."""
+        """Request the path of the arrival's number."""
         self.client.get(f"/{self.number}", name="visit")

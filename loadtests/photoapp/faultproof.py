@@ -150,7 +150,7 @@ def _drive(fault: Fault, url: Url, manifest: Path, folder: Path, salt: str) -> O
         users_max=fault.users_max,
     )
     plan = Plan(scenario, salt, salt, True, str(manifest), str(folder / "outcome.json"), str(folder / "hdr"))
-    return launcher.run(plan, url, folder / "swarm.log", lambda _: None, lambda _: None)
+    return launcher.run(plan, url, folder / "generator.log", lambda _: None, lambda _: None)
 
 
 def _ask(fault: Fault, target: Target, outcome: Outcome) -> Cause:
@@ -175,7 +175,7 @@ def main(arguments: list[str]) -> int:
         parser.error(f"no fault's name contains {options.only!r}")
     try:
         share = prove(options.base_port, options.state.resolve(), Console(), options.only)
-    except (StackError, launcher.SwarmError, PrometheusError) as error:
+    except (StackError, launcher.GeneratorError, PrometheusError, TimeoutError) as error:
         print(f"likestorm: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0 if share >= LEAST_RIGHT else 1

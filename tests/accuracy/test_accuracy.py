@@ -1,4 +1,4 @@
-"""The truth bench: its analytic side against brute force and theory, and one short run of the whole way."""
+"""The accuracy measurement: its analytic side against brute force and theory, and one short run of all of it."""
 
 import math
 import statistics
@@ -23,7 +23,7 @@ def _poisson(rate: float, count: int) -> list[float]:
 
 
 def _simulated(servers: int | None, stalls: tuple[Stall, ...], came: list[int], services: list[int]) -> list[float]:
-    """When each request ends, by brute force: moment after moment, free servers take who waits, if it is no stall."""
+    """When each request ends, by brute force: at each moment without a stall, free servers take waiting requests."""
     ends: dict[int, float] = {}
     waiting = list(range(len(came)))
     now = 0

@@ -2,6 +2,8 @@
 
 import re
 
+from likestorm.generator.metrics import LOAD_METRICS, LoadMetric
+
 from dashboards.exported import EXPORTED, Exported
 from service import catalog
 from service.catalog import Metric
@@ -16,7 +18,7 @@ WORDS = {
 def known_metrics() -> set[str]:
     """The metrics of the service, of load tests and of exporters that are used here; of histograms their series."""
     names = set()
-    known: tuple[Metric | Exported, ...] = (*catalog.METRICS, *catalog.LOAD_METRICS, *EXPORTED)
+    known: tuple[Metric | LoadMetric | Exported, ...] = (*catalog.METRICS, *LOAD_METRICS, *EXPORTED)
     for metric in known:
         series = ("_bucket", "_sum", "_count") if metric.kind == "histogram" else ("",)
         names |= {metric.name + ending for ending in series}

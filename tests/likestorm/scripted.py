@@ -1,4 +1,4 @@
-"""A server whose answers and delays are known, for tests of what the engine reports.
+"""A server with known answers and delays, for tests of the generator.
 
 `python -m tests.likestorm.scripted ADDRESS PORT` serves there until standard input ends.
 """
@@ -17,7 +17,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
     stall: tuple[float, float] | None = None
-    """From how many seconds after the first request, and for how long, nothing is answered."""
+    """The start of a stall in seconds after the first request, and its length."""
     first: float | None = None
     released: threading.Event
 
@@ -35,7 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.released.wait(sum(server.stall) - (now - server.first))
         if self.path == "/hang":
             server.released.wait()
-        if self.path == "/elsewhere":
+        if self.path == "/redirected":
             self.send_response(302)
             self.send_header("Location", "http://192.0.2.7/")
             self.send_header("Content-Length", "0")
@@ -45,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.released.wait(SLOW_S)
         self.send_response(500 if self.path == "/500" else 200)
         self.send_header("Content-Length", "2")
-        if self.path == "/told":
+        if self.path == "/timed":
             self.send_header("Server-Timing", 'sql;desc="a, b";dur=0.1')
             self.send_header("Server-Timing", "render;dur=0.2")
         self.end_headers()
@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def server(stall: tuple[float, float] | None = None, at: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[str]:
-    """The URL of a scripted server on a free loopback port, or elsewhere."""
+    """The URL of a scripted server, by default on a free loopback port."""
     httpd = _Server(at, _Handler)
     httpd.stall, httpd.released = stall, threading.Event()
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05})

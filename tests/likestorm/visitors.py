@@ -1,4 +1,4 @@
-"""Virtual users for tests of the engine; the swarm's process imports them by name."""
+"""Virtual users for tests of the generator, whose processes import them by name."""
 
 import time
 
@@ -7,7 +7,7 @@ from likestorm.results.ledger import Journal
 
 
 class Visitor(OpenModelUser):
-    """Asks a scripted server for pages that answer, fail, break or hang."""
+    """A user whose requests to the scripted server succeed, fail or hang."""
 
     abstract = True
     network_timeout = 3.0
@@ -29,15 +29,15 @@ class Visitor(OpenModelUser):
         self.client.get("/hang", name="hang")
 
     def inquire(self) -> None:
-        self.client.get("/told", name="told")
-        self.client.get("/", name="untold")
+        self.client.get("/timed", name="timed")
+        self.client.get("/", name="untimed")
 
     def walk(self) -> None:
         self.client.get("/", name="first")
         self.client.get("/slow", name="second")
 
     def burn(self) -> None:
-        """Keep the generator's only thread busy, as an expensive task or a stolen core would."""
+        """Block the event loop, as an expensive task or a stolen core does."""
         self.client.get("/", name="burn")
         end = time.perf_counter() + 0.03
         while time.perf_counter() < end:
@@ -45,7 +45,7 @@ class Visitor(OpenModelUser):
 
 
 class Diarist(OpenModelUser):
-    """Notes what it was acknowledged."""
+    """A user that keeps a journal."""
 
     abstract = True
 

@@ -162,7 +162,7 @@ def _check_folder(out: Path) -> None:
     assert len(page) < 2_000_000
     assert not re.search(r"""(src|href)=["']?https?:""", page)
     assert {path.stem for path in (out / "hdr").iterdir()} == {"like", "upload", "signup"}
-    assert {"nginx-1.log", "app-1.log", "postgres-1.log", "swarm.log"} <= {
+    assert {"nginx-1.log", "app-1.log", "postgres-1.log", "generator.log"} <= {
         path.name for path in (out / "logs").iterdir()
     }
 

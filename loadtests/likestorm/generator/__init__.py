@@ -1,1 +1,1 @@
-"""What runs inside the Locust processes: arrivals that start when due, their requests timed, all of it added up."""
+"""The load generator: open-model arrivals inside Locust's processes, each request timed from when it was due."""

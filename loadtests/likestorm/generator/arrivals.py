@@ -1,4 +1,4 @@
-"""Virtual users whose methods are the tasks of open arrivals; scenarios name classes of this kind as `users`."""
+"""Virtual users whose methods are the tasks of open arrivals; `users` in a scenario names such a class."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from gevent import GreenletExit
 from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
-from likestorm.generator.client import quicken
 from likestorm.generator.clock import RequestClock
-from likestorm.generator.cookies import Jar
+from likestorm.generator.locust_adapter import send_request_events_to
 from likestorm.generator.plan import Plan
 from likestorm.generator.recorder import Recorder
 from likestorm.results.ledger import Journal
@@ -21,9 +20,10 @@ log = logging.getLogger(__name__)
 
 
 class OpenModelUser(FastHttpUser):
-    """A virtual user whose methods are the tasks of arrivals; it has a connection of its own to each host.
+    """A virtual user whose methods are tasks; each instance has one connection of its own to each host.
 
-    Subclasses find the arrival's random source in `choices`, its number in `number`, and what they do in `journals`.
+    A task finds the arrival's random source in `choices`, the arrival's number in `number`, and writes what it did to
+    `journals`.
     """
 
     abstract = True
@@ -37,23 +37,21 @@ class OpenModelUser(FastHttpUser):
         super().__init__(environment)
         self.plan, self.journals = plan, journals
         self.clock = RequestClock(environment, recorder)
-        quicken(self.client)
-        self.client.request_event = self.clock
-        self.client.cookiejar = self.client.client.cookiejar = Jar()
+        send_request_events_to(self, self.clock)
         self.number = 0
         self._arrival = Arrival(0.0, "", 0)
         self._choices: Random | None = None
 
     @property
     def choices(self) -> Random:
-        """The arrival's random source; made when it is first asked for, since seeding takes 5 µs."""
+        """The arrival's random source; made on first use, since seeding takes 5 µs."""
         if self._choices is None:
             arrival = self._arrival
             self._choices = choices(arrival.name, arrival.number, self.plan.scenario.seed, self.plan.salt)
         return self._choices
 
     def perform(self, arrival: Arrival, due: float) -> None:
-        """Run the task that is named like the arrival's schedule; an exception that escapes it is a failed arrival."""
+        """Run the task with the name of the arrival's schedule; an exception of the task fails the arrival."""
         self.clock.begin(arrival, due)
         self._arrival, self._choices = arrival, None
         self.number = arrival.number
@@ -66,7 +64,7 @@ class OpenModelUser(FastHttpUser):
             log.exception("arrival %s #%d", arrival.name, arrival.number)
 
     def enter(self) -> None:
-        """Nothing: such a user is ready from the start."""
+        """Do nothing: this user is ready from the start."""
 
     def leave(self) -> None:
-        """Nothing: such a user holds nothing that the end of the process does not free."""
+        """Do nothing: the end of the process frees everything."""

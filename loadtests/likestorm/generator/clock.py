@@ -1,4 +1,4 @@
-"""Times requests from when they were due, and tells Locust's own listeners the time so corrected."""
+"""Times requests from when they were due, and passes the corrected times to Locust's own listeners."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from likestorm.scenario.schedule import Arrival
 
 
 class RequestClock:
-    """Takes the place of Locust's request event for one virtual user, and times requests from when they were due.
+    """Receives one virtual user's request events in place of Locust and times the requests from when they were due.
 
-    The first request of an arrival is due when the arrival is, each later one when the one before it ends. What is
-    passed on to Locust's own listeners (statistics, web UI, CSV) has the response time so corrected. Requests outside
-    of any arrival (on_start, on_stop) are passed on as they are and counted nowhere.
+    An arrival's first request is due when the arrival is, each later one when the one before it ends. Locust's own
+    listeners (statistics, web UI, CSV) get the corrected response time. Requests outside of an arrival (on_start,
+    on_stop) are passed on unchanged and counted nowhere.
     """
 
     def __init__(self, environment: Environment, recorder: Recorder) -> None:
@@ -29,17 +29,17 @@ class RequestClock:
         self.failed = self.timed_out = False
 
     def begin(self, arrival: Arrival, due: float) -> None:
-        """Turn to another arrival, whose first request was due at `due` (perf_counter seconds)."""
+        """Start an arrival whose first request was due at `due` (perf_counter seconds)."""
         self.arrival, self.due = arrival, due
         self.steps_done = 0
         self.failed = self.timed_out = False
 
     def rest(self) -> None:
-        """The arrival is over: what the user asks for now belongs to none."""
+        """End the arrival: the user's next requests belong to none."""
         self.arrival = None
 
     def fire(self, **meta: Any) -> None:
-        """Locust's client reports a finished request here."""
+        """Receive a request that Locust's client finished."""
         now = time.perf_counter()
         error, timed_out = failure(meta.get("exception"))
         if url := meta.get("url"):
@@ -50,7 +50,7 @@ class RequestClock:
         response, service = now - self.due, meta["response_time"] / 1e3
         self._recorder.request_ended(
             self.arrival, meta["name"], response, service,
-            error=error, timed_out=timed_out, told=header_of(meta.get("response")),
+            error=error, timed_out=timed_out, server_timing=header_of(meta.get("response")),
         )  # fmt: skip
         meta["response_time"] = response * 1e3
         self._event.fire(**meta)  # type: ignore[no-untyped-call]
@@ -61,10 +61,10 @@ class RequestClock:
 
 
 def failure(exception: BaseException | None) -> tuple[str | None, bool]:
-    """How a request failed, None if it did not, and whether its time ran out."""
+    """The error of a request, None without one, and whether the error is a timeout."""
     if exception is None:
         return None, False
-    cause = getattr(exception, "original", exception)  # geventhttpclient wraps what ended its last try
-    # gevent's own Timeout and all that `requests` knows are called so, and neither is a TimeoutError.
+    cause = getattr(exception, "original", exception)  # geventhttpclient wraps the error of its last attempt
+    # gevent's Timeout and those of `requests` have this name, and are no TimeoutError.
     timed_out = isinstance(cause, TimeoutError) or any(base.__name__ == "Timeout" for base in type(cause).__mro__)
     return f"{type(exception).__name__}: {exception}", timed_out

@@ -1,7 +1,7 @@
-"""Closed-model users: each begins its next round only when the last was answered and it has thought for a while.
+"""Closed-model users: each starts its next round only after the last was answered and a pause for thinking.
 
-A target that stalls is asked less by them, and what it would have kept waiting is in no percentile (coordinated
-omission); latency counts from sending. The report says so wherever it shows them.
+A target that stalls gets fewer requests from closed-model users, and the delay of requests that were not made is in no
+percentile (coordinated omission); latency counts from sending. Reports say so beside closed-model results.
 """
 
 from __future__ import annotations
@@ -34,42 +34,42 @@ class ClosedUsers:
         self._numbers = list(numbers)
         self._start = 0.0
         self._end = 0.0
-        self._users: list[gevent.Greenlet] = []
+        self._greenlets: list[gevent.Greenlet] = []
         self._under_way: dict[VirtualUser, Arrival] = {}
 
     @property
     def busy(self) -> int:
-        """Users who wait for an answer."""
+        """Users that wait for an answer."""
         return len(self._under_way)
 
     def begin(self, start: float, end: float) -> None:
-        """Live from `start` (perf_counter seconds) for `end` seconds."""
+        """Run from `start` (perf_counter seconds) for `end` seconds."""
         self._start, self._end = start, end
-        self._users = [gevent.spawn(self._live, number) for number in self._numbers]
+        self._greenlets = [gevent.spawn(self._run, number) for number in self._numbers]
 
     def end_at(self, end: float) -> None:
-        """Live until `end` (seconds after the start), and not as planned."""
+        """Move the end, in seconds after the start."""
         self._end = end
 
     def drain(self, deadline: float) -> None:
-        """Wait until everybody has finished the last round, or until `deadline`; the rest is unfinished."""
-        gevent.joinall(self._users, timeout=max(0.0, deadline - self._now()))
+        """Wait until every user has finished its round, or until `deadline`; the remaining rounds are unfinished."""
+        gevent.joinall(self._greenlets, timeout=max(0.0, deadline - self._now()))
         for user, arrival in self._under_way.items():
             self._recorder.arrival_unfinished(arrival, user.clock.steps_done)
             user.clock.rest()
         self._under_way.clear()
-        gevent.killall(self._users)
+        gevent.killall(self._greenlets)
 
     def _now(self) -> float:
         return time.perf_counter() - self._start
 
-    def _live(self, number: int) -> None:
-        thoughts = choices(self._name, number, self._seed, "thoughts")
+    def _run(self, number: int) -> None:
+        pauses = choices(self._name, number, self._seed, "thoughts")
         shortest, longest = self._plan.think_s or (0.0, 0.0)
         user = self._make_user()
         gevent.sleep(max(0.0, -self._now()))
         while True:
-            gevent.sleep(thoughts.uniform(shortest, longest))
+            gevent.sleep(pauses.uniform(shortest, longest))
             if self._now() >= self._end:
                 return
             self._round(user, Arrival(self._now(), self._name, number))

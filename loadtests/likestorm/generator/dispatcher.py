@@ -11,78 +11,77 @@ from typing import Protocol
 import gevent
 
 from likestorm.generator.clock import RequestClock
-from likestorm.generator.precise_timer import Alarm
+from likestorm.generator.locust_adapter import park, wake
+from likestorm.generator.precise_timer import PreciseTimer
 from likestorm.generator.recorder import Recorder
 from likestorm.scenario.schedule import Arrival
 
 BURST = 32
-"""So many arrivals are handed over at once before those under way get their turn."""
-
+"""After this many arrivals in a row the dispatcher lets the arrivals under way run."""
 DRAIN_POLL_S = 0.01
 LEAVE_S = 5.0
-"""So long may virtual users take to say good-bye."""
+"""Limit for what virtual users do after their last arrival."""
 
 
 class VirtualUser(Protocol):
-    """Somebody who performs one arrival at a time, once `enter` has made them ready."""
+    """A user that performs one arrival at a time, once `enter` has made it ready."""
 
     clock: RequestClock
     is_ready: bool
 
     def enter(self) -> None:
-        """Do what comes before the first arrival, and set is_ready; where that fails, it stays False."""
+        """Do what comes before the first arrival and set is_ready; after a failure is_ready stays False."""
 
     def perform(self, arrival: Arrival, due: float) -> None:
-        """Do what the arrival is for; its first request was due at `due` (perf_counter seconds)."""
+        """Perform an arrival whose first request was due at `due` (perf_counter seconds)."""
 
     def leave(self) -> None:
         """Do what comes after the last arrival."""
 
 
 class Pool:
-    """Virtual users of one kind: they grow up to a maximum; beyond it arrivals queue, then are dropped."""
+    """Virtual users of one kind. The pool grows up to a maximum; then arrivals queue, and are dropped at a timeout."""
 
     def __init__(
-        self, make_user: Callable[[], VirtualUser], users_max: int, lateness_max_s: float, recorder: Recorder
+        self, make_user: Callable[[], VirtualUser], users_max: int, queue_timeout_s: float, recorder: Recorder
     ) -> None:
         self._make_user = make_user
         self._users_limit = users_max
-        self._lateness_max_s = lateness_max_s
+        self._queue_timeout_s = queue_timeout_s
         self._recorder = recorder
         self._idle: list[VirtualUser] = []
         self._entering = 0
         self._is_open = True
-        self._lives: dict[VirtualUser, gevent.Greenlet] = {}
-        self._hub = gevent.get_hub()
+        self._greenlets: dict[VirtualUser, gevent.Greenlet] = {}
         self.busy: dict[VirtualUser, Arrival] = {}
         self.waiting: deque[Arrival] = deque()
         self.start = 0.0
         self.users_max = 0
 
     def offer(self, arrival: Arrival) -> None:
-        """Take an arrival that is due."""
+        """Add an arrival that is due."""
         self.waiting.append(arrival)
         self._serve()
 
     def unfinished(self) -> list[tuple[Arrival, int]]:
-        """The arrivals that wait or are under way, each with how many of its steps are done."""
+        """The arrivals that wait or are under way, each with the number of its steps that are done."""
         under_way = [(arrival, user.clock.steps_done) for user, arrival in self.busy.items()]
         return under_way + [(arrival, 0) for arrival in self.waiting]
 
     def close(self) -> None:
-        """Stop what is under way, of which nothing is counted any more, and send everybody home."""
+        """Stop the arrivals under way without counting them, and let every user leave."""
         self._is_open = False
         self.waiting.clear()
         users = [*self.busy, *self._idle]
         for user in users:
             user.clock.rest()
-        gevent.killall(list(self._lives.values()))
+        gevent.killall(list(self._greenlets.values()))
         gevent.joinall([gevent.spawn(user.leave) for user in users], timeout=LEAVE_S)
 
     def _serve(self) -> None:
         """Give waiting arrivals to free virtual users, in the order in which they were due."""
         while self.waiting:
-            if time.perf_counter() - self.start - self.waiting[0].due > self._lateness_max_s:
+            if time.perf_counter() - self.start - self.waiting[0].due > self._queue_timeout_s:
                 self._recorder.arrival_dropped(self.waiting.popleft())
                 continue
             if not self._idle and not self._grow():
@@ -90,13 +89,13 @@ class Pool:
             user, arrival = self._idle.pop(), self.waiting.popleft()
             self.busy[user] = arrival
             self.users_max = max(self.users_max, len(self.busy))
-            if user in self._lives:
-                self._hub.loop.run_callback(self._lives[user].switch)
+            if user in self._greenlets:
+                wake(self._greenlets[user])
             else:
-                self._lives[user] = gevent.spawn(self._live, user)
+                self._greenlets[user] = gevent.spawn(self._run, user)
 
     def _grow(self) -> bool:
-        """Add a virtual user where there may be one more; True if one is ready at once."""
+        """Add a virtual user if the maximum allows it; returns whether a user is ready at once."""
         if len(self.busy) + self._entering >= self._users_limit or self._entering >= len(self.waiting):
             return False
         user = self._make_user()
@@ -108,18 +107,18 @@ class Pool:
         return False
 
     def _enter(self, user: VirtualUser) -> None:
-        """What a user does before its first arrival belongs to none; arrivals may wait for it in the queue."""
+        """Let a new user enter, which belongs to no arrival; arrivals may wait for the user in the queue."""
         user.enter()
         self._entering -= 1
         if user.is_ready:
             self._idle.append(user)
             self._serve()
 
-    def _live(self, user: VirtualUser) -> None:
-        """Perform one arrival after the other in one greenlet: a new one each time would cost 10 µs an arrival."""
+    def _run(self, user: VirtualUser) -> None:
+        """Perform one arrival after the other: a new greenlet for each would cost 30 µs, mostly for its stack."""
         self._perform(user, self.busy[user])
         while user.is_ready:
-            self._hub.switch()  # until _serve has another arrival
+            park()
             self._perform(user, self.busy[user])
 
     def _perform(self, user: VirtualUser, arrival: Arrival) -> None:
@@ -127,8 +126,7 @@ class Pool:
         user.perform(arrival, due)
         if not self._is_open:
             return
-        now = time.perf_counter()
-        clock = user.clock
+        now, clock = time.perf_counter(), user.clock
         self._recorder.arrival_ended(
             arrival, now - due, now - self.start, failed=clock.failed, timed_out=clock.timed_out
         )
@@ -136,13 +134,12 @@ class Pool:
         if user.is_ready:
             self._idle.append(user)
         else:
-            del self._lives[user]
-        if self.waiting:
-            self._serve()
+            del self._greenlets[user]
+        self._serve()
 
 
 class Dispatcher:
-    """Hands every arrival, when it is due, to the pool that serves it."""
+    """Gives every arrival, when it is due, to the pool that serves it."""
 
     def __init__(self, pool_of: Callable[[Arrival], Pool], pools: Iterable[Pool], recorder: Recorder) -> None:
         self._pool_of = pool_of
@@ -152,12 +149,12 @@ class Dispatcher:
 
     @property
     def busy(self) -> int:
-        """Virtual users at work."""
+        """The number of virtual users with an arrival."""
         return sum(len(pool.busy) for pool in self._pools)
 
     @property
     def users_max(self) -> int:
-        """Most virtual users that were busy at once, pool by pool."""
+        """The largest number of virtual users with an arrival, summed over the pools."""
         return sum(pool.users_max for pool in self._pools)
 
     def now(self) -> float:
@@ -165,7 +162,7 @@ class Dispatcher:
         return time.perf_counter() - self._start
 
     def begin(self, start: float) -> None:
-        """The schedules begin at `start` (perf_counter seconds)."""
+        """Set the start of the schedules (perf_counter seconds)."""
         self._start = start
         for pool in self._pools:
             pool.start = start
@@ -173,19 +170,19 @@ class Dispatcher:
     def run(self, arrivals: Iterable[Arrival]) -> None:
         """Dispatch every arrival when it is due."""
         burst = 0
-        with closing(Alarm()) as alarm:
+        with closing(PreciseTimer()) as timer:
             for arrival in arrivals:
                 wait = arrival.due - self.now()
                 burst = 0 if wait > 0 else (burst + 1) % BURST
                 if wait > 0:
-                    alarm.wait_until(self._start + arrival.due)
+                    timer.wait_until(self._start + arrival.due)
                 elif burst == 0:
                     gevent.sleep(0)
                 self._recorder.dispatched(arrival, max(0.0, self.now() - arrival.due))
                 self._pool_of(arrival).offer(arrival)
 
     def drain(self, deadline: float) -> None:
-        """Wait until everything under way has ended, or until `deadline`; the rest is unfinished."""
+        """Wait until all arrivals have ended, or until `deadline`; the remaining arrivals are unfinished."""
         while any(pool.busy or pool.waiting for pool in self._pools) and self.now() < deadline:
             gevent.sleep(min(DRAIN_POLL_S, max(0.0, deadline - self.now())))
         for pool in self._pools:

@@ -1,4 +1,4 @@
-"""What a process of the generator notices of itself: late timers, collections, clocks, and what its machine lacks."""
+"""The generator's health: late timers, garbage collections, clock steps, and the CPU time that the machine lacks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gevent
-from gevent.event import Event
 
 from likestorm.results.histogram import Histogram
 from likestorm.results.record.traffic import Vitals
@@ -26,7 +24,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Machine:
-    """The kernel's running totals: CPU time of the machine in ticks, waiting by resource and throttling in seconds."""
+    """The kernel's running totals: CPU time in ticks, waiting by resource and throttling in seconds."""
 
     ticks: int
     stolen_ticks: int
@@ -35,7 +33,7 @@ class Machine:
 
 
 def read_machine() -> Machine:
-    """The totals now; what this kernel does not tell is absent."""
+    """The totals now; a total that the kernel does not keep is absent."""
     ticks, stolen = parse_cpu(_read(Path("/proc/stat")))
     pressures = {name: parse_pressure(_read(Path("/proc/pressure") / name), kind) for name, kind in PRESSURES.items()}
     waited = {name: seconds for name, seconds in pressures.items() if seconds is not None}
@@ -43,25 +41,25 @@ def read_machine() -> Machine:
 
 
 def parse_cpu(stat: str) -> tuple[int, int]:
-    """All ticks and stolen ones of /proc/stat's first line; guests' time is in user time already."""
+    """All ticks and the stolen ticks of /proc/stat's first line; user time includes the time of guests."""
     fields = [int(field) for field in stat.split("\n", 1)[0].split()[1:9]]
     return sum(fields), fields[7] if len(fields) > 7 else 0
 
 
 def parse_pressure(text: str, kind: str) -> float | None:
-    """Seconds in which `some` or `full` waited, of a file of /proc/pressure; None where the kernel does not count."""
+    """Seconds in which `some` or `full` tasks waited, from a file of /proc/pressure; None without that line."""
     found = re.search(rf"^{kind} .*total=(\d+)", text, re.MULTILINE)
     return int(found[1]) / 1e6 if found else None
 
 
 def parse_throttled(cpu_stat: str) -> float | None:
-    """Seconds of throttling in a cgroup's cpu.stat (µs in version 2, ns in version 1); None where it has none."""
+    """Seconds of throttling in a cgroup's cpu.stat (µs in version 2, ns in version 1); None without that line."""
     found = re.search(r"^throttled_(usec|time) (\d+)", cpu_stat, re.MULTILINE)
     return None if found is None else int(found[2]) / (1e6 if found[1] == "usec" else 1e9)
 
 
 def _throttled() -> float | None:
-    """Of this process's own cgroup, in either version's hierarchy."""
+    """Seconds of throttling of this process's own cgroup, in the hierarchy of either version."""
     for line in _read(Path("/proc/self/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
@@ -79,19 +77,19 @@ def _read(path: Path) -> str:
         return ""
 
 
-def clocks_apart() -> float:
-    """Wall clock minus monotonic clock in seconds, of three readings the one that was interrupted least."""
-    best, apart = float("inf"), 0.0
+def clock_offset() -> float:
+    """Wall clock minus monotonic clock in seconds: of three readings, the one with the shortest interruption."""
+    best, offset = float("inf"), 0.0
     for _ in range(3):
         before = time.monotonic()
         wall = time.time()
         after = time.monotonic()
         if after - before < best:
-            best, apart = after - before, wall - (before + after) / 2
-    return apart
+            best, offset = after - before, wall - (before + after) / 2
+    return offset
 
 
-class VitalsWatch:
+class HealthWatch:
     """Watches this process from `begin` to `end` (perf_counter seconds) in a greenlet of its own."""
 
     def __init__(self, begin: float, end: float) -> None:
@@ -100,23 +98,18 @@ class VitalsWatch:
         self._gc_began = self._gc_total = self._gc_longest = 0.0
         self._step = 0.0
         self._first = self._last = read_machine()
-        self._apart = clocks_apart()
+        self._offset = clock_offset()
         self._began = self._ended = time.perf_counter()
-        self._due, self._clocks_due = begin, begin + CLOCKS_S
-        self._timer: Any = None
-        self._over = Event()
         self._greenlet = gevent.spawn(self._watch)
 
     def end_at(self, end: float) -> None:
-        """Watch until then, and not as planned."""
+        """Move the end (perf_counter seconds)."""
         self._end = end
 
     def finish(self) -> Vitals:
-        """Stop watching, if it has not ended yet, and sum up."""
+        """Stop watching and return the summary."""
         if not self._greenlet.dead:
             self._greenlet.kill()
-            if self._timer:
-                self._timer.stop()
             self._stop()
         seconds = max(self._ended - self._began, TICK_S)
         first, last = self._first, self._last
@@ -139,37 +132,30 @@ class VitalsWatch:
 
     def _watch(self) -> None:
         gevent.sleep(max(0.0, self._begin - time.perf_counter()))
-        self._first, self._apart, self._began = read_machine(), clocks_apart(), time.perf_counter()
+        self._first, self._offset, self._began = read_machine(), clock_offset(), time.perf_counter()
         gc.callbacks.append(self._collecting)
-        self._tick()
-        self._over.wait()
+        due, clocks_due = self._begin, self._begin + CLOCKS_S
+        while due < self._end:
+            gevent.sleep(max(0.0, due - time.perf_counter()))
+            now = time.perf_counter()
+            while due <= now and due < self._end:
+                self._lag.record(now - due)
+                due += TICK_S
+            if now >= clocks_due:
+                clocks_due = now + CLOCKS_S
+                self._compare_clocks()
         self._stop()
-
-    def _tick(self) -> None:
-        """See how late this is; straight from the loop, since waking a greenlet a hundred times a second costs more."""
-        now = time.perf_counter()
-        while self._due <= now and self._due < self._end:
-            self._lag.record(now - self._due)
-            self._due += TICK_S
-        if now >= self._clocks_due:
-            self._clocks_due = now + CLOCKS_S
-            self._look_at_clocks()
-        if self._due >= self._end:
-            self._over.set()
-            return
-        self._timer = gevent.get_hub().loop.timer(max(0.0, self._due - time.perf_counter()))
-        self._timer.start(self._tick)
 
     def _stop(self) -> None:
         if self._collecting in gc.callbacks:
             gc.callbacks.remove(self._collecting)
-        self._look_at_clocks()
+        self._compare_clocks()
         self._last, self._ended = read_machine(), time.perf_counter()
 
-    def _look_at_clocks(self) -> None:
-        apart = clocks_apart()
-        self._step = max(self._step, abs(apart - self._apart))
-        self._apart = apart
+    def _compare_clocks(self) -> None:
+        offset = clock_offset()
+        self._step = max(self._step, abs(offset - self._offset))
+        self._offset = offset
 
     def _collecting(self, phase: str, _: Mapping[str, int]) -> None:
         if phase == "start":

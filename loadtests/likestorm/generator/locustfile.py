@@ -1,7 +1,7 @@
-"""What Locust loads in each of the swarm's processes; the plan is named in the environment.
+"""The locustfile of each of the generator's processes; environment variables name the plan or the master that has it.
 
-The process that leads a run (the only one, or Locust's master) carries the plan out and writes the outcome; a worker
-plays the part that it is given. Locust's own user has nothing to do: while it lives, Locust's state is "running".
+The first process (the only one, or Locust's master) carries out the plan and writes the outcome; a worker carries out
+its part. Locust's own user does nothing: while it exists, Locust's state is "running".
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from locust import User, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from likestorm.generator import totals
+from likestorm.generator import summary
 from likestorm.generator.abort_rule import EarlyEnd
-from likestorm.generator.coordinator import LEAD_S, Conductor, Player
-from likestorm.generator.engine import Engine, EngineError, load_users
-from likestorm.generator.plan import PLAN_VARIABLE, PROGRESS_VARIABLE, Plan, Progress
+from likestorm.generator.coordinator import LEAD_S, Coordinator
+from likestorm.generator.engine import Engine, EngineError, Users, load_users
+from likestorm.generator.plan import MASTER_VARIABLE, PATIENCE_VARIABLE, PLAN_VARIABLE, PROGRESS_VARIABLE, Plan
+from likestorm.generator.worker import Worker, fetch_plan
+from likestorm.results.progress import Progress
 from likestorm.scenario.hosts import HostGuard
 from likestorm.scenario.schedule import Part
 
@@ -33,17 +36,14 @@ log = logging.getLogger(__name__)
 
 REFUSAL_POLL_S = 0.1
 
-_plan = msgspec.json.decode(Path(os.environ[PLAN_VARIABLE]).read_bytes(), type=Plan)
-_guard = HostGuard((*_plan.hosts, *(_plan.scenario.target.allow_hosts if _plan.scenario.target else ())))
-
 
 class Lead:
-    """Carries out the plan once Locust starts its test, then ends Locust; a failure ends it with status 1."""
+    """Carries out the plan once Locust starts its test, then ends Locust; a failure ends Locust with status 1."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, plan: Plan, users: Users) -> None:
         runner = environment.runner
-        self._environment = environment
-        self._conductor = Conductor(runner, _plan) if isinstance(runner, MasterRunner) else None
+        self._environment, self._plan, self._users = environment, plan, users
+        self._coordinator = Coordinator(runner, plan, self.end) if isinstance(runner, MasterRunner) else None
         self._run: gevent.Greenlet | None = None
         environment.process_exit_code = 1
         events.test_start.add_listener(self._on_start)  # type: ignore[no-untyped-call]
@@ -61,23 +61,23 @@ class Lead:
 
     def _on_stop(self, **_: Any) -> None:
         if self._run and not self._run.ready() and self._run is not gevent.getcurrent():
-            self.end("somebody stopped the run in Locust's web UI")
+            self.end("the run was stopped in Locust's web UI")
 
     def _carry_out(self) -> None:
         try:
-            self._conductor.conduct(_report) if self._conductor else self._alone()
-            # Failed requests are the judge's business: as a process, the swarm did what it was asked to.
+            self._coordinator.run(_report) if self._coordinator else self._run_alone()
+            # The judge decides about failed requests: the generator did its work.
             self._environment.process_exit_code = 0
         except EngineError as error:
             _report(Progress("failed", 0.0, 0, {}, str(error)))
         except Exception:
-            log.exception("the swarm broke down")
+            log.exception("the generator failed")
         self._quit()
 
-    def _alone(self) -> None:
-        engine = Engine(self._environment, _plan, Part(), _users)
+    def _run_alone(self) -> None:
+        engine = Engine(self._environment, self._plan, Part(), self._users)
         starts_at = time.time() + LEAD_S
-        ending = EarlyEnd(_plan.scenario)
+        ending = EarlyEnd(self._plan.scenario)
 
         def report(progress: Progress) -> None:
             _report(progress)
@@ -86,9 +86,7 @@ class Lead:
                 engine.end_at(end)
 
         engine.run(starts_at, report)
-        share = engine.share()
-        recorder = engine.recorder
-        totals.conclude(_plan, starts_at, recorder, totals.generator(recorder, [share]), share.journals, ending)
+        summary.write(self._plan, starts_at, [engine.share()], ending, [])
 
     def _quit(self) -> None:
         gevent.spawn(_quit, self._environment)
@@ -101,43 +99,58 @@ def _quit(environment: Environment) -> None:
         environment.web_ui.stop()  # type: ignore[no-untyped-call]
 
 
-class Swarm(User):
-    """What Locust spawns, one a process: it does nothing."""
+class IdleUser(User):
+    """The user that Locust runs, one a process."""
 
     @task
-    def live(self) -> None:
-        """Be there until Locust ends."""
+    def idle(self) -> None:
+        """Do nothing until Locust ends."""
         Event().wait()
 
 
-def _wire(environment: Environment, **_: Any) -> None:
-    runner = environment.runner
-    end = Player(environment, runner, _plan, _users).fail if isinstance(runner, WorkerRunner) else Lead(environment).end
-    gevent.spawn(_watch_refusals, end)
+def _load(plan: Plan) -> tuple[Plan, Users, HostGuard]:
+    """The plan's users; from now on no request leaves for a host that is not allowed."""
+    guard = HostGuard((*plan.hosts, *(plan.scenario.target.allow_hosts if plan.scenario.target else ())))
+    guard.install()
+    return plan, load_users(plan), guard
 
 
-def _watch_refusals(end: Any) -> None:
-    """A request to a host that is not allowed ends the run: what it measured is not what was asked for."""
-    while not _guard.refusal:
+def _take_part(plan: Plan, users: Users, guard: HostGuard) -> None:
+    """Take part in the run once Locust is initialized."""
+
+    def on_init(environment: Environment, **_: Any) -> None:
+        if isinstance(environment.runner, WorkerRunner):
+            end: Callable[[str], None] = Worker(environment, environment.runner, plan, users).fail
+        else:
+            end = Lead(environment, plan, users).end
+        gevent.spawn(_watch_refusals, guard, end)
+
+    events.init.add_listener(on_init)  # type: ignore[no-untyped-call]
+
+
+def _watch_refusals(guard: HostGuard, end: Callable[[str], None]) -> None:
+    """End the run at a request to a host that is not allowed, since the load is not what the scenario asks for."""
+    while not guard.refusal:
         gevent.sleep(REFUSAL_POLL_S)
-    end(_guard.refusal)
+    end(guard.refusal)
 
 
 def _report(progress: Progress) -> None:
-    """Tell whoever started this swarm; where nobody did, as with a worker that joined, there is nobody to tell."""
+    """Report to the launcher, if a launcher started this process; a worker on another host has none."""
     if PROGRESS_VARIABLE not in os.environ:
         return
     try:
         os.write(int(os.environ[PROGRESS_VARIABLE]), msgspec.json.encode(progress) + b"\n")
     except BrokenPipeError:
-        log.error("whoever watched this run is gone: ending it")  # noqa: TRY400
-        os.kill(os.getpid(), signal.SIGTERM)  # Locust's own way out
+        log.error("the launcher is gone: ending the run")  # noqa: TRY400
+        os.kill(os.getpid(), signal.SIGTERM)  # Locust's own way to end
 
 
-_guard.install()
-events.init.add_listener(_wire)  # type: ignore[no-untyped-call]
 try:
-    _users = load_users(_plan)
+    if _master := os.environ.get(MASTER_VARIABLE):
+        _take_part(*fetch_plan(_master, float(os.environ[PATIENCE_VARIABLE]), _load))
+    else:
+        _take_part(*_load(msgspec.json.decode(Path(os.environ[PLAN_VARIABLE]).read_bytes(), type=Plan)))
 except EngineError as error:
     _report(Progress("failed", 0.0, 0, {}, str(error)))
-    sys.exit(f"{error}")
+    sys.exit(str(error))

@@ -1,32 +1,34 @@
-"""What the driver tells the swarm, and what the swarm tells it back; both sides read and write these as JSON."""
+"""Messages between the launcher and Locust's processes; both sides read and write them as JSON."""
 
 from __future__ import annotations
 
 import signal
-from typing import Any
 
 from msgspec import Struct
 
-from likestorm.results.ledger import Journal
-from likestorm.results.record.traffic import Vitals
 from likestorm.scenario import Scenario
 
 END_SIGNAL = signal.SIGUSR1
-"""Ends a swarm of one process early; it drains, and leaves its outcome."""
+"""Ends a generator of one process early: the process drains and writes its outcome."""
 PLAN_VARIABLE = "LIKESTORM_PLAN"
+"""Environment variable with the path of the plan's file."""
+MASTER_VARIABLE = "LIKESTORM_MASTER"
+"""Environment variable with HOST:PORT, from which a worker on another host fetches the plan."""
+PATIENCE_VARIABLE = "LIKESTORM_PATIENCE_S"
+"""Environment variable with the seconds for which a worker on another host tries to reach the master."""
 PROGRESS_VARIABLE = "LIKESTORM_PROGRESS_FD"
-HELLO = "likestorm-hello"
-"""With this message a process that wants to become a worker asks for the plan."""
+"""Environment variable with the descriptor to which the first process writes its progress."""
 
 
 class Plan(Struct, frozen=True):
-    """The swarm's orders: what to drive, where to find accounts and photos, and where to leave the outcome.
+    """What the generator is to do, and where its outcome goes.
 
-    run_id: part of every name that the run makes up. salt: what users choose depends on the seed and this.
-    realtime: whether to ask the kernel to run the swarm before everything else. locustfile: path of somebody's own.
-    workers: how many processes are to make the load under one that leads them; 0 where one does it all.
-    metrics_port: where the one process serves its own metrics on loopback, None for nowhere.
-    hosts: where the reference stack is, where that is not loopback.
+    run_id: part of every name that the run makes up. salt: users' random choices depend on the seed and on the salt.
+    realtime: whether to ask the kernel for real-time scheduling. manifest: path of the description of seeded data.
+    outcome, histograms: paths of the results. locustfile: path of the user's own locustfile.
+    workers: number of worker processes under a master; 0 where one process does everything.
+    metrics_port: loopback port on which the single process serves its metrics; None for no metrics.
+    hosts: hosts beside loopback that may get load.
     """
 
     scenario: Scenario
@@ -40,54 +42,3 @@ class Plan(Struct, frozen=True):
     workers: int = 0
     metrics_port: int | None = None
     hosts: tuple[str, ...] = ()
-
-
-class Member(Struct, frozen=True):
-    """One seeded user who is logged in."""
-
-    id: str
-    token: str
-
-
-class Manifest(Struct, frozen=True):
-    """What the target holds: logged-in users, photo ids from the most popular down, paths of JPEGs to upload."""
-
-    seed: int
-    users: list[Member]
-    photos: list[str]
-    jpegs: list[str]
-
-
-class Rates(Struct, frozen=True):
-    """How one schedule goes: arrivals a second over the last second, ms over the last five, errors since the start."""
-
-    offered: float
-    achieved: float
-    p50_ms: float | None
-    p99_ms: float | None
-    errors: int
-
-
-class Progress(Struct, frozen=True):
-    """Where the run is, once a second; `failure` is why it cannot go on.
-
-    counts: of the last second, by budget that may end the run early: bad requests, and all.
-    """
-
-    phase: str
-    left_s: float
-    busy: int
-    rates: dict[str, Rates]
-    failure: str = ""
-    counts: dict[str, tuple[int, int]] = {}
-
-
-class Share(Struct, frozen=True):
-    """What one process measured of its part; `recorded` is its recorder's dump."""
-
-    recorded: dict[str, Any]
-    journals: dict[str, Journal]
-    cpu_percent: list[float]
-    users_max: int
-    realtime: bool
-    vitals: Vitals

@@ -1,88 +1,103 @@
-"""Joins a run that somebody else leads: fetches its plan from there, then works for it until it is told to quit.
-
-The plan names code that runs here. Neither side proves who it is, so join only who you trust, on a network you trust.
-"""
+"""A worker's side of a run on several processes: it carries out the part that the coordinator assigns."""
 
 from __future__ import annotations
 
-import signal
-import socket
-import subprocess
+import logging
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
+from typing import TypeVar
 
 import msgspec
-import zmq
+from locust.env import Environment
+from locust.rpc import Message
+from locust.runners import WorkerRunner
 
-from likestorm.generator.launcher import (
-    MASTER_PORT,
-    SwarmError,
-    locust_command,
-    locust_environment,
-    stop,
-    worker_arguments,
-)
-from likestorm.generator.plan import HELLO, PLAN_VARIABLE, Plan
+from likestorm.generator.engine import Engine, EngineError, Users
+from likestorm.generator.locust_adapter import MasterLink
+from likestorm.generator.messages import END, FAILED, PART, PING, PLAN, PONG, PROGRESS, READY, SHARE, START, listen
+from likestorm.generator.plan import Plan
+from likestorm.results.progress import Progress
+from likestorm.scenario.schedule import Part
 
-ASK_MS = 1000
+log = logging.getLogger(__name__)
+
+Loaded = TypeVar("Loaded")
 
 
-def join(master: str, patience_s: float) -> int:
-    """Work for the run that is led at HOST[:PORT]; returns Locust's exit status. SwarmError where nobody answers."""
-    host, _, port = master.partition(":")
-    address = host, int(port or MASTER_PORT)
-    plan, source = _fetch(*address, patience_s)
-    with tempfile.TemporaryDirectory(prefix="likestorm-worker-") as folder:
-        here = Path(folder)
-        if plan.locustfile and not _is_here(plan.locustfile, source):
-            file = here / Path(plan.locustfile).name
-            file.write_text(source)
-            plan = msgspec.structs.replace(plan, locustfile=str(file))
-        plan_file = here / "plan.json"
-        plan_file.write_bytes(msgspec.json.encode(plan))
-        environment = locust_environment({PLAN_VARIABLE: str(plan_file)})
-        # Its address: where load goes is checked by name, and the master is nobody who gets any.
-        arguments = worker_arguments(socket.gethostbyname(address[0]), address[1])
-        process = subprocess.Popen(locust_command(arguments), env=environment, start_new_session=True)
-        # As an exception: a handler that waits for the process would wait for the lock that the wait below holds.
-        signal.signal(signal.SIGTERM, _leave)
+class Worker:
+    """Carries out one part of a plan and sends the coordinator what it measured."""
+
+    def __init__(self, environment: Environment, runner: WorkerRunner, plan: Plan, users: Users) -> None:
+        self._environment, self._runner = environment, runner
+        self._plan, self._users = plan, users
+        self._engine: Engine | None = None
+        listen(runner, PING, lambda _: runner.send_message(PONG, {"time": time.time()}))
+        listen(runner, PART, self._on_part, concurrent=True)
+        listen(runner, START, self._on_start, concurrent=True)
+        listen(runner, END, self._on_end)
+
+    def fail(self, why: str) -> None:
+        """Tell the coordinator that this worker cannot go on."""
+        self._runner.send_message(FAILED, {"why": why})
+
+    def _on_part(self, msg: Message) -> None:
         try:
-            return process.wait()
-        except _ToldToEnd:
-            return 128 + signal.SIGTERM
-        finally:
-            stop(process)
+            self._engine = Engine(self._environment, self._plan, Part(msg.data["index"], msg.data["of"]), self._users)
+        except EngineError as error:
+            self.fail(str(error))
+            return
+        self._runner.send_message(READY)
+
+    def _on_start(self, msg: Message) -> None:
+        if self._engine is None:
+            return
+        try:
+            self._engine.run(msg.data["starts_at"], self._report)
+            self._runner.send_message(SHARE, {"share": self._engine.share().encode()})
+        except Exception as error:
+            log.exception("the engine failed")
+            self.fail(f"{type(error).__name__}: {error}")
+
+    def _on_end(self, msg: Message) -> None:
+        if self._engine is not None:
+            self._engine.end_at(msg.data["end"])
+
+    def _report(self, progress: Progress) -> None:
+        self._runner.send_message(PROGRESS, {"progress": msgspec.msgpack.encode(progress)})
 
 
-class _ToldToEnd(Exception):  # noqa: N818  # no error
-    """Somebody wants this worker to end."""
+def fetch_plan(master: str, patience_s: float, load: Callable[[Plan], Loaded]) -> Loaded:
+    """What `load` makes of the plan of the master at HOST:PORT; EngineError without an answer.
+
+    The coordinator learns about an EngineError of `load`.
+    """
+    host, _, port = master.rpartition(":")
+    link = MasterLink(host, int(port))
+    try:
+        answer = link.ask(PLAN, patience_s)
+        if answer is None:
+            raise EngineError(f"no master at {master}: no answer for {patience_s:.0f} s")
+        with _with_locustfile(msgspec.json.decode(answer["plan"], type=Plan), answer["locustfile"]) as plan:
+            try:
+                return load(plan)
+            except EngineError as error:
+                link.tell(FAILED, {"why": str(error)})
+                raise
+    finally:
+        link.close()
 
 
-def _leave(*_: object) -> None:
-    raise _ToldToEnd
-
-
-def _fetch(host: str, port: int, patience_s: float) -> tuple[Plan, str]:
-    """The plan and the text of its locustfile, from the process that leads, which may not be there yet."""
-    identity = f"{socket.gethostname()}_{uuid4().hex}"
-    # Locust's form of a message, made by hand: Locust itself must be imported before everything else, or not at all.
-    question = msgspec.msgpack.encode((HELLO, None, identity))
-    deadline = time.monotonic() + patience_s
-    with zmq.Context() as context, context.socket(zmq.DEALER) as asking:
-        asking.setsockopt(zmq.IDENTITY, identity.encode())
-        asking.setsockopt(zmq.LINGER, 0)
-        asking.connect(f"tcp://{host}:{port}")
-        while time.monotonic() < deadline:
-            asking.send(question)
-            if asking.poll(ASK_MS):
-                _, orders, _ = msgspec.msgpack.decode(asking.recv())
-                return msgspec.json.decode(orders["plan"], type=Plan), orders["locustfile"]
-    raise SwarmError(f"nobody leads a run at {host}:{port}: none answered for {patience_s:.0f} s")
-
-
-def _is_here(path: str, source: str) -> bool:
-    """Whether this machine has the same file at the same place, and so perhaps what it imports beside it."""
-    file = Path(path)
-    return file.is_file() and file.read_text() == source
+@contextmanager
+def _with_locustfile(plan: Plan, source: str) -> Iterator[Plan]:
+    """The plan with a locustfile of this text: this machine's file, or else a copy for the time of the block."""
+    file = Path(plan.locustfile)
+    if not plan.locustfile or (file.is_file() and file.read_text() == source):
+        yield plan
+        return
+    with tempfile.TemporaryDirectory(prefix="likestorm-worker-") as folder:
+        copy = Path(folder) / file.name
+        copy.write_text(source)
+        yield msgspec.structs.replace(plan, locustfile=str(copy))

@@ -1,24 +1,22 @@
-"""What the load generator measured in one run, as its processes write it down."""
-
-from __future__ import annotations
+"""What the load generator measured in one run; its processes write it as JSON."""
 
 from msgspec import Struct
 
 from likestorm.results.ledger import Journal
 from likestorm.results.record.traffic import Arrivals, Generator, Requests
 from likestorm.results.record.verdict import Aborted
-from likestorm.results.server_timing import Kept
+from likestorm.results.server_timing import Reservoir
 
 
 class Traffic(Struct, frozen=True):
-    """Requests of the whole run, warm-up included, to one address: answered without an error, and failed ones."""
+    """Requests of the whole run to one address, warm-up included: those answered without an error, and failed ones."""
 
     answered: int
     failed: int
 
 
 class Outcome(Struct, frozen=True):
-    """What the swarm measured; times in seconds since the epoch."""
+    """The generator's measurements; times are Unix times in seconds."""
 
     window_start: float
     window_end: float
@@ -29,6 +27,7 @@ class Outcome(Struct, frozen=True):
     traffic: dict[str, Traffic] = {}
     """By host:port."""
     unfinished: int = 0
-    """Arrivals that were under way or waiting at the end, those of the warm-up included."""
+    """Arrivals in progress or in the queue at the end, those of the warm-up included."""
     aborted: Aborted | None = None
-    timing: dict[str, Kept] = {}
+    timing: dict[str, Reservoir] = {}
+    """Server timing by request."""

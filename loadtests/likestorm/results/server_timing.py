@@ -1,7 +1,7 @@
-"""Where the time of requests went, as far as the target tells: Server-Timing headers kept with their samples.
+"""Where the time of requests went by the target's own account: a reservoir of samples with Server-Timing headers.
 
-Kept raw while load is made, since reading a header costs several times as much as keeping it, and split by tier
-afterwards. What several workers kept can be merged.
+Headers are stored unparsed while the load goes on, since parsing costs several times as much as storing, and split by
+tier afterwards. The reservoirs of several workers can be merged.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from msgspec import Struct
 from likestorm.results.record.timesplit import Composition, TimeSplit
 
 HEADER = "Server-Timing"
-KEPT = 10_000
-"""Samples of one request that are kept; of more, as many are drawn at random, so the slowest 1 % are 100."""
+RESERVOIR_SIZE = 10_000
+"""Samples kept of one request, drawn evenly from all; the slowest 1 % are then 100."""
 LONGEST_HEADER = 1_000
 LONGEST_MS = 1e9
 MOST_TIERS = 24
-"""A target that makes a new name up for each answer gets no more columns than this."""
+"""Most columns of one reservoir, for a target that uses new metric names in every answer."""
 
 CLIENT_QUEUE, NETWORK, FRONT, WAIT, APP = "client-queue", "network", "nginx", "wait", "app"
 OUTSIDE = frozenset({FRONT, WAIT, APP})
-"""All other names are part of APP where that is told; FRONT holds WAIT and APP."""
+"""All other names are part of APP, if the header has it; FRONT contains WAIT and APP."""
 WHOLE = "total"
-"""What many a target calls that which holds all else; taken for APP."""
+"""A common name of the metric that contains all others; treated as APP."""
 RESPONSE = "response"
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -37,58 +37,52 @@ _NUMBER = re.compile(r"[0-9.]+(?:e[+-]?[0-9]{1,2})?", re.IGNORECASE)
 _NAME = re.compile(r"[\w!#$%&'*+.^`|~-]{1,40}", re.ASCII)
 
 
-class Kept(Struct, frozen=True):
-    """The samples of one request that had the header: how many were seen, and ms by tier of those kept (float32).
+class Reservoir(Struct, frozen=True):
+    """Samples of one request that had the header: the number seen, and ms by tier of those kept (float32).
 
-    The column `response` is each sample's response time, the others add up to it.
+    The column `response` has each sample's response time; the other columns add up to it.
     """
 
     seen: int
     columns: dict[str, bytes]
 
 
-class Samples:
-    """Keeps what the target told with each sample, an evenly drawn part where there are too many."""
+class ServerTimings:
+    """Collects samples with their Server-Timing header, evenly drawn above the reservoir's size."""
 
     def __init__(self) -> None:
-        self._told: dict[str, list[tuple[str, float, float]]] = {}
+        self._samples: dict[str, list[tuple[str, float, float]]] = {}
         self._seen: dict[str, int] = {}
         self._chance = Random(0)
-        self._others: list[dict[str, Kept]] = []
 
-    def note(self, name: str, response: float, service: float, told: str) -> None:
-        """One answer of the request `name`, with its header's text; times in seconds."""
+    def note(self, name: str, response: float, service: float, header: str) -> None:
+        """Add an answer of the request `name` with its header's text; times in seconds."""
         seen = self._seen.get(name, 0) + 1
         self._seen[name] = seen
-        sample = (told[:LONGEST_HEADER], response, service)
-        if seen <= KEPT:
-            self._told.setdefault(name, []).append(sample)
-        elif (place := int(self._chance.random() * seen)) < KEPT:
-            self._told[name][place] = sample
+        sample = (header[:LONGEST_HEADER], response, service)
+        if seen <= RESERVOIR_SIZE:
+            self._samples.setdefault(name, []).append(sample)
+        elif (place := int(self._chance.random() * seen)) < RESERVOIR_SIZE:
+            self._samples[name][place] = sample
 
-    def add(self, exported: dict[str, Kept]) -> None:
-        """Add what another process kept."""
-        self._others.append(exported)
-
-    def export(self) -> dict[str, Kept]:
-        """All of it by request, split by tier."""
-        own = {name: _columns(self._seen[name], told) for name, told in self._told.items()}
-        return merge([own, *self._others])
+    def export(self) -> dict[str, Reservoir]:
+        """The reservoirs by request, split by tier."""
+        return {name: _reservoir(self._seen[name], samples) for name, samples in self._samples.items()}
 
 
 def header_of(response: Any) -> str | None:
-    """The text of an answer's Server-Timing header; None where there is none, or no answer."""
+    """The text of an answer's Server-Timing header; None without an answer or a header."""
     headers = getattr(response, "headers", None)
-    if headers is None:  # not `not headers`, which counts them one by one
+    if headers is None:  # `not headers` would count them
         return None
-    told = headers.get(HEADER)
-    return ", ".join(told) if isinstance(told, list) else told
+    header = headers.get(HEADER)
+    return ", ".join(header) if isinstance(header, list) else header
 
 
-def parse(told: str) -> dict[str, float]:
-    """Milliseconds by metric; what is malformed, negative or without a duration is left out, equal names add up."""
+def parse(header: str) -> dict[str, float]:
+    """Milliseconds by metric; malformed metrics and those without a duration are left out, equal names add up."""
     durations: dict[str, float] = {}
-    plain = _QUOTED.sub(_unquote, told) if '"' in told else told
+    plain = _QUOTED.sub(_unquote, header) if '"' in header else header
     for metric in plain.split(","):
         name, _, parameters = metric.partition(";")
         name = name.strip()
@@ -99,12 +93,12 @@ def parse(told: str) -> dict[str, float]:
 
 
 def _unquote(quoted: re.Match[str]) -> str:
-    """A number without its quotes; any other text may hold commas, and matters to nobody here."""
+    """A number without its quotes; other quoted text is dropped, since it may contain commas."""
     return quoted[1] if _NUMBER.fullmatch(quoted[1]) else ""
 
 
 def _duration(parameters: str) -> float | None:
-    """The first `dur` of a metric, ms; None where there is none, or it is no number that a duration can be."""
+    """The first `dur` of a metric in ms; None without one, or for a value that is no duration."""
     for parameter in parameters.split(";"):
         key, _, text = parameter.partition("=")
         if key.strip().lower() == "dur":
@@ -115,12 +109,12 @@ def _duration(parameters: str) -> float | None:
     return None
 
 
-def split(told: str, response: float, service: float) -> dict[str, float]:
+def split(header: str, response: float, service: float) -> dict[str, float]:
     """Milliseconds by tier of one sample (times in seconds), each tier without those behind it.
 
-    Where the target tells no more than took place, they add up to the response time.
+    They add up to the response time, unless the target states longer durations.
     """
-    durations = parse(told)
+    durations = parse(header)
     if WHOLE in durations:
         durations.setdefault(APP, durations.pop(WHOLE))
     inside = {name: ms for name, ms in durations.items() if name not in OUTSIDE}
@@ -132,47 +126,47 @@ def split(told: str, response: float, service: float) -> dict[str, float]:
     return {name: max(0.0, ms) for name, ms in tiers.items()}
 
 
-def _columns(seen: int, told: Sequence[tuple[str, float, float]]) -> Kept:
-    columns: dict[str, array[float]] = {RESPONSE: array("f", (response * 1e3 for _, response, _ in told))}
-    for row, (text, response, service) in enumerate(told):
-        for name, ms in split(text, response, service).items():
+def _reservoir(seen: int, samples: Sequence[tuple[str, float, float]]) -> Reservoir:
+    columns: dict[str, array[float]] = {RESPONSE: array("f", (response * 1e3 for _, response, _ in samples))}
+    for row, (header, response, service) in enumerate(samples):
+        for name, ms in split(header, response, service).items():
             if name not in columns:
                 if len(columns) > MOST_TIERS:
                     continue
-                columns[name] = array("f", bytes(4 * len(told)))
+                columns[name] = array("f", bytes(4 * len(samples)))
             columns[name][row] = ms
-    return Kept(seen, {name: column.tobytes() for name, column in columns.items()})
+    return Reservoir(seen, {name: column.tobytes() for name, column in columns.items()})
 
 
-def merge(exports: Iterable[Mapping[str, Kept]]) -> dict[str, Kept]:
-    """What several workers kept, as if one had; of each as large a part as its share of what was seen."""
-    by_name: dict[str, list[Kept]] = {}
+def merge(exports: Iterable[Mapping[str, Reservoir]]) -> dict[str, Reservoir]:
+    """Several workers' reservoirs as one: each contributes in proportion to the samples that it saw."""
+    by_name: dict[str, list[Reservoir]] = {}
     for export in exports:
-        for name, kept in export.items():
-            by_name.setdefault(name, []).append(kept)
+        for name, reservoir in export.items():
+            by_name.setdefault(name, []).append(reservoir)
     return {name: parts[0] if len(parts) == 1 else _join(parts) for name, parts in by_name.items()}
 
 
-def _join(parts: Sequence[Kept]) -> Kept:
+def _join(parts: Sequence[Reservoir]) -> Reservoir:
     seen, chance = sum(part.seen for part in parts), Random(0)
     joined: dict[str, array[float]] = {name: array("f") for part in parts for name in part.columns}
     for part in parts:
         rows = len(part.columns[RESPONSE]) // 4
-        share = min(rows, KEPT * part.seen // seen) if seen > KEPT else rows
+        share = min(rows, RESERVOIR_SIZE * part.seen // seen) if seen > RESERVOIR_SIZE else rows
         chosen = chance.sample(range(rows), share)
         for name, column in joined.items():
             values = _floats(part.columns.get(name, bytes(4 * rows)))
             column.extend(values[row] for row in chosen)
-    return Kept(seen, {name: column.tobytes() for name, column in joined.items()})
+    return Reservoir(seen, {name: column.tobytes() for name, column in joined.items()})
 
 
-def summarize(kept: Mapping[str, Kept]) -> dict[str, TimeSplit]:
-    """By request, where the time of the median's samples (p45 to p55) and of the slowest 1 % went."""
-    return {name: _summary(each) for name, each in sorted(kept.items())}
+def summarize(reservoirs: Mapping[str, Reservoir]) -> dict[str, TimeSplit]:
+    """By request, where the time of the samples around the median (p45 to p55) and of the slowest 1 % went."""
+    return {name: _summary(each) for name, each in sorted(reservoirs.items())}
 
 
-def _summary(kept: Kept) -> TimeSplit:
-    columns = {name: _floats(column) for name, column in kept.columns.items()}
+def _summary(reservoir: Reservoir) -> TimeSplit:
+    columns = {name: _floats(column) for name, column in reservoir.columns.items()}
     responses = columns.pop(RESPONSE)
     count = len(responses)
     ranked = sorted(range(count), key=responses.__getitem__)
@@ -180,7 +174,7 @@ def _summary(kept: Kept) -> TimeSplit:
     slowest = _mean(responses, columns, ranked[-math.ceil(count / 100) :])
     half_way = (median.total_ms + slowest.total_ms) / 2
     slow = [row for row in ranked if responses[row] >= half_way] or ranked[-1:]
-    return TimeSplit(kept.seen, count, median, slowest, _mean(responses, columns, slow))
+    return TimeSplit(reservoir.seen, count, median, slowest, _mean(responses, columns, slow))
 
 
 def _mean(responses: array[float], columns: Mapping[str, array[float]], rows: Sequence[int]) -> Composition:

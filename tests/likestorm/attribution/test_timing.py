@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from likestorm.results import server_timing
 from likestorm.results.record.timesplit import Composition
-from likestorm.results.server_timing import KEPT, Samples, header_of, merge, parse, split, summarize
+from likestorm.results.server_timing import RESERVOIR_SIZE, ServerTimings, header_of, merge, parse, split, summarize
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_headers_are_found_on_any_client_s_answer() -> None:
     assert header_of(SimpleNamespace(headers={"Server-Timing": ["a;dur=1", "b;dur=2"]})) == "a;dur=1, b;dur=2"
 
 
-def _filled(count: int, slow_every: int = 50) -> Samples:
+def _filled(count: int, slow_every: int = 50) -> ServerTimings:
     """Samples of 10 ms, with a database's 100 ms on top of every so many."""
-    samples = Samples()
+    samples = ServerTimings()
     for number in range(count):
         slow = 0.1 if number % slow_every == 0 else 0.0
         samples.note("like", 0.010 + slow, 0.010 + slow, f"app;dur={5 + slow * 1e3}, db;dur={1 + slow * 1e3}")
@@ -86,8 +86,12 @@ def test_one_sample_is_its_own_median() -> None:
 
 
 def test_of_too_many_an_even_part_is_kept() -> None:
-    summary = summarize(_filled(3 * KEPT).export())["like"]
-    assert (summary.seen, summary.kept, summary.slowest.samples) == (3 * KEPT, KEPT, KEPT // 100)
+    summary = summarize(_filled(3 * RESERVOIR_SIZE).export())["like"]
+    assert (summary.seen, summary.kept, summary.slowest.samples) == (
+        3 * RESERVOIR_SIZE,
+        RESERVOIR_SIZE,
+        RESERVOIR_SIZE // 100,
+    )
     assert summary.slowest.tiers_ms["db"] == pytest.approx(101)
 
 
@@ -97,20 +101,20 @@ def test_workers_samples_add_up() -> None:
 
 
 def test_workers_who_saw_more_weigh_more() -> None:
-    quick, slow = Samples(), Samples()
-    for _ in range(3 * KEPT):
+    quick, slow = ServerTimings(), ServerTimings()
+    for _ in range(3 * RESERVOIR_SIZE):
         quick.note("like", 0.001, 0.001, "app;dur=1")
-    for _ in range(KEPT):
+    for _ in range(RESERVOIR_SIZE):
         slow.note("like", 0.009, 0.009, "sql;dur=9")
     merged = merge([quick.export(), slow.export()])["like"]
     responses = memoryview(merged.columns[server_timing.RESPONSE]).cast("f")
-    assert merged.seen == 4 * KEPT
-    assert (len(responses), sum(1 for ms in responses if ms > 5)) == (KEPT, KEPT // 4)
+    assert merged.seen == 4 * RESERVOIR_SIZE
+    assert (len(responses), sum(1 for ms in responses if ms > 5)) == (RESERVOIR_SIZE, RESERVOIR_SIZE // 4)
     assert summarize({"like": merged})["like"].slowest.tiers_ms["sql"] == pytest.approx(9)
 
 
 def test_a_target_that_makes_names_up_gets_no_more_columns() -> None:
-    samples = Samples()
+    samples = ServerTimings()
     for number in range(200):
         samples.note("like", 1.0, 1.0, f"id-{number};dur=1")
     assert len(samples.export()["like"].columns) == server_timing.MOST_TIERS + 1

@@ -1,19 +1,20 @@
-"""The swarm's own metrics: what is counted, and that it can be scraped while a swarm runs."""
+"""The generator's own metrics: what they count, and that Prometheus can scrape them during a run."""
 
 import socket
 from pathlib import Path
 
 import pytest
 import requests
-from likestorm.generator import exposition, launcher
+from likestorm.generator import launcher
 from likestorm.generator.exposition import ExposedRecorder
-from likestorm.generator.launcher import Crew
-from likestorm.generator.plan import Plan, Progress
+from likestorm.generator.launcher import GeneratorConfig
+from likestorm.generator.plan import Plan
+from likestorm.generator.recorder import OUTCOMES
+from likestorm.results.progress import Progress
 from likestorm.scenario import Budgets, Scenario
 from likestorm.scenario.schedule import Arrival
 from likestorm.scenario.workload import ArrivalPlan
 
-from service import catalog
 from tests.likestorm import scripted
 from tests.ports import free_port
 
@@ -23,7 +24,7 @@ LIKE = Arrival(0.6, "like", 0)
 def _plan(folder: Path, steps: list[str], port: int | None, duration_s: float = 10.0) -> Plan:
     scenario = Scenario(
         name="test",
-        description="of what is exposed",
+        description="A test of the metrics.",
         users="tests.likestorm.visitors:Visitor",
         arrivals={steps[0]: ArrivalPlan(rate=50, schedule="constant", steps=steps)},
         budgets=Budgets(),
@@ -45,7 +46,7 @@ def _recorder(tmp_path: Path) -> ExposedRecorder:
 def test_everything_stands_at_zero_before_the_first_arrival(recorder: ExposedRecorder) -> None:
     seen = _read(recorder)
     assert {name for name, *_ in seen} >= {"likestorm_load_offered_total", "likestorm_load_in_flight"}
-    assert {key[3] for key in seen if key[0] == "likestorm_load_arrivals_total"} == set(catalog.LOAD_OUTCOMES)
+    assert {key[3] for key in seen if key[0] == "likestorm_load_arrivals_total"} == set(OUTCOMES)
     assert set(seen.values()) == {0}
 
 
@@ -68,15 +69,11 @@ def test_arrivals_are_counted_by_what_became_of_them(recorder: ExposedRecorder) 
     assert counts == [0, 1, 1, 2, 2, 5]  # a fast failure is in none of them, what never ended above them all
     assert seen["likestorm_load_response_seconds_sum", "r1", "like"] == pytest.approx(0.062)
     assert seen["likestorm_load_dispatch_lag_seconds_bucket", "r1", "0.005"] == 7
-    assert recorder.arrivals({"like": 7}, {"like": 50.0})["like"].load.offered == 7
-
-
-def test_without_a_port_nothing_is_exposed(tmp_path: Path) -> None:
-    assert not isinstance(exposition.recorder(_plan(tmp_path, ["like"], None)), ExposedRecorder)
+    assert recorder.counts.seconds["like"][0].offered == 7
 
 
 @pytest.mark.timed
-def test_a_running_swarm_can_be_scraped_and_a_finished_one_is_gone(tmp_path: Path) -> None:
+def test_metrics_are_served_during_a_run_and_not_afterwards(tmp_path: Path) -> None:
     port, pages = free_port(), []
 
     def scrape(progress: Progress) -> None:
@@ -84,7 +81,12 @@ def test_a_running_swarm_can_be_scraped_and_a_finished_one_is_gone(tmp_path: Pat
 
     with scripted.server() as url:
         launcher.run(
-            _plan(tmp_path, ["visit"], port, 1.0), url, tmp_path / "swarm.log", lambda pid: None, scrape, Crew()
+            _plan(tmp_path, ["visit"], port, 1.0),
+            url,
+            tmp_path / "generator.log",
+            lambda pid: None,
+            scrape,
+            GeneratorConfig(),
         )
     offered = [float(line.split()[-1]) for page in pages for line in page.splitlines() if "offered_total{" in line]
     assert 40 <= offered[0] <= 60
@@ -101,6 +103,8 @@ def test_rounds_of_closed_users_count_as_offered(recorder: ExposedRecorder) -> N
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, scripted.server() as url:
         port = taken.getsockname()[1]
-        plan, log = _plan(tmp_path, ["visit"], port, 1.0), tmp_path / "swarm.log"
-        with pytest.raises(launcher.SwarmError, match=rf"port {port} \(swarm\) cannot be had: Address already in use"):
-            launcher.run(plan, url, log, lambda pid: None, lambda progress: None, Crew())
+        plan, log = _plan(tmp_path, ["visit"], port, 1.0), tmp_path / "generator.log"
+        with pytest.raises(
+            launcher.GeneratorError, match=rf"port {port} \(generator metrics\) cannot be had: Address already in use"
+        ):
+            launcher.run(plan, url, log, lambda pid: None, lambda progress: None, GeneratorConfig())

@@ -1,4 +1,4 @@
-"""A swarm of several processes: its schedule is that of one, its end loses nothing, and a death is noticed."""
+"""A generator of several processes: one schedule, an end without loss, and a lost worker that is named."""
 
 import math
 import os
@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from likestorm.generator.launcher import Crew, run
-from likestorm.generator.plan import Plan, Progress
+from likestorm.generator.launcher import GeneratorConfig, run
+from likestorm.generator.plan import Plan
 from likestorm.results import histogram
 from likestorm.results.outcome import Outcome
+from likestorm.results.progress import Progress
 from likestorm.scenario import Budgets, Scenario
 from likestorm.scenario.schedule import Arrival, arrivals, part_of
 from likestorm.scenario.workload import ArrivalPlan, ClosedPlan
@@ -25,8 +26,8 @@ from tests.likestorm.drive import drive
 
 def _scenario(duration_s: float = 2.0, **plans: ArrivalPlan) -> Scenario:
     return Scenario(
-        name="crew", description="", users="tests.likestorm.visitors:Visitor", arrivals=plans, budgets=Budgets(),
-        warm_up_s=0.5, duration_s=duration_s, drain_s=4.0, lateness_max_s=0.5, users_max=4,
+        name="workers", description="", users="tests.likestorm.visitors:Visitor", arrivals=plans, budgets=Budgets(),
+        warm_up_s=0.5, duration_s=duration_s, drain_s=4.0, queue_timeout_s=0.5, users_max=4,
     )  # fmt: skip
 
 
@@ -46,12 +47,12 @@ def test_the_union_of_the_parts_is_the_schedule_and_no_two_share_an_arrival(part
 
 @pytest.mark.alone
 def test_two_processes_offer_the_whole_schedule_and_nothing_is_lost_at_the_end(tmp_path: Path) -> None:
-    """What hangs ends by a timeout 3 s later: at the window's end, a fixed half second would not be enough."""
+    """Hanging requests end by a timeout after 3 s: a fixed half second at the end of the window would lose them."""
     closed = ClosedPlan(users=5, think_s=(0.2, 0.4), steps=["look"])
     scenario = _scenario(visit=_plan(60, "visit"), hang=_plan(1.5, "hang"))
     scenario = msgspec.structs.replace(scenario, closed={"look": closed}, users_max=64)
     with scripted.server() as url:
-        outcome, seen = drive(scenario, url, tmp_path, Crew(processes=2))
+        outcome, seen = drive(scenario, url, tmp_path, GeneratorConfig(processes=2))
     due = list(arrivals(scenario.courses(), scenario.seed))
     for name in ("visit", "hang"):
         expected = Counter(math.floor(each.due - 0.5) for each in due if each.name == name and each.due >= 0.5)
@@ -71,7 +72,7 @@ def test_two_processes_offer_the_whole_schedule_and_nothing_is_lost_at_the_end(t
 
 
 def _check_closed(outcome: Outcome) -> None:
-    """Five users who think for 0.3 s on average."""
+    """Five users with pauses of 0.3 s on average."""
     look, request = outcome.arrivals["look"], outcome.requests["look"]
     assert look.closed_users == 5
     assert look.load.completed == look.load.offered == look.scheduled == request.count
@@ -79,7 +80,7 @@ def _check_closed(outcome: Outcome) -> None:
     assert request.response_time_ms.p50 == pytest.approx(request.service_time_ms.p50, abs=1)
 
 
-def test_the_death_of_a_worker_is_noticed_and_nobody_takes_over_its_part(tmp_path: Path) -> None:
+def test_a_lost_worker_is_named_and_its_part_is_not_offered(tmp_path: Path) -> None:
     scenario = _scenario(3.0, visit=_plan(60, "visit"))
     plan = Plan(scenario, "run", "", False, "", str(tmp_path / "outcome.json"), str(tmp_path / "hdr"), workers=2)
     pids: list[int] = []
@@ -91,7 +92,9 @@ def test_the_death_of_a_worker_is_noticed_and_nobody_takes_over_its_part(tmp_pat
             os.kill(pids[2], signal.SIGKILL)
 
     with scripted.server() as url:
-        outcome: Outcome = run(plan, url, tmp_path / "swarm.log", pids.append, kill_one, Crew(processes=2))
+        outcome: Outcome = run(
+            plan, url, tmp_path / "generator.log", pids.append, kill_one, GeneratorConfig(processes=2)
+        )
     assert sorted(worker.lost for worker in outcome.generator.workers) == [False, True]
     visit = outcome.arrivals["visit"]
     survivors = list(part_of(arrivals(scenario.courses(), scenario.seed), 0, 2))
@@ -99,13 +102,13 @@ def test_the_death_of_a_worker_is_noticed_and_nobody_takes_over_its_part(tmp_pat
     counts = [sum(each.due >= scenario.warm_up_s for each in part) for part in (survivors, others)]
     assert visit.scheduled == sum(counts)
     assert visit.load.offered in counts
-    assert "was lost, and its part of the load with it" in (tmp_path / "swarm.log").read_text()
+    assert "was lost, and its part of the load with it" in (tmp_path / "generator.log").read_text()
 
 
 @pytest.mark.long
 @pytest.mark.alone
-def test_one_worker_joins_from_elsewhere_and_arrivals_wait_then_drop_on_both(tmp_path: Path) -> None:
-    """Four users, two a process, of 0.1 s a walk are 40/s; 70/s queue until they are half a second late."""
+def test_a_remote_worker_joins_and_arrivals_queue_and_drop_on_both(tmp_path: Path) -> None:
+    """Four users, two a process, with 0.1 s a walk serve 40/s; 70/s queue up to the timeout of half a second."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -115,8 +118,8 @@ def test_one_worker_joins_from_elsewhere_and_arrivals_wait_then_drop_on_both(tmp
         scripted.server() as url,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as joined,
     ):
-        crew = Crew(processes=1, expected=1, bind=f"127.0.0.1:{port}")
-        outcome, _ = drive(scenario, url, tmp_path, crew)
+        config = GeneratorConfig(processes=1, expected=1, bind=f"127.0.0.1:{port}")
+        outcome, _ = drive(scenario, url, tmp_path, config)
         said, _ = joined.communicate(timeout=60)
     assert joined.returncode == 0, said
     load, first = outcome.arrivals["walk"].load, outcome.requests["first"]

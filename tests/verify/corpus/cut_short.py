@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from likestorm.generator import engine, totals
+from likestorm.generator import engine, summary
 from likestorm.scenario.schedule import Arrival, Course, arrivals
 
 from tests.verify.corpus.visitors import Visitor
@@ -13,7 +13,7 @@ def _shorter(courses: Mapping[str, Course], seed: int) -> Iterator[Arrival]:
     return (each for each in arrivals(courses, seed) if each.due < end - 1)
 
 
-for module in (engine, totals):
+for module in (engine, summary):
     module.arrivals = _shorter  # type: ignore[attr-defined]
 
 
