@@ -23,8 +23,7 @@ COMMITTED = CLONE / "compose" / "compose.yaml"
 FOLDER = "${LIKESTORM_CONTAINERS:-../.containers}"
 CACHE = CODE / ".cache"
 METRICS = f"{ANY}:{INSTANCE_PORT}"
-WEB_PORT = 8089
-GRAFANA_PORT = 3000
+WEB_PORT, GRAFANA_PORT = 8089, 3000
 # Folders of the configuration that a service mounts beside its own.
 _ALSO_READS: Mapping[str, tuple[str, ...]] = {"app": ("shards",), "worker": ("shards", "fakes")}
 _ALSO_LOGS = frozenset({"nginx", "cdn", "collectors"})
