@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -24,8 +23,7 @@ COMMITTED = CLONE / "compose" / "compose.yaml"
 FOLDER = "${LIKESTORM_CONTAINERS:-../.containers}"
 CACHE = CODE / ".cache"
 METRICS = f"{ANY}:{INSTANCE_PORT}"
-WEB_PORT = 8089
-GRAFANA_PORT = 3000
+WEB_PORT, GRAFANA_PORT = 8089, 3000
 # Folders of the configuration that a service mounts beside its own.
 _ALSO_READS: Mapping[str, tuple[str, ...]] = {"app": ("shards",), "worker": ("shards", "fakes")}
 _ALSO_LOGS = frozenset({"nginx", "cdn", "collectors"})
@@ -283,11 +281,6 @@ def _after(service: str, topology: Topology) -> dict[str, Any] | None:
     if service == "locust-worker":
         after["locust"] = {"condition": "service_started"}
     return after or None
-
-
-def write(topology: Topology, file: Path) -> None:
-    """Write the Compose file."""
-    file.write_text(text(topology))
 
 
 def services(content: str) -> Mapping[str, Any]:

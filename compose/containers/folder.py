@@ -64,7 +64,7 @@ def write(topology: Topology, folder: Path) -> Path:
         "GF_SECURITY_ADMIN_PASSWORD": credentials.tracker_secret,
     }
     _write_all(folder / "env", {f"{name}.env": _lines(_pairs(values)) for name, values in environments.items()})
-    composefile.write(topology, folder / COMPOSE_FILE)
+    (folder / COMPOSE_FILE).write_text(composefile.text(topology))
     return folder / COMPOSE_FILE
 
 
