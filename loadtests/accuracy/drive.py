@@ -101,7 +101,7 @@ def likestorm(load: Load, behaviour: Behaviour, folder: Path, *, realtime: bool 
         warm_up_s=0.0,
         duration_s=load.seconds,
         users_max=load.users_max,
-        lateness_max_s=END_S,
+        queue_timeout_s=END_S,
         drain_s=END_S,
     )
     plan = Plan(scenario, "accuracy", "", realtime, "", str(folder / "outcome.json"), str(folder / "hdr"))

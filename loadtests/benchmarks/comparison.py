@@ -29,8 +29,8 @@ from likestorm.arguments import count, positive
 from likestorm.comparison import pilot_data, planning, saved
 from likestorm.comparison.decision import ALLOWED, PRIMARY, conclude, judge
 from likestorm.comparison.interleaved import Which, order
-from likestorm.comparison.outcome_measures import Endpoint
-from likestorm.comparison.pilot_data import Blocks
+from likestorm.comparison.outcome_measures import OutcomeMeasure
+from likestorm.comparison.pilot_data import PilotData
 from likestorm.comparison.saved import CompareError
 from likestorm.results.comparison import Status
 from likestorm.results.comparison import name as name_endpoint
@@ -61,8 +61,8 @@ RECORDED, WARM_UP_S, DURATION_S = 40, 2.0, 8.0
 
 
 def resample(
-    recorded: Blocks, chance: random.Random, pairs: int, slower: dict[str, float], wanted: Sequence[str]
-) -> list[Endpoint]:
+    recorded: PilotData, chance: random.Random, pairs: int, slower: dict[str, float], wanted: Sequence[str]
+) -> list[OutcomeMeasure]:
     """The endpoints of one comparison of so many pairs, drawn from the blocks.
 
     slower: by what the candidate's times of a request are multiplied.
@@ -84,34 +84,34 @@ def _endpoint(
     drawn: Sequence[int],
     sides: Sequence[Which],
     factor: float,
-) -> Endpoint:
+) -> OutcomeMeasure:
     base = [values[block] for block, side in zip(drawn, sides, strict=True) if side == "base"]
     candidate = [values[block] * factor for block, side in zip(drawn, sides, strict=True) if side == "candidate"]
-    return Endpoint(what, "failures" if percentile is None else "request", percentile, base, candidate)
+    return OutcomeMeasure(what, "failures" if percentile is None else "request", percentile, base, candidate)
 
 
-def decide(found: Sequence[Endpoint], wanted: Sequence[str], allowed: float) -> Status:
+def decide(found: Sequence[OutcomeMeasure], wanted: Sequence[str], allowed: float) -> Status:
     """What the tool says of them."""
     changes = judge(found, wanted, allowed)
     return conclude(changes, allowed, len(found[0].base), [])[0]
 
 
-def rate(recorded: Blocks, pairs: int, slower: dict[str, float], wanted: Sequence[str], allowed: float) -> int:
+def rate(recorded: PilotData, pairs: int, slower: dict[str, float], wanted: Sequence[str], allowed: float) -> int:
     """In how many of COMPARISONS comparisons the tool finds a regression."""
     chance = random.Random(SEED)
     drawn = (resample(recorded, chance, pairs, slower, wanted) for _ in range(COMPARISONS))
     return sum(decide(found, wanted, allowed) == "regression" for found in drawn)
 
 
-def plan(recorded: Blocks, wanted: Sequence[str]) -> int:
+def plan(recorded: PilotData, wanted: Sequence[str]) -> int:
     """The number of pairs that the tool asks for; CompareError where none is enough."""
-    pilot = planning.of_recorded(recorded, wanted, PRIMARY)
+    pilot = planning.of_pilot_data(recorded, wanted, PRIMARY)
     if pilot is None:
         raise CompareError(f"the recorded blocks hold none of {', '.join(wanted)}")
     return planning.choose_pairs(pilot, ALLOWED, SLOWDOWN, PLANNED_POWER)
 
 
-def resampled(recorded: Blocks, wanted: Sequence[str], pairs: int, console: Console) -> bool:
+def resampled(recorded: PilotData, wanted: Sequence[str], pairs: int, console: Console) -> bool:
     """Print the rates, and say whether they meet the targets."""
     everything, one = dict.fromkeys(wanted, 1 + SLOWDOWN), {wanted[0]: 1 + SLOWDOWN}
     console.print(

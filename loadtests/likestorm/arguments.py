@@ -1,44 +1,34 @@
-"""What the command line takes as numbers; argparse names a bad one after the function: "invalid share value: …"."""
-
-from __future__ import annotations
+"""Argument types of the command line; argparse names a function in its message: "invalid share value: …"."""
 
 
 def positive(text: str) -> float:
     """A number above 0."""
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise ValueError
-    return number
+    return _within(float(text), above=0.0)
 
 
 def change(text: str) -> float:
     """A change of 0 or more, such as 0.2 or 20%."""
-    number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    if not 0 <= number < float("inf"):
-        raise ValueError
-    return number
+    return _within(float(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
 
 
 def share(text: str) -> float:
-    """A share from 0 to 1 without it, such as 0.05 or 5%."""
-    number = change(text)
-    if number >= 1:
-        raise ValueError
-    return number
+    """A share from 0 to below 1, such as 0.05 or 5%."""
+    return _within(change(text), below=1.0)
 
 
 def count(text: str) -> int:
     """A whole number above 0."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    return int(_within(int(text), above=0))
 
 
 def count_or_none(text: str) -> int:
-    """A whole number, 0 included."""
-    number = int(text)
-    if number < 0:
+    """A whole number from 0."""
+    return int(_within(int(text)))
+
+
+def _within(number: float, above: float = -1.0, below: float = float("inf")) -> float:
+    """A number that is not negative and lies between two bounds; ValueError."""
+    if not (number >= 0 and above < number < below):
         raise ValueError
     return number
 

@@ -1,6 +1,4 @@
-"""Drive a scenario, help to, look again at a saved run, or compare runs."""
-
-from __future__ import annotations
+"""Run a scenario, provide a worker, judge or report a saved run, or compare runs."""
 
 import argparse
 import os
@@ -27,15 +25,15 @@ STATUSES = """exit status of run and judge:
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the command line asks for and return the exit status."""
-    # Classes that a scenario names are looked for in the current directory, as Python's -m does.
-    if os.getcwd() not in sys.path:  # noqa: PTH109  # sys.path holds texts
+    """Execute a command line and return the exit status."""
+    # Like Python's -m, scenarios find classes in the current directory.
+    if os.getcwd() not in sys.path:  # noqa: PTH109  # sys.path holds strings
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     options = _parser().parse_args(arguments)
     try:
         status: int = options.act(options)
     except reading.ScenarioError as error:
-        print(error, file=sys.stderr)  # a problem a line, each beginning with its place, as compilers do
+        print(error, file=sys.stderr)  # one problem a line, each with its place, as compilers print them
         return USAGE
     except UsageError as error:
         return _fail(error, USAGE)
@@ -56,12 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="likestorm", description=__doc__, epilog=STATUSES, formatter_class=raw)
     parser.add_argument("--version", action="version", version=f"likestorm {revision()}")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verb = verbs.add_parser("run", help="drive a scenario on its target", epilog=STATUSES, formatter_class=raw)
+    verb = verbs.add_parser("run", help="run a scenario on its target", epilog=STATUSES, formatter_class=raw)
     _add_run(verb)
     _add_generator(verb)
-    verb = verbs.add_parser("worker", help="make load for a run that is led elsewhere (run --expect-workers)")
-    verb.add_argument("--master", required=True, metavar="HOST[:PORT]", help="where that run was told to --master-bind")
-    verb.add_argument("--patience", type=positive, default=300.0, metavar="S", help="wait so long for it (%(default)s)")
+    verb = verbs.add_parser("worker", help="join the generator of a run elsewhere (run --expect-workers)")
+    verb.add_argument("--master", required=True, metavar="HOST[:PORT]", help="the --master-bind of that run")
+    verb.add_argument("--patience", type=positive, default=300.0, metavar="S", help="wait for it (%(default)s s)")
     verb.set_defaults(act=_worker)
     for name, act, text in (
         ("judge", _judge, "judge a saved run again and rewrite its report"),
@@ -77,34 +75,28 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_run(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("scenario", nargs="?", help="TOML file, or a name in the project's folder of scenarios")
-    verb.add_argument("--duration", type=positive, metavar="S", help="length of the measured window, seconds")
-    verb.add_argument("--rate", type=positive, metavar="FACTOR", help="all rates times this")
-    text = "a key of the scenario, such as target.url=http://127.0.0.1:8080; may be repeated"
+    verb.add_argument("scenario", nargs="?", help="TOML file, or a name in the project's scenario folder")
+    verb.add_argument("--duration", type=positive, metavar="S", help="length of the measured window in seconds")
+    verb.add_argument("--rate", type=positive, metavar="FACTOR", help="multiplies all rates")
+    text = "set a key of the scenario, such as target.url=http://127.0.0.1:8080; repeatable"
     verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=text)
     verb.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (runs/TIME-SCENARIO)")
-    verb.add_argument("--no-realtime", action="store_true", help="leave the generator at ordinary priority")
+    verb.add_argument("--no-realtime", action="store_true", help="run the generator at normal priority")
     verb.set_defaults(act=_run)
 
 
 def _add_generator(verb: argparse.ArgumentParser) -> None:
-    """Which processes make the load, and what they show of it."""
-    verb.add_argument(
-        "--processes", type=count_or_none, default=1, metavar="N", help="so many make the load (%(default)s)"
-    )
-    verb.add_argument(
-        "--expect-workers",
-        type=count_or_none,
-        default=0,
-        metavar="N",
-        help="and so many from elsewhere (worker --master)",
-    )
-    verb.add_argument("--master-bind", metavar="HOST[:PORT]", help="where workers may join (127.0.0.1)")
-    text = "show Locust's web UI on loopback, with latency from when requests were due"
+    """Options of the generator's processes and of Locust's output."""
+    text = "generator processes on this machine (%(default)s)"
+    verb.add_argument("--processes", type=count_or_none, default=1, metavar="N", help=text)
+    text = "workers that join from elsewhere (worker --master)"
+    verb.add_argument("--expect-workers", type=count_or_none, default=0, metavar="N", help=text)
+    verb.add_argument("--master-bind", metavar="HOST[:PORT]", help="address for these workers (127.0.0.1)")
+    text = "show Locust's web UI on loopback; latency starts when a request is due"
     verb.add_argument("--web", action="store_true", help=text)
-    verb.add_argument("--web-port", type=count_or_none, default=8089, metavar="PORT", help="and there (%(default)s)")
-    verb.add_argument("--web-host", default="127.0.0.1", metavar="HOST", help="at this address (%(default)s)")
-    verb.add_argument("--csv", type=Path, metavar="PREFIX", help="Locust's own CSV files, the same way")
+    verb.add_argument("--web-port", type=count_or_none, default=8089, metavar="PORT", help="its port (%(default)s)")
+    verb.add_argument("--web-host", default="127.0.0.1", metavar="HOST", help="its address (%(default)s)")
+    verb.add_argument("--csv", type=Path, metavar="PREFIX", help="write Locust's CSV files, with the same latency")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -150,8 +142,8 @@ def _schema(_: argparse.Namespace) -> int:
 
 
 def command() -> None:
-    """The installed command `likestorm`."""
-    # Output that is piped into something that ends early is no reason for a traceback.
+    """The entry point of the command `likestorm`."""
+    # A reader that ends early, such as head, must not cause a traceback.
     try:
         sys.exit(main(sys.argv[1:]))
     except BrokenPipeError:

@@ -1,9 +1,9 @@
-"""The roots of everything that the instrument raises."""
+"""The base classes of the instrument's errors."""
 
 
 class LikestormError(Exception):
-    """Something failed; the message says what in one line (exit status 1)."""
+    """A failure; the message describes it in one line (exit status 1)."""
 
 
 class UsageError(LikestormError):
-    """The command line, a file or a target is not usable as given (exit status 2)."""
+    """An unusable command line, file or target (exit status 2)."""

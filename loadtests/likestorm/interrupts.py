@@ -1,6 +1,4 @@
-"""Interrupts that end what runs in good order."""
-
-from __future__ import annotations
+"""Interrupts that end a run in good order."""
 
 import contextlib
 import signal
@@ -13,9 +11,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt until the yielded function is called, which has both ignored.
+    """SIGINT and SIGTERM raise KeyboardInterrupt. Yields a function after whose call both are ignored.
 
-    Python delivers signals to the main thread; in another thread this changes nothing.
+    Python delivers signals to the main thread; in another thread this has no effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None

@@ -1,20 +1,20 @@
-"""The story of a run: bring the target up, drive it, collect, judge, save, report."""
-
-from __future__ import annotations
+"""The story of a run: start the target, drive it, collect, judge, save and report."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from likestorm import targets
 from likestorm.errors import LikestormError, UsageError
+from likestorm.files import write_whole
 from likestorm.generator import launcher
 from likestorm.generator.launcher import GeneratorConfig
 from likestorm.generator.plan import Plan
@@ -22,7 +22,7 @@ from likestorm.report import ci, terminal
 from likestorm.report import write as write_report
 from likestorm.report.terminal import Screen
 from likestorm.results import reconciliation
-from likestorm.results.collect import Around, collect
+from likestorm.results.collect import Readings, collect
 from likestorm.results.memory import MemoryWatch
 from likestorm.results.record import Record
 from likestorm.results.record.document import save
@@ -34,13 +34,15 @@ from likestorm.verdict.judge import judge
 RUNS = Path("runs")
 RECORD_FILE, SCENARIO_FILE = "record.json", "scenario.json"
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Options:
     """How to run a scenario.
 
-    out: the folder to fill. realtime: ask for real-time priority for the generator. config: the generator's processes.
-    source: the scenario's file, for marks at its lines.
+    out: the folder for the results. realtime: request real-time priority for the generator. config: the generator's
+    processes. source: the scenario's file, for annotations at its lines.
     """
 
     scenario: Scenario
@@ -54,39 +56,62 @@ def run(options: Options) -> int:
     """Run a scenario, show its verdict and return the verdict's exit status."""
     record, verdict, page = measure(options)
     terminal.show_verdict(record, verdict, page)
-    terminal.say(ci.announce(record, verdict, options.source, os.environ))
+    marks = _attempt("CI gets no summary", lambda: ci.announce(record, verdict, options.source, os.environ))
+    terminal.say(marks or [])
     return verdict.exit_code
 
 
 def measure(options: Options) -> tuple[Record, Verdict, Path]:
-    """Run a scenario on its target; its record, its verdict and the path of its report.
+    """Run a scenario on its target; returns the record, the verdict and the path of the report.
 
     Leaves record.json, scenario.json, report.html, summary.md, junit.xml, HDR logs and the parts' logs in a folder.
     """
-    scenario = options.scenario
-    target = targets.of(scenario)
     with _results(folder_of(options)) as out, terminal.screen() as screen:
-        with target.up(out, screen.phase) as running:
-            scenario = scenario.warmed(running.warm_up_s)
-            record = _drive(replace(options, scenario=scenario), running, out, screen)
-        save(record, out / RECORD_FILE)
+        record, scenario = _measured(options, out, screen)
         screen.phase("judging")
         verdict, page = conclude(record, scenario, out)
-        _annotate(record, verdict, screen)
+        _attempt("the run is not marked in Grafana", lambda: _annotate(record, verdict))
     return record, verdict, page
 
 
+def _measured(options: Options, out: Path, screen: Screen) -> tuple[Record, Scenario]:
+    """The saved record of a run without its verdict, and the scenario with the warm-up that the target needs."""
+    scenario, record = options.scenario, None
+    try:
+        with targets.of(scenario).up(out, screen.phase) as running:
+            scenario = scenario.warmed(running.warm_up_s)
+            record = _drive(replace(options, scenario=scenario), running, out, screen)
+            save(record, out / RECORD_FILE)
+    except LikestormError as error:
+        if record is None:
+            raise
+        screen.phase(f"warning: the target did not stop cleanly: {error}")
+    return record, scenario
+
+
 def conclude(record: Record, scenario: Scenario, out: Path) -> tuple[Verdict, Path]:
-    """Judge a record, save it with its verdict and its scenario, and write the report; returns its path."""
+    """Judge a record, save it with its verdict and scenario, and write the report.
+
+    Returns the path of the report, or of the record if the report fails.
+    """
     verdict = judge(record, scenario)
     record = replace(record, verdict=verdict)
-    (out / SCENARIO_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(scenario), indent=1))
+    write_whole(out / SCENARIO_FILE, msgspec.json.format(msgspec.json.encode(scenario), indent=1))
     save(record, out / RECORD_FILE)
-    return verdict, write_report(record, out)
+    return verdict, _attempt("there is no report", lambda: write_report(record, out)) or out / RECORD_FILE
+
+
+def _attempt(failure: str, step: Callable[[], T]) -> T | None:
+    """The result of a step after the measurement. Any failure is only a warning: record and verdict outlive it."""
+    try:
+        return step()
+    except Exception as error:
+        terminal.say([f"warning: {failure}: {str(error) or type(error).__name__}"])
+        return None
 
 
 def folder_of(options: Options) -> Path:
-    """The folder that a run fills; UsageError where it holds a run already."""
+    """The folder for the results of a run; UsageError if it already holds a run."""
     folder = options.out or RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{options.scenario.name}"
     if (folder / RECORD_FILE).exists():
         raise UsageError(f"{folder} already holds a run; --out takes a new folder")
@@ -95,7 +120,7 @@ def folder_of(options: Options) -> Path:
 
 @contextmanager
 def _results(folder: Path) -> Iterator[Path]:
-    """The folder of the results; where the run fails before a file is in it, the folder does not stay."""
+    """The folder of the results; a run that fails before its first file leaves no folder."""
     is_new = not folder.exists()
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     try:
@@ -107,7 +132,7 @@ def _results(folder: Path) -> Iterator[Path]:
 
 
 def _drive(options: Options, running: Running, out: Path, screen: Screen) -> Record:
-    """Load the target as the scenario says, and collect what came of it."""
+    """Put the scenario's load on the target and collect the record."""
     scenario, config = options.scenario, options.config
     began = datetime.now(UTC)
     if config.web_port:
@@ -122,16 +147,25 @@ def _drive(options: Options, running: Running, out: Path, screen: Screen) -> Rec
         outcome = launcher.run(plan, running.url, out / "logs" / "generator.log", started, screen.progress, config)
     screen.clear()
     screen.phase("collecting")
-    # The counters take seconds to stand still, and so does the audit.
+    # Both the audit and counters that must stand still take seconds.
     with ThreadPoolExecutor(1) as beside:
-        stored = beside.submit(running.audit, began)
+        audited = beside.submit(_audit, running, began)
         counted = reconciliation.end(before, outcome, running.url) if before else None
-        around = Around(stored.result(), counted, memory.peak_mb)
-    return collect(scenario, running, outcome, around)
+        stored, problem = audited.result()
+    errors = _attempt("the error tracker is not read", running.errors)
+    return collect(scenario, running, outcome, Readings(stored, problem, counted, errors), memory.peak_mb)
+
+
+def _audit(running: Running, since: datetime) -> tuple[Mapping[str, Sequence[str]] | None, str]:
+    """The stored ids, or why they are not known; a failed audit leaves the verdict open, but keeps the record."""
+    try:
+        return running.audit(since), ""
+    except Exception as error:
+        return None, f"the audit failed: {str(error) or type(error).__name__}"
 
 
 def _plan(options: Options, running: Running, out: Path, run_id: str) -> Plan:
-    # On data that an earlier run has used, the same choices would change again what is changed already.
+    # On data that an earlier run used, the same choices would repeat effects that are stored already.
     salt = run_id if running.is_reused else ""
     workers = options.config.workers
     return Plan(
@@ -141,18 +175,15 @@ def _plan(options: Options, running: Running, out: Path, run_id: str) -> Plan:
     )  # fmt: skip
 
 
-def _annotate(record: Record, verdict: Verdict, screen: Screen) -> None:
-    """Put the run on the dashboards of the Grafana at GRAFANA_URL, if there is one; a run is no worse without it."""
+def _annotate(record: Record, verdict: Verdict) -> None:
+    """Mark the run on the dashboards of the Grafana at GRAFANA_URL, if the variable is set."""
     url = os.environ.get("GRAFANA_URL")
     if not url:
         return
     window = (datetime.fromisoformat(record.started_at), datetime.fromisoformat(record.finished_at))
     try:
         from likestorm.panels import publish
-
-        grafana = publish.Grafana(url, os.environ.get("GRAFANA_TOKEN", ""))
-        publish.mark_run(grafana, record.scenario.name, verdict.status, *window)
-    except ImportError:
-        screen.phase("the run is not marked in Grafana: pip install 'likestorm[grafana]'")
-    except LikestormError as error:
-        screen.phase(f"the run is not marked in Grafana: {error}")
+    except ImportError as error:
+        raise LikestormError("pip install 'likestorm[grafana]'") from error
+    grafana = publish.Grafana(url, os.environ.get("GRAFANA_TOKEN", ""))
+    publish.mark_run(grafana, record.scenario.name, verdict.status, *window)

@@ -1,6 +1,4 @@
-"""The reference stack as a target: booted by compose, filled by the service's seeder, audited by the service."""
-
-from __future__ import annotations
+"""The reference stack as a target: compose starts it, the service's own tools seed and audit it."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,20 +31,20 @@ Count = Annotated[int, Meta(ge=1)]
 STORAGE_FACTS: Mapping[Storage, str] = {
     "memory": "memory (photos: page cache): a sync costs nothing",
     "disk": "disk: commits wait for it",
-    "unsynced": "disk, but nothing waits for it: a sync costs nothing",
+    "unsynced": "disk without fsync: a sync costs nothing",
 }
 PROBES = "/healthz|/readyz"
-"""Requests of health checks; nginx logs none of them."""
+"""Routes of health checks, which nginx does not log."""
 RETRIES = "sum({__name__=~'haproxy_backend_(retry|redispatch)_warnings_total'})"
 DATABASE_WAIT = WaitCounters(
     "db", "pool", "PgBouncer",
     "pgbouncer_stats_client_wait_seconds_total", "pgbouncer_stats_queries_duration_seconds_total",
 )  # fmt: skip
-"""Statements wait in PgBouncer, which the application cannot see. PgBouncer's query time includes the wait."""
+"""The wait in PgBouncer, which the application cannot see. PgBouncer's query time includes the wait."""
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the stores are filled with; active_users of the users are logged in and act."""
+    """The seeded data; active_users of the users are logged in and act."""
 
     users: Count
     photos_per_user: Count
@@ -55,10 +53,10 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StackSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The stack: its shape, its first port, where its data lies, and what it is filled with.
+    """The keys of [target] for the stack.
 
-    topology: a name, or a .toml file. storage: None takes memory where there is room. errors: with the error tracker.
-    keep: drive the data that a running stack holds. state: folder of the stack's files.
+    topology: a name or a .toml file. base_port: the first port. storage: None means memory if there is enough. errors:
+    with the error tracker. keep: use the data of a running stack. state: the folder of the stack's files.
     """
 
     topology: str = DEFAULT
@@ -71,7 +69,7 @@ class StackSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PhotoApp:
-    """The photo-sharing stack: the one that runs already, or one of its own."""
+    """The photo-sharing stack: a running one, or else a new one."""
 
     Settings: ClassVar[type[Struct]] = StackSettings
     objectives: ClassVar[Path | None] = catalog.OBJECTIVES
@@ -82,7 +80,7 @@ class PhotoApp:
 
     @contextmanager
     def up(self, out: Path, on_phase: OnPhase) -> Iterator[Running]:
-        """The stack, filled with data; `out` gets its logs, and what its Prometheus saw."""
+        """The seeded stack; its logs and its Prometheus data go to `out`."""
         started = datetime.now(UTC)
         with _errors_translated(), self._stack(on_phase) as stack:
             try:
@@ -106,16 +104,16 @@ class PhotoApp:
         return replace(named(self._settings.topology, self._settings.base_port), errors=self._settings.errors)
 
     def _filled(self, stack: local.Target, on_phase: OnPhase) -> Path:
-        """The manifest of the stores' data: filled anew, unless the data of a running stack is kept."""
+        """Seed the stores, unless a running stack keeps its data; returns the manifest of the data."""
         if self._settings.keep:
             manifest = local.manifest(stack)
             if not manifest.exists():
-                raise UsageError("there is no data to keep: keep = true (KEEP=1) needs a stack that is up and filled")
+                raise UsageError("there is no data to keep: keep = true (KEEP=1) needs a running, seeded stack")
             on_phase("keeping the data")
             return manifest
         data = self._settings.data
         if data is None:
-            raise UsageError("[target.data] is missing: what the stack is filled with")
+            raise UsageError("[target.data] is missing: the data to seed the stack with")
         on_phase(f"seeding {data.users:,} users and {data.users * data.photos_per_user:,} photos")
         return local.seed(
             stack,
@@ -165,7 +163,8 @@ class _Stack(Running):
         return Counting(prometheus, hops, RETRIES, logs, "nginx", "/healthz", topology.scrape_interval_s)
 
     def audit(self, since: datetime) -> Mapping[str, Sequence[str]]:
-        return local.audit(self._stack, since)
+        with _errors_translated():
+            return local.audit(self._stack, since)
 
     def errors(self) -> Sequence[ErrorGroup] | None:
         before, after = self._errors_before, local.read_errors(self._stack)
@@ -178,7 +177,7 @@ class _Stack(Running):
 
 @contextmanager
 def _errors_translated() -> Iterator[None]:
-    """Errors of compose as errors of the instrument, which end a run with the right status."""
+    """Raises errors of compose as errors of the instrument, which have an exit status."""
     try:
         yield
     except errors.UsageError as error:
@@ -188,10 +187,10 @@ def _errors_translated() -> Iterator[None]:
 
 
 def _keep_history(stack: local.Target, started: datetime, out: Path, on_phase: OnPhase) -> None:
-    """Keep what Prometheus saw for `make view RUN=`; a run is no worse without it."""
+    """Keep the data of Prometheus for `make view RUN=`; a failure is only reported."""
     if stack.topology.in_containers:
-        return  # Its Prometheus keeps its data to itself.
+        return  # the data of its Prometheus is inside its container
     try:
         history.keep(stack.prometheus_url, stack.run_dir / "prometheus" / "data", started, out)
     except DashboardsError as error:
-        on_phase(f"no history is kept with the run: {error}")
+        on_phase(f"warning: the run has no Prometheus history: {error}")

@@ -1,7 +1,5 @@
 """The versions of the stack's parts on this machine."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

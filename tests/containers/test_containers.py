@@ -88,10 +88,13 @@ def _nothing_lost(file: Path) -> Record:
     assert record.load.completed > 0
     assert [entry.residual for entry in record.ledger] == [0] * len(record.ledger)
     assert sum(entry.acknowledged for entry in record.ledger) > 0
-    assert record.hops is not None
-    most = record.hops.answered + record.hops.unsure + record.hops.repeated
-    assert [hop.hop for hop in record.hops.counts] == ["nginx", "app"]
-    assert all(hop.count is not None and record.hops.answered <= hop.count <= most for hop in record.hops.counts)
+    assert record.reconciliation is not None
+    most = record.reconciliation.answered + record.reconciliation.unsure + record.reconciliation.repeated
+    assert [hop.hop for hop in record.reconciliation.counts] == ["nginx", "app"]
+    assert all(
+        hop.count is not None and record.reconciliation.answered <= hop.count <= most
+        for hop in record.reconciliation.counts
+    )
     return record
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from likestorm.generator import launcher
 from likestorm.generator.launcher import GeneratorConfig
-from likestorm.generator.plan import Plan, Progress
+from likestorm.generator.plan import Plan
 from likestorm.results.outcome import Outcome
+from likestorm.results.progress import Progress
 from likestorm.scenario import Budgets, Scenario, Target
 from likestorm.scenario.workload import ArrivalPlan, ClosedPlan
 
@@ -54,6 +55,6 @@ def locustfile_scenario(
         warm_up_s=1.0,
         duration_s=duration_s,
         drain_s=2.0,
-        lateness_max_s=10.0,
+        queue_timeout_s=10.0,
         users_max=256,
     )

@@ -8,7 +8,15 @@ from functools import cache
 from likestorm.results import histogram
 from likestorm.results.histogram import Histogram
 from likestorm.results.record import SCHEMA, Record, ScenarioFacts
-from likestorm.results.record.target import ChainEffects, HopCount, Hops, LedgerEntry, PanelData, ScrapeTarget, Series
+from likestorm.results.record.target import (
+    ChainEffects,
+    HopCount,
+    LedgerEntry,
+    PanelData,
+    Reconciliation,
+    ScrapeTarget,
+    Series,
+)
 from likestorm.results.record.timesplit import Composition, TierWait, TimeSplit
 from likestorm.results.record.traffic import Arrivals, Generator, Load, Percentiles, Requests, Timeline, Vitals
 from likestorm.scenario import Scenario, schedule
@@ -138,7 +146,7 @@ def _record(
             ChainEffects(name, [(each.seconds / 10, 900), (each.seconds, 1499), (None, 1500)])
             for name, each in OBJECTIVES.chains.items()
         ],
-        hops=_hops(requests),
+        reconciliation=_reconciliation(requests),
         timing={"like": _like_split(slowdown(24)), "upload-confirm": _confirm_split()},
         tier_waits=[TierWait("db", "pool", "PgBouncer", 0.8, 21.5)],
         settings={"topology": "small", "storage": "memory"},
@@ -146,10 +154,10 @@ def _record(
     )  # fmt: skip
 
 
-def _hops(requests: dict[str, Requests]) -> Hops:
+def _reconciliation(requests: dict[str, Requests]) -> Reconciliation:
     answered = sum(r.count - r.failures for name, r in requests.items() if name != "upload-put")
     unsure = sum(r.failures for r in requests.values())
-    return Hops(answered, unsure, 0, [HopCount("nginx", answered + unsure), HopCount("app", answered)])
+    return Reconciliation(answered, unsure, 0, [HopCount("nginx", answered + unsure), HopCount("app", answered)])
 
 
 def _vitals(lag_ms: float) -> Vitals:

@@ -1,11 +1,9 @@
 """The universal scalability law, X(N) = λN / (1 + σ(N−1) + κN(N−1)), fitted to measured points: pure.
 
-N is how many arrivals are under way at once, X how many are completed a second; λ is the rate of one alone, σ the
-share that is done one after the other (contention), κ what each costs every other one (coherency).
+N is the number of arrivals in progress, X the throughput in arrivals a second, λ the throughput at N = 1, σ the serial
+share of the work (contention), κ the cost of each arrival to every other one (coherency).
 Source: N. J. Gunther, Guerrilla Capacity Planning, 2007.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Sequence
@@ -30,12 +28,11 @@ def throughput(concurrency: float, rate: float, contention: float, coherency: fl
 
 
 def fit(points: Sequence[tuple[float, float]], seed: int = 1) -> Law | None:
-    """The law through (N, X), with 95 % intervals by bootstrap; None below LEAST_POINTS different N.
+    """The law through points (N, X), with 95 % intervals by bootstrap; None below LEAST_POINTS different N.
 
-    N / X is linear in 1/λ, σ/λ and κ/λ, none of which may be negative. Errors are taken as relative: the same share of
-    X everywhere. The bootstrap resamples these shares, widened by the degrees of freedom that the fit has used, and by
-    what Student's distribution is wider than the normal one; of a dozen points, 92 to 94 in 100 intervals then hold
-    what the points were made of.
+    N / X is linear in 1/λ, σ/λ and κ/λ, which are not negative. Errors are relative to X. The bootstrap resamples the
+    relative errors, widened for the degrees of freedom of the fit and by the ratio of Student's to the normal quantile;
+    with a dozen points, 92 to 94 of 100 intervals contain the true values.
     """
     if len({n for n, _ in points}) < LEAST_POINTS:
         return None
@@ -53,7 +50,7 @@ def fit(points: Sequence[tuple[float, float]], seed: int = 1) -> Law | None:
     random = np.random.default_rng(seed)
     draws = [_solve(terms, fitted * random.choice(widened, len(n))) for _ in range(RESAMPLES)]
     found = np.array([_parameters(each) for each in (best, *draws) if each[0] > 0])
-    bounds = np.quantile(found[1:], (TAIL, 1 - TAIL), axis=0, method="inverted_cdf")  # no mean of bounds and infinity
+    bounds = np.quantile(found[1:], (TAIL, 1 - TAIL), axis=0, method="inverted_cdf")  # no NaN from inf
     rate, contention, coherency, peak = (
         Estimate(*(_finite(float(value)) for value in (found[0, k], bounds[0, k], bounds[1, k]))) for k in range(4)
     )
@@ -61,7 +58,7 @@ def fit(points: Sequence[tuple[float, float]], seed: int = 1) -> Law | None:
 
 
 def _solve(terms: Numbers, y: Numbers) -> Numbers:
-    """Coefficients from 0 up for which the relative errors are least, weighted anew by what was fitted before."""
+    """Non-negative coefficients with the least relative errors; each round weights by the previous fit."""
     from scipy.optimize import nnls
 
     weights = y
@@ -72,7 +69,7 @@ def _solve(terms: Numbers, y: Numbers) -> Numbers:
 
 
 def _parameters(coefficients: Numbers) -> tuple[float, float, float, float]:
-    """λ, σ, κ, and the highest X there is; without coherency it is what contention leaves in the end."""
+    """λ, σ, κ and the highest X; without coherency X approaches the limit of contention."""
     one, contention, coherency = (float(each) for each in coefficients)
     rate, sigma, kappa = 1 / one, contention / one, coherency / one
     if kappa > 0:

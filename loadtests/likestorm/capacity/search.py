@@ -1,6 +1,4 @@
-"""The search for the highest rate that holds: steps up until a budget breaks, repeated around the break."""
-
-from __future__ import annotations
+"""The search for the highest rate that holds: rising steps until a budget breaks, with repeats around the break."""
 
 import math
 from collections import defaultdict
@@ -22,16 +20,16 @@ from likestorm.results.record.verdict import Capacity, CapacityStep, Verdict
 from likestorm.scenario import CapacityPlan, Scenario
 
 STEADY = 0.98
-"""Of what is offered must be completed, or a step says nothing on how many were under way: their number grew."""
+"""The least share of completed arrivals in a steady step. Otherwise arrivals pile up, and Little's law fails."""
 
 Measure = Callable[[float], CapacityStep]
 
 
 def search(options: run.Options) -> int:
-    """Search as the scenario's [capacity] says, on one target; returns the exit status of the highest rate that holds.
+    """Run the search of the scenario's [capacity] on one target; returns the exit status of the rate that holds.
 
-    Each step is a whole run, in steps/ of the results; those of the highest rate that holds (of the lowest, where none
-    does) are reported once more, with all steps and the law.
+    Each step is a whole run in steps/ of the results. The report of the search is that of the highest rate that holds
+    (of the lowest rate, if none holds), with all steps and the scalability law.
     """
     scenario, plan = options.scenario, options.scenario.capacity
     if plan is None:
@@ -55,12 +53,12 @@ def search(options: run.Options) -> int:
 
 
 def start_of(scenario: Scenario, plan: CapacityPlan) -> float:
-    """The rate with which the search begins: the schedule's own."""
+    """The schedule's own rate, with which the search begins."""
     return scenario.arrivals[plan.arrivals].rate or 0.0
 
 
 def at_rate(scenario: Scenario, plan: CapacityPlan, rate: float) -> Scenario:
-    """The scenario with the schedule that is searched at this rate, and with it the budgets on its rate."""
+    """The scenario with the searched schedule, and the budgets on its rate, at this rate."""
     factor = rate / start_of(scenario, plan)
     arrivals = scenario.arrivals | {plan.arrivals: scenario.arrivals[plan.arrivals].scaled(factor)}
     rates = [
@@ -74,9 +72,9 @@ def at_rate(scenario: Scenario, plan: CapacityPlan, rate: float) -> Scenario:
 def climb(plan: CapacityPlan, start: float, measure: Measure) -> list[CapacityStep]:
     """Every step of a search, in order.
 
-    Up by `factor` until a rate does not pass twice in a row: on a shared machine, a neighbour can break one as well.
-    Then around the break, in turns so that a machine that changes meanwhile favours none: the last rate that passed,
-    the one between, and the one that broke, until each has `repeats` runs.
+    The rate rises by `factor` until it fails twice in a row, because noise of a shared machine can break a single run.
+    Then the last rate that passed, the rate that broke and a rate between them take turns until each has `repeats`
+    runs. Turns keep a drift of the machine from favouring one rate.
     """
     steps: list[CapacityStep] = []
     rate, held = start, 0.0
@@ -99,15 +97,14 @@ def climb(plan: CapacityPlan, start: float, measure: Measure) -> list[CapacitySt
 
 
 def rounded(rate: float) -> float:
-    """Three digits are more than a search can tell apart."""
+    """A rate with three digits, which is more than a search can tell apart."""
     return float(f"{rate:.3g}")
 
 
 def find(plan: CapacityPlan, steps: Iterable[CapacityStep]) -> Capacity:
-    """What a search has found.
+    """The result of a search.
 
-    A rate holds if more than half of its runs passed, and if all lower rates hold. The law is that of the steps in
-    which nearly all that was offered was completed.
+    A rate holds if more than half of its runs passed and all lower rates hold. The law is fitted to the steady steps.
     """
     steps = list(steps)
     by_rate: defaultdict[float, list[CapacityStep]] = defaultdict(list)
@@ -121,14 +118,14 @@ def find(plan: CapacityPlan, steps: Iterable[CapacityStep]) -> Capacity:
             break
         holds = rate
     steady = [each for each in steps if each.throughput and each.throughput >= STEADY * each.offered]
-    from likestorm.capacity import scalability  # numpy, which a bench has no use for in its memory
+    from likestorm.capacity import scalability  # numpy would take memory during the runs
 
     law = scalability.fit([(each.concurrency, each.throughput) for each in steady])
     return Capacity(plan.arrivals, holds, fails, steps, law)
 
 
 def step_of(arrivals: Arrivals, verdict: Verdict, rate: float, number: int, duration_s: float) -> CapacityStep:
-    """One run of a search: how many were under way follows from Little's law, N = X · mean response time."""
+    """One run of a search; the concurrency follows from Little's law, N = X · mean response time."""
     completed = arrivals.load.completed / duration_s
     mean_s = decode(arrivals.histogram).hdr.get_mean_value() / 1e6
     return CapacityStep(

@@ -1,1 +1,1 @@
-"""A candidate against a baseline: saved runs, or revisions that run in turn."""
+"""Comparison of a candidate with a baseline: saved runs, or revisions that run interleaved."""

@@ -1,17 +1,15 @@
-"""Decides of the runs of a baseline and of a candidate whether the candidate became slower: pure.
+"""Decides whether a candidate became slower than a baseline: pure.
 
-Runs made in turn are compared in pairs of neighbours in time (`paired`). Of runs that were made one side after the
-other nothing can be decided, because machines drift: then only what sampling within the runs leaves open is given.
+Interleaved runs are compared in pairs of neighbours in time (`paired`). Runs of one side after the other allow no
+decision, because machines drift; their intervals cover only the sampling within the runs.
 """
-
-from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Sequence
 
 from likestorm.comparison import outcome_measures, paired, regression_attribution, saved
-from likestorm.comparison.outcome_measures import PAIRS_LEAST, PERCENTILES, Endpoint, Samples
+from likestorm.comparison.outcome_measures import PAIRS_LEAST, PERCENTILES, OutcomeMeasure, Samples
 from likestorm.comparison.saved import Side
 from likestorm.results.comparison import (
     POWERS,
@@ -35,18 +33,20 @@ ADVISED_POWER = 0.9
 
 
 def compare(base: Side, candidate: Side, allowed: float = ALLOWED, primary: float = PRIMARY) -> Comparison:
-    """The comparison of two sides that saved.check_alike lets pass; `primary` is the percentile that decides."""
+    """Compare two sides that pass saved.check_alike; `primary` is the percentile that decides."""
     pairs = outcome_measures.pair_up(base.records, candidate.records)
     wanted = base.budgeted
     sides = [[pair[side] for pair in pairs] for side in (0, 1)] if pairs else [base.records, candidate.records]
     samples = list(outcome_measures.samples(sides[0], sides[1], wanted))
     if pairs:
         found = [outcome_measures.failures(sides[0], sides[1])]
-        found += [s.endpoint(q) for s in samples for q in PERCENTILES if s.bears(q) or _decides(s, q, wanted, primary)]
+        found += [
+            s.measure(q) for s in samples for q in PERCENTILES if s.supports(q) or _decides(s, q, wanted, primary)
+        ]
         changes = judge(found, wanted, allowed, primary)
     else:
-        decided = [(s, q) for s in samples for q in PERCENTILES if s.bears(q)]
-        changes = [_of_sampling(s, q, _decides(s, q, wanted, primary)) for s, q in decided]
+        supported = [(s, q) for s in samples for q in PERCENTILES if s.supports(q)]
+        changes = [_of_sampling(s, q, _decides(s, q, wanted, primary)) for s, q in supported]
     status, reason = conclude(changes, allowed, len(pairs), base.invalid + candidate.invalid)
     return Comparison(
         schema=SCHEMA,
@@ -66,62 +66,62 @@ def compare(base: Side, candidate: Side, allowed: float = ALLOWED, primary: floa
 
 
 def judge(
-    found: Sequence[Endpoint], wanted: Sequence[str], allowed: float = ALLOWED, primary: float = PRIMARY
+    found: Sequence[OutcomeMeasure], wanted: Sequence[str], allowed: float = ALLOWED, primary: float = PRIMARY
 ) -> list[Change]:
-    """What became of each endpoint; failures and that percentile of the wanted requests are primary.
+    """The change of each outcome measure; failures and the `primary` percentile of wanted requests are primary.
 
-    A primary endpoint is worse where Holm's procedure over all of them says so, any other where its own test does;
-    it held where its own interval ends within what is allowed.
+    A primary measure is worse by Holm's procedure over all primary measures, any other by its own test. A measure held
+    if its interval ends within the allowed change.
     """
     is_primary = [each.kind == "failures" or _decides(each, each.percentile, wanted, primary) for each in found]
     p_values = [_p(each, allowed) for each in found]
     adjusted = iter(paired.holm([p for p, is_in in zip(p_values, is_primary, strict=True) if is_in]))
     tests = sum(is_primary)
     return [
-        _change(endpoint, allowed, p, next(adjusted) if is_in else None, tests if is_in else 1)
-        for endpoint, p, is_in in zip(found, p_values, is_primary, strict=True)
+        _change(each, allowed, p, next(adjusted) if is_in else None, tests if is_in else 1)
+        for each, p, is_in in zip(found, p_values, is_primary, strict=True)
     ]
 
 
 def conclude(changes: Sequence[Change], allowed: float, pairs: int, invalid: Sequence[str]) -> tuple[Status, str]:
-    """The status, by precedence, and why."""
+    """The status, by precedence, and the reason."""
     primaries = [change for change in changes if change.primary]
     worse, unclear = ([c for c in primaries if c.finding == finding] for finding in ("worse", "unclear"))
     if invalid:
-        return "invalid", f"{len(invalid)} of the runs measured nothing that can be trusted: {', '.join(invalid)}."
+        return "invalid", f"{len(invalid)} of the runs are invalid measurements: {', '.join(invalid)}."
     if not pairs:
         return "unclear", (
-            "These runs cannot tell a change from drift of the machine. That takes runs of both sides in turn, at "
-            f"least {PAIRS_LEAST} a side (python -m likestorm compare-revisions); the intervals are of sampling alone."
+            "These runs cannot tell a change from drift of the machine: that takes interleaved runs of both sides, at "
+            f"least {PAIRS_LEAST} a side (likestorm compare-revisions). The intervals cover sampling alone."
         )
     if worse:
         return "regression", f"Worse than allowed: {'; '.join(map(_describe, worse))}."
     if unclear:
         return "unclear", f"Cannot tell: {'; '.join(map(_describe, unclear))}.{_advise(primaries, allowed)}"
     return "held", (
-        f"None of the {len(primaries)} primary endpoints rose by more than is allowed ({say_share(allowed)} of a "
-        f"latency, {say_share(FAILURES_ALLOWED)} of arrivals not completed), each with 95 % confidence."
+        f"None of the {len(primaries)} primary outcome measures rose by more than is allowed ({say_share(allowed)} of "
+        f"a latency, {say_share(FAILURES_ALLOWED)} of arrivals not completed), each with 95 % confidence."
     )
 
 
 def limit(kind: Kind, allowed: float) -> float:
-    """The most that an endpoint's differences may come to."""
+    """The largest allowed difference of an outcome measure."""
     return FAILURES_ALLOWED if kind == "failures" else math.log1p(allowed)
 
 
-def _decides(subject: Endpoint | Samples, percentile: float | None, wanted: Sequence[str], primary: float) -> bool:
-    return subject.kind == "request" and percentile == primary and subject.what in wanted
+def _decides(of: OutcomeMeasure | Samples, percentile: float | None, wanted: Sequence[str], primary: float) -> bool:
+    return of.kind == "request" and percentile == primary and of.what in wanted
 
 
-def _p(endpoint: Endpoint, allowed: float) -> float:
-    """1 where something was not measured."""
-    differences = endpoint.differences
-    return 1.0 if any(map(math.isnan, differences)) else paired.p_above(differences, limit(endpoint.kind, allowed))
+def _p(measure: OutcomeMeasure, allowed: float) -> float:
+    """The p-value against the allowed change; 1 for a measure with missing values."""
+    differences = measure.differences
+    return 1.0 if any(map(math.isnan, differences)) else paired.p_above(differences, limit(measure.kind, allowed))
 
 
-def _change(endpoint: Endpoint, allowed: float, p: float, p_adjusted: float | None, tests: int) -> Change:
-    """One endpoint's change; p_adjusted is None for one that decides nothing."""
-    most, differences = limit(endpoint.kind, allowed), endpoint.differences
+def _change(measure: OutcomeMeasure, allowed: float, p: float, p_adjusted: float | None, tests: int) -> Change:
+    """The change of one measure; p_adjusted is None for a measure that is not primary."""
+    most, differences = limit(measure.kind, allowed), measure.differences
     shift = None if any(map(math.isnan, differences)) else paired.of_pairs(differences)
     spread = shift.spread if shift else None
     detectable = [
@@ -133,15 +133,15 @@ def _change(endpoint: Endpoint, allowed: float, p: float, p_adjusted: float | No
     elif (p if p_adjusted is None else p_adjusted) <= LEVEL:
         finding = "worse"
     return Change(
-        endpoint.what, endpoint.kind, endpoint.percentile, p_adjusted is not None,
-        _known(statistics.median(endpoint.base)), _known(statistics.median(endpoint.candidate)),
-        *_fractions(endpoint.kind, *((shift.estimate, shift.low, shift.high) if shift else (None, None, None))),
-        p, p_adjusted, [_fraction(endpoint.kind, each) for each in detectable], spread, finding,
+        measure.what, measure.kind, measure.percentile, p_adjusted is not None,
+        _known(statistics.median(measure.base)), _known(statistics.median(measure.candidate)),
+        *_fractions(measure.kind, *((shift.estimate, shift.low, shift.high) if shift else (None, None, None))),
+        p, p_adjusted, [_fraction(measure.kind, each) for each in detectable], spread, finding,
     )  # fmt: skip
 
 
 def _of_sampling(samples: Samples, percentile: float, is_primary: bool) -> Change:
-    """What sampling alone leaves open of a ratio, from all runs of a side together; it decides nothing."""
+    """A ratio with the interval of sampling alone, from all runs of a side together; it decides nothing."""
     pooled = (outcome_measures.pool(side) for side in (samples.base, samples.candidate))
     base, candidate = (intervals.of_percentile(sample, percentile) for sample in pooled)
     ratio = intervals.of_log_ratio(base, candidate)
@@ -174,10 +174,10 @@ def _describe(change: Change) -> str:
 
 
 def _advise(primaries: Sequence[Change], allowed: float) -> str:
-    """How many pairs would show of a candidate that is no slower that it is not."""
+    """The number of pairs that would show an unchanged candidate to be unchanged."""
     spreads = [(change.kind, change.spread) for change in primaries if change.finding == "unclear" and change.spread]
     needed = [paired.pairs_needed(spread, 0.0, limit(kind, allowed), ADVISED_POWER) for kind, spread in spreads]
     if not needed or None in needed:
-        return " Blocks that are longer, or a machine that is quieter, would tell."
+        return " Longer blocks or a quieter machine would tell."
     pairs = max(each for each in needed if each)
-    return f" If nothing changed, {pairs} pairs as these would show it in {say_share(ADVISED_POWER)} of the cases."
+    return f" If nothing changed, {pairs} such pairs would show it with {say_share(ADVISED_POWER)} power."

@@ -1,6 +1,4 @@
-"""Runs blocks of two revisions in turn, each on a fresh stack of its own, and keeps what each measured."""
-
-from __future__ import annotations
+"""Runs interleaved blocks of two revisions, each on a fresh target, and keeps their results."""
 
 import os
 import random
@@ -21,17 +19,17 @@ Which = Literal["base", "candidate"]
 ABBA: tuple[Which, ...] = ("base", "candidate", "candidate", "base")
 BAAB: tuple[Which, ...] = ("candidate", "base", "base", "candidate")
 FRESH_STACK_S = 14.0
-"""What a block takes beside its warm-up and its window: start, seeding, audit, report, end."""
+"""The time of a block beside warm-up and window: start, seeding, audit, report and stop."""
 STOP_S = 90.0
 
 
 class InterleavedError(LikestormError):
-    """A block that could not be run; the message has its last line."""
+    """A block that failed; the message has the last line of its output."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """One run of a comparison: which side, its number from 1, and the folder that it fills."""
+    """One run of a comparison: its side, its number from 1, and the folder of its results."""
 
     side: Which
     number: int
@@ -39,9 +37,9 @@ class Block:
 
 
 def order(pairs: int, seed: int) -> list[Which]:
-    """The sides in the order of their runs: each two pairs are ABBA or BAAB, as the seed has it.
+    """The sides in run order: two pairs each are ABBA or BAAB, at random by the seed.
 
-    A linear drift cancels within four runs; one that beats in time with them does not stay on one side.
+    A linear drift cancels out within four runs; the random order keeps a periodic drift from favouring one side.
     """
     chance = random.Random(f"{seed}/order")
     sides: list[Which] = []
@@ -51,7 +49,7 @@ def order(pairs: int, seed: int) -> list[Which]:
 
 
 def seconds(pairs: int, warm_up_s: float, duration_s: float) -> float:
-    """About how long so many pairs take."""
+    """The approximate duration of a number of pairs."""
     return 2 * pairs * (FRESH_STACK_S + warm_up_s + duration_s)
 
 
@@ -63,11 +61,10 @@ def run(
     on_block: Callable[[Block, float], None],
     ignore_interrupts: Callable[[], None],
 ) -> dict[Which, list[Path]]:
-    """Run the blocks one after the other and return the folders of each side's runs.
+    """Run the blocks one after the other and return the folders of each side's runs; InterleavedError.
 
-    arguments: for `python -m likestorm run` of either revision. on_block is called when one is done, with the seconds
-    that it took. Raises InterleavedError. On an interrupt the block that runs takes its stack down first, and others
-    are ignored from then on.
+    arguments: for `likestorm run` of both revisions. on_block receives each finished block and its duration in seconds.
+    On an interrupt the current block stops its target first, and further interrupts are ignored.
     """
     folders: dict[Which, list[Path]] = {"base": [], "candidate": []}
     for number, side in enumerate(sides, 1):
@@ -83,19 +80,15 @@ def _run(checkout: Checkout, arguments: Sequence[str], block: Block, ignore_inte
     command = [str(checkout.python), "-m", "likestorm", "run", *arguments, "--out", str(block.folder)]
     log = block.folder.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
-    # An editable install would load this clone's own likestorm in both checkouts.
+    # With an editable install, both checkouts would otherwise load the likestorm of this repository.
     path = os.pathsep.join([str(checkout.folder / "loadtests"), str(checkout.folder)])
     environment = os.environ | {"PYTHONPATH": path}
     with log.open("wb") as output:
+        # In a session of its own: Ctrl-C reaches only this process, which then stops the block.
         process = subprocess.Popen(
-            command,
-            cwd=checkout.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches only the front, which then ends the block
-        )
+            command, cwd=checkout.folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
         try:
             status = process.wait()
         except BaseException:
@@ -108,7 +101,7 @@ def _run(checkout: Checkout, arguments: Sequence[str], block: Block, ignore_inte
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Let the block take its stack down; by force where it does not."""
+    """Let the block stop its target; kill it after STOP_S."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(STOP_S)

@@ -1,6 +1,4 @@
-"""Takes from saved records what a comparison compares: percentiles and failures, block by block."""
-
-from __future__ import annotations
+"""The outcome measures of a comparison, from saved records: percentiles and failures of each block."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,10 +13,10 @@ PAIRS_LEAST = 6
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """Something measured in every block, in pairs: a percentile of response times in ms, or a share of arrivals.
+class OutcomeMeasure:
+    """A value of every block, in pairs: a percentile of response times in ms, or a share of arrivals.
 
-    A value is infinite where the percentile lies among arrivals that never completed, nan where nothing was measured.
+    Infinite: the percentile lies among arrivals that never completed. NaN: there is no measurement.
     """
 
     what: str
@@ -29,12 +27,12 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """As a reader finds it, such as `like p50`."""
+        """The name in reports, such as `like p50`."""
         return name(self.what, self.percentile)
 
     @property
     def differences(self) -> list[float]:
-        """Candidate against base of each pair: of failures the difference, of times the logarithm of the ratio."""
+        """Candidate against base for each pair: the difference of failures, the logarithm of the ratio of times."""
         pairs = zip(self.base, self.candidate, strict=True)
         if self.kind == "failures":
             return [candidate - base for base, candidate in pairs]
@@ -43,30 +41,30 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Samples:
-    """All response times of one request, or of one kind of arrival, of each run on both sides."""
+    """All response times of one request or kind of arrival, for each run of both sides."""
 
     what: str
     kind: Kind
     base: list[Histogram]
     candidate: list[Histogram]
 
-    def bears(self, percentile: float) -> bool:
-        """Whether in each run at least one sample lies beyond the percentile."""
+    def supports(self, percentile: float) -> bool:
+        """Whether at least one sample of each run lies beyond the percentile."""
         fewest = min(sample.total for sample in self.base + self.candidate)
         return fewest * (1 - percentile / 100) > 0.999
 
-    def endpoint(self, percentile: float) -> Endpoint:
-        """One percentile of it."""
-        is_borne = self.bears(percentile)
+    def measure(self, percentile: float) -> OutcomeMeasure:
+        """One percentile as an outcome measure."""
+        is_supported = self.supports(percentile)
         sides = [
-            [_at(sample, percentile) if is_borne else math.nan for sample in side]
+            [_at(sample, percentile) if is_supported else math.nan for sample in side]
             for side in (self.base, self.candidate)
         ]
-        return Endpoint(self.what, self.kind, percentile, *sides)
+        return OutcomeMeasure(self.what, self.kind, percentile, *sides)
 
 
 def pair_up(base: Sequence[Record], candidate: Sequence[Record]) -> list[tuple[Record, Record]]:
-    """Neighbours in time as (base, candidate); none where the sides were not run in turn, or too few to test."""
+    """Neighbours in time as (base, candidate); none for runs that are not interleaved, or too few for a test."""
     if len(base) != len(candidate) or len(base) < PAIRS_LEAST:
         return []
     in_time = sorted([(0, record) for record in base] + [(1, record) for record in candidate], key=_started)
@@ -74,23 +72,23 @@ def pair_up(base: Sequence[Record], candidate: Sequence[Record]) -> list[tuple[R
     return [(pair[0], pair[1]) for pair in pairs] if all(len(pair) == 2 for pair in pairs) else []
 
 
-def failures(base: Sequence[Record], candidate: Sequence[Record]) -> Endpoint:
-    """The share of arrivals that failed, were dropped, or were never answered."""
-    return Endpoint("arrivals", "failures", None, [*map(_failed, base)], [*map(_failed, candidate)])
+def failures(base: Sequence[Record], candidate: Sequence[Record]) -> OutcomeMeasure:
+    """The share of arrivals that failed, were dropped or got no answer."""
+    return OutcomeMeasure("arrivals", "failures", None, [*map(_failed, base)], [*map(_failed, candidate)])
 
 
 def samples(base: Sequence[Record], candidate: Sequence[Record], wanted: Sequence[str]) -> Iterator[Samples]:
-    """Each request, those that are wanted even where nobody made them, and each arrival of several steps."""
-    everybody = [*base, *candidate]
-    for what in dict.fromkeys([*(what for record in everybody for what in record.requests), *wanted]):
+    """The samples of each request, also of wanted requests that no run made, and of each arrival with several steps."""
+    records = [*base, *candidate]
+    for what in dict.fromkeys([*(what for record in records for what in record.requests), *wanted]):
         yield Samples(what, "request", *([_of_request(each, what) for each in side] for side in (base, candidate)))
-    for what, arrivals in everybody[0].arrivals.items():
+    for what, arrivals in records[0].arrivals.items():
         if len(arrivals.steps) > 1:
             yield Samples(what, "arrival", *([_of_arrival(each, what) for each in side] for side in (base, candidate)))
 
 
 def pool(sample: Sequence[Histogram]) -> Histogram:
-    """All samples together."""
+    """One histogram of all samples."""
     whole = Histogram()
     for each in sample:
         whole.add(each)
@@ -112,7 +110,7 @@ def _of_request(record: Record, what: str) -> Histogram:
 
 def _of_arrival(record: Record, what: str) -> Histogram:
     arrivals = record.arrivals[what]
-    # Any arrival that did not complete may have been the longest.
+    # An arrival that did not complete may be the longest.
     return decode(arrivals.histogram, arrivals.load.offered - arrivals.load.completed)
 
 

@@ -1,15 +1,16 @@
-"""What pairs of measurements can say of a change: Wilcoxon's signed-rank test, its interval, and its power.
+"""Statistics of paired measurements: Wilcoxon's signed-rank test, its interval and its power.
 
-Everything rests on the Walsh averages of the n differences (each with each and with itself). Their median is the
-Hodges-Lehmann estimate. At a true change c, as many of them are at most c as the signed-rank statistic has, whose
-distribution is known exactly: so the k-th smallest and the k-th largest bound an interval, and their number above a
-limit gives the p-value. Nothing is assumed of the differences but that they lie symmetrically around the change; one
-wild pair moves the estimate little.
+All of them use the Walsh averages of the n differences (each difference with each one and with itself). Their median is
+the Hodges-Lehmann estimate. At the true change c, the number of averages up to c is the signed-rank statistic, whose
+distribution is known exactly. So the k-th smallest and k-th largest averages bound an interval, and the number of
+averages up to a limit gives the p-value. The only assumption is that differences are symmetric around the change; one
+outlier moves the estimate little.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,9 +28,9 @@ SEED = 2011
 
 @dataclass(frozen=True)
 class Shift:
-    """The Hodges-Lehmann estimate of a change and its 95 % interval; infinite where the sample bears no bound.
+    """The Hodges-Lehmann estimate of a change and its 95 % interval; infinite without a bound.
 
-    spread: the standard deviation of the differences, None where it is not finite.
+    spread: the standard deviation of the differences, None if it is not finite.
     """
 
     estimate: float
@@ -39,7 +40,7 @@ class Shift:
 
 
 def of_pairs(differences: Sequence[float]) -> Shift:
-    """The change of the second over the first of each pair; differences may be infinite, at least one is needed."""
+    """The change within pairs, from at least one difference; differences may be infinite."""
     averages: list[float] = walsh(differences).tolist()
     rank = critical_rank(len(differences), TAIL)
     low, high = (averages[rank - 1], averages[-rank]) if rank else (-math.inf, math.inf)
@@ -47,7 +48,7 @@ def of_pairs(differences: Sequence[float]) -> Shift:
 
 
 def p_above(differences: Sequence[float], limit: float) -> float:
-    """One-sided p-value against 'the change is at most this limit'."""
+    """The one-sided p-value against "the change is at most this limit"."""
     n = len(differences)
     at_most = int((walsh(differences) <= limit).sum())
     patterns: int = 2**n
@@ -55,7 +56,7 @@ def p_above(differences: Sequence[float], limit: float) -> float:
 
 
 def walsh(differences: Sequence[float]) -> numpy.ndarray:
-    """The averages of each difference with each and with itself, ascending; of opposite infinities it is 0."""
+    """The averages of each difference with each one and itself, ascending; opposite infinities average to 0."""
     import numpy
 
     values = numpy.asarray(differences, dtype=float)
@@ -66,9 +67,9 @@ def walsh(differences: Sequence[float]) -> numpy.ndarray:
 
 
 def critical_rank(pairs: int, tail: float) -> int:
-    """Which smallest (and largest) Walsh average bounds an interval that misses with at most `tail` on each side.
+    """The rank of the Walsh averages, from both ends, that bound an interval with at most `tail` on each side.
 
-    0 where so few pairs bear no such bound.
+    0 if there are too few pairs.
     """
     rank, below = 0, 0
     for count in _counts(pairs):
@@ -80,7 +81,7 @@ def critical_rank(pairs: int, tail: float) -> int:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The same p-values, adjusted so that all of them together keep the level of one."""
+    """The p-values adjusted by Holm's procedure, which keeps the level of one test for all of them together."""
     adjusted = [1.0] * len(p_values)
     largest = 0.0
     for place, index in enumerate(sorted(range(len(p_values)), key=lambda each: p_values[each])):
@@ -90,10 +91,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def detectable(pairs: int, spread: float, limit: float, power: float, tests: int = 1) -> float:
-    """The smallest true change that is shown to be above the limit with this power; infinite where none can be.
+    """The smallest true change that is shown to exceed the limit with this power; infinite if none can be.
 
-    spread: standard deviation of the differences. tests: how many are made at once; the worst case of Holm's procedure
-    is counted, in which the level is shared by all. Simulated with normal differences.
+    spread: standard deviation of the differences. tests: number of simultaneous tests, for the worst case of Holm's
+    procedure, in which they share the level. Simulated with normal differences.
     """
     rank = critical_rank(pairs, TAIL / tests)
     if not rank:
@@ -103,14 +104,14 @@ def detectable(pairs: int, spread: float, limit: float, power: float, tests: int
 
 
 def pairs_needed(spread: float, limit: float, change: float, power: float, tests: int = 1) -> int | None:
-    """The fewest pairs that show this change to be above the limit with this power; None beyond PAIRS_MAX."""
+    """The fewest pairs that show a change to exceed the limit with this power; None beyond PAIRS_MAX."""
     fewest = range(1, PAIRS_MAX + 1)
     return next((n for n in fewest if detectable(n, spread, limit, power, tests) <= change), None)
 
 
 @cache
 def _counts(pairs: int) -> list[int]:
-    """In how many of the 2^n patterns of signs the signed-rank statistic is 0, 1, 2, …"""
+    """The number of the 2^n sign patterns with a signed-rank statistic of 0, 1, 2, …"""
     counts = [1]
     for rank in range(1, pairs + 1):
         longer = counts + [0] * rank
@@ -122,7 +123,7 @@ def _counts(pairs: int) -> list[int]:
 
 @cache
 def _lower_bounds(pairs: int, rank: int) -> numpy.ndarray:
-    """The lower bound in DRAWS samples of standard normal differences, ascending."""
+    """The lower bounds from DRAWS samples of standard normal differences, ascending."""
     import numpy
 
     drawn = numpy.random.default_rng(SEED).standard_normal((DRAWS, pairs))
@@ -138,8 +139,6 @@ def _median(ascending: Sequence[float]) -> float:
 
 
 def _spread(differences: Sequence[float]) -> float | None:
-    n = len(differences)
-    if n < 2 or not all(map(math.isfinite, differences)):
+    if len(differences) < 2 or not all(map(math.isfinite, differences)):
         return None
-    mean = math.fsum(differences) / n
-    return math.sqrt(math.fsum((each - mean) ** 2 for each in differences) / (n - 1))
+    return statistics.stdev(differences)

@@ -1,9 +1,7 @@
-"""Recorded blocks: short real runs of one revision one after the other, of which only the percentiles are kept.
+"""Pilot data: the percentiles of short consecutive runs (blocks) of one revision.
 
-How much they differ from each other, with nothing changed, says what a comparison can see.
+Their spread, with nothing changed, determines what a comparison can detect.
 """
-
-from __future__ import annotations
 
 import math
 import statistics
@@ -16,15 +14,16 @@ from msgspec import Struct
 
 from likestorm.comparison import outcome_measures
 from likestorm.comparison.outcome_measures import PERCENTILES
+from likestorm.files import write_whole
 from likestorm.results.record import Record
 from likestorm.results.record.document import RecordError
 
 
-class Blocks(Struct, frozen=True):
-    """Blocks in the order in which they were made.
+class PilotData(Struct, frozen=True):
+    """Blocks in time order.
 
-    command: what records such a file anew. values: response times in ms by endpoint ("like p50"), one a block.
-    failures: the share of arrivals that did not complete, one a block.
+    command: the command that records such a file. values: response times in ms by outcome measure ("like p50"), one for
+    each block. failures: the share of arrivals that did not complete, one for each block.
     """
 
     command: str
@@ -39,30 +38,30 @@ class Blocks(Struct, frozen=True):
     failures: list[float]
 
 
-def load(path: Path) -> Blocks:
-    """Read recorded blocks; RecordError where the file holds none."""
+def load(path: Path) -> PilotData:
+    """Read pilot data; RecordError names the file and the problem."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Blocks)
+        return msgspec.json.decode(path.read_bytes(), type=PilotData)
     except (OSError, msgspec.MsgspecError) as error:
         raise RecordError(f"{path}: {error}") from error
 
 
-def save(blocks: Blocks, path: Path) -> None:
-    """Write them, a block's value after the other."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(blocks), indent=1) + b"\n")
+def save(pilot: PilotData, path: Path) -> None:
+    """Write pilot data as indented JSON, whole or not at all."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(pilot), indent=1) + b"\n")
 
 
 def spread(values: list[float]) -> float:
-    """How far neighbours are apart: the standard deviation of the logarithms of their ratios, around no change."""
+    """The spread of neighbours: the standard deviation of the logarithms of their ratios, around no change."""
     return math.sqrt(statistics.fmean(math.log(after / before) ** 2 for before, after in pairwise(values)))
 
 
-def of_records(records: Sequence[Record], command: str) -> Blocks:
-    """What is kept of runs that were made one after the other, of requests that each of them bears."""
+def of_records(records: Sequence[Record], command: str) -> PilotData:
+    """Pilot data of consecutive runs, for the percentiles that every run supports."""
     first = records[0]
     samples = [each for each in outcome_measures.samples(records, [], []) if each.kind == "request"]
-    kept = [each.endpoint(percentile) for each in samples for percentile in PERCENTILES if each.bears(percentile)]
-    return Blocks(
+    kept = [each.measure(percentile) for each in samples for percentile in PERCENTILES if each.supports(percentile)]
+    return PilotData(
         command=command,
         revision=first.environment["likestorm"],
         machine=first.environment["machine"],

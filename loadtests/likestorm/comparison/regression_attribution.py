@@ -1,10 +1,8 @@
-"""Which tier made a request slower than it was in the baseline, by what the target told in both: pure."""
-
-from __future__ import annotations
+"""The tier that made a request slower than in the baseline, from the time splits of both sides: pure."""
 
 from collections.abc import Iterator, Sequence
 
-from likestorm.attribution import Cause, doubt_told, name_growth
+from likestorm.attribution import Cause, doubt_coverage, name_increase
 from likestorm.results.comparison import Change, Slower, Tier
 from likestorm.results.record import Record
 from likestorm.results.record.timesplit import Composition, TierWait
@@ -13,23 +11,23 @@ MEDIAN = 50.0
 
 
 def find(base: Sequence[Record], candidate: Sequence[Record], changes: Sequence[Change]) -> list[Slower]:
-    """Each request of which the whole interval of some percentile is above the baseline, and where its time went.
+    """The requests with a percentile whose whole interval is above the baseline, and where their time went.
 
-    Those of which a run has no time split are left out.
+    Requests without a time split in every run are left out.
     """
     rose: dict[str, float] = {}
     for change in changes:
         if change.kind == "request" and change.percentile is not None and change.low is not None and change.low > 0:
             rose[change.what] = min(change.percentile, rose.get(change.what, change.percentile))
-    told = (what for what in rose if all(what in record.timing for record in (*base, *candidate)))
-    return [_slower(what, rose[what], base, candidate) for what in told]
+    split = (what for what in rose if all(what in record.timing for record in (*base, *candidate)))
+    return [_slower(what, rose[what], base, candidate) for what in split]
 
 
 def _slower(what: str, percentile: float, base: Sequence[Record], candidate: Sequence[Record]) -> Slower:
     at_median = percentile == MEDIAN
     before, now = (_mean([_part(record, what, at_median) for record in side]) for side in (base, candidate))
     words = "answers around the median take longer than" if at_median else "slow answers take longer than"
-    cause = name_growth(before, now, f"{words} the base's", _tier_waits(candidate))
+    cause = name_increase(before, now, f"{words} the base's", _tier_waits(candidate))
     if doubt := next(_doubts(what, (*base, *candidate), at_median), ""):
         cause = Cause(None, f"which tier grew is not known: {doubt}")
     return Slower(what, percentile, cause.tier, cause.text, _tiers(before, now))
@@ -41,7 +39,7 @@ def _part(record: Record, what: str, at_median: bool) -> Composition:
 
 
 def _mean(parts: Sequence[Composition]) -> Composition:
-    """Of several runs, each counting alike, so that tiers still add up to the total."""
+    """The mean of several runs with equal weights, so that tiers still add up to the total."""
     count, tiers = len(parts), dict.fromkeys(tier for part in parts for tier in part.tiers_ms)
     means = {tier: sum(part.tiers_ms.get(tier, 0.0) for part in parts) / count for tier in tiers}
     return Composition(sum(part.samples for part in parts), sum(part.total_ms for part in parts) / count, means)
@@ -52,8 +50,8 @@ def _doubts(what: str, records: Sequence[Record], at_median: bool) -> Iterator[s
         requests = record.requests[what]
         if not at_median and requests.censored:
             yield "some of the slowest were never answered"
-        if untold := doubt_told(record.timing[what], requests):
-            yield untold
+        if uncovered := doubt_coverage(record.timing[what], requests):
+            yield uncovered
 
 
 def _tiers(before: Composition, now: Composition) -> list[Tier]:
@@ -71,7 +69,7 @@ def _share(ms: float, whole: Composition) -> float:
 
 
 def _tier_waits(records: Sequence[Record]) -> list[TierWait]:
-    """The waits of all records, summed by tier."""
+    """The sums of the records' waits by tier."""
     found: dict[tuple[str, str, str], TierWait] = {}
     for each in (each for record in records for each in record.tier_waits):
         key = each.tier, each.behind, each.source

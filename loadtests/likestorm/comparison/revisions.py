@@ -1,6 +1,4 @@
-"""Two revisions of this repository side by side, each in a git worktree of its own that can run."""
-
-from __future__ import annotations
+"""Two revisions of this repository side by side, each runnable in its own git worktree."""
 
 import contextlib
 import subprocess
@@ -19,12 +17,12 @@ COMMIT_LENGTH = 12
 
 
 class RevisionError(UsageError):
-    """A revision that there is not, or that cannot be made to run."""
+    """A revision that does not exist or cannot be set up."""
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """One revision as `name` asked for it: its commit, its files, and the Python that has what it requires."""
+    """One revision: its requested name, its commit, its files, and a Python with its requirements."""
 
     name: str
     commit: str
@@ -33,25 +31,15 @@ class Checkout:
 
 
 def resolve(name: str, repository: Path = ROOT) -> str:
-    """The commit of a branch, tag, or anything else that git knows; RevisionError where it knows none."""
-    command = [
-        "git",
-        "-C",
-        str(repository),
-        "rev-parse",
-        "--verify",
-        "--quiet",
-        "--end-of-options",
-        f"{name}^{{commit}}",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RevisionError(f"{name}: no such revision in {repository}")
-    return done.stdout.strip()
+    """The commit of a branch, a tag or any other name in git; RevisionError for an unknown name."""
+    try:
+        return _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except RevisionError as error:
+        raise RevisionError(f"{name}: no such revision in {repository}") from error
 
 
 def same_instrument(base: str, candidate: str, repository: Path = ROOT) -> bool:
-    """Whether two commits measure with the same load generator."""
+    """Whether two commits have the same instrument."""
     trees = [_git(repository, "rev-parse", f"{commit}:{INSTRUMENT}") for commit in (base, candidate)]
     return trees[0] == trees[1]
 
@@ -60,22 +48,22 @@ def same_instrument(base: str, candidate: str, repository: Path = ROOT) -> bool:
 def checked_out(
     base: str, candidate: str, on_phase: Callable[[str], None], repository: Path = ROOT
 ) -> Iterator[tuple[Checkout, Checkout]]:
-    """Both revisions, ready to run, in a temporary folder that is gone afterwards.
+    """Both revisions, ready to run, in a temporary folder for the duration of the block; RevisionError.
 
-    A revision that requires the same packages as the repository's own files shares its Python; another one is set up by
-    its own compose/setup.sh. Raises RevisionError.
+    A revision with the same requirements as the repository's working tree shares its Python; any other one is set up by
+    its own compose/setup.sh.
     """
     commits = [resolve(name, repository) for name in (base, candidate)]
-    with tempfile.TemporaryDirectory(prefix="likestorm-compare-") as name, contextlib.ExitStack() as stack:
-        parent = Path(name)
-        parent.chmod(0o755)  # the servers run as a user of their own, who must get in
+    with tempfile.TemporaryDirectory(prefix="likestorm-compare-") as temporary, contextlib.ExitStack() as stack:
+        parent = Path(temporary)
+        parent.chmod(0o755)  # the servers run as another user, who must be able to enter
         checkouts = []
-        for side, asked, commit in zip(("base", "candidate"), (base, candidate), commits, strict=True):
+        for side, name, commit in zip(("base", "candidate"), (base, candidate), commits, strict=True):
             folder = parent / side
-            on_phase(f"{side} is {asked} ({commit[:COMMIT_LENGTH]})")
+            on_phase(f"{side} is {name} ({commit[:COMMIT_LENGTH]})")
             stack.callback(_remove, repository, folder)
             _git(repository, "worktree", "add", "--quiet", "--detach", str(folder), commit)
-            checkouts.append(Checkout(asked, commit, folder, _python(repository, folder, on_phase)))
+            checkouts.append(Checkout(name, commit, folder, _python(repository, folder, on_phase)))
         yield checkouts[0], checkouts[1]
 
 
@@ -83,7 +71,7 @@ def _python(repository: Path, folder: Path, on_phase: Callable[[str], None]) -> 
     ours, theirs = repository / LOCK, folder / LOCK
     if not theirs.is_file() or ours.read_bytes() == theirs.read_bytes():
         return Path(sys.executable)
-    on_phase("it requires other packages: setting up an environment of its own")
+    on_phase("it has other requirements: setting up an environment for it")
     done = subprocess.run(["sh", "compose/setup.sh", "run"], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RevisionError(f"{folder.name} cannot be set up: {_last_line(done.stderr)}")
@@ -98,7 +86,7 @@ def _git(repository: Path, *arguments: str) -> str:
 
 
 def _remove(repository: Path, folder: Path) -> None:
-    """Take a worktree away, whole or half made, and git's memory of it."""
+    """Remove a complete or partial worktree, and git's reference to it."""
     for arguments in (("remove", "--force", str(folder)), ("prune",)):
         subprocess.run(["git", "-C", str(repository), "worktree", *arguments], capture_output=True, check=False)
 

@@ -1,6 +1,4 @@
-"""Reads the saved runs of a comparison's two sides, and says whether they may be compared at all."""
-
-from __future__ import annotations
+"""Reads the saved runs of a comparison's two sides, and checks whether they are comparable."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +17,12 @@ REVISION = "likestorm"
 
 
 class CompareError(UsageError):
-    """Runs that cannot be compared; the message is one line that names them and says why."""
+    """Runs that are not comparable; the message names them and the reason in one line."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run; scenario is None where only its record is there."""
+    """One finished run; scenario is None if only the record exists."""
 
     path: str
     record: Record
@@ -33,58 +31,58 @@ class Run:
 
 @dataclass(frozen=True)
 class Side:
-    """The runs of a baseline, or of a candidate; at least one."""
+    """The runs of a baseline or of a candidate; at least one."""
 
     runs: tuple[Run, ...]
 
     @property
     def records(self) -> list[Record]:
-        """What each run measured."""
+        """The record of each run."""
         return [run.record for run in self.runs]
 
     @property
     def paths(self) -> list[str]:
-        """Where each run is."""
+        """The path of each run."""
         return [run.path for run in self.runs]
 
     @property
     def invalid(self) -> list[str]:
-        """Where the runs are that say of themselves that they measured nothing."""
+        """The paths of the runs with the verdict invalid."""
         return [run.path for run in self.runs if run.record.verdict and run.record.verdict.status == "invalid"]
 
     @property
     def revision(self) -> str:
-        """The project's revision that the runs name, all of them where there are several."""
+        """The project's revision in the records; several ones are joined."""
         return ", ".join(sorted({run.record.environment.get(REVISION, "not known") for run in self.runs}))
 
     @property
     def budgeted(self) -> list[str]:
-        """The requests on whose latency the scenario has a budget; all, where only the records are there."""
+        """The requests with a latency budget in the scenario; all requests without a saved scenario."""
         first = self.runs[0]
         return list(first.record.requests) if first.scenario is None else list_budgeted(first.scenario)
 
 
 def list_budgeted(scenario: Scenario) -> list[str]:
-    """The requests on whose latency a scenario has a budget."""
+    """The requests with a latency budget in a scenario."""
     budgets = scenario.budgets
     return list(dict.fromkeys(budget.request for budget in budgets.percentiles))
 
 
 def read(paths: Sequence[Path]) -> Side:
-    """The runs in these folders (or record.json files); CompareError where one was never judged."""
+    """Read runs from folders or record.json files; CompareError for a run without a verdict."""
     runs = []
     for path in paths:
         file = path / RECORD_FILE if path.is_dir() else path
         found = document.load(file)
         if found.verdict is None:
-            raise CompareError(f"{path}: was never judged (python -m likestorm judge {file.parent})")
+            raise CompareError(f"{path}: was never judged (likestorm judge {file.parent})")
         beside = file.with_name(SCENARIO_FILE)
         runs.append(Run(str(path), found, load_saved(beside) if beside.exists() else None))
     return Side(tuple(runs))
 
 
 def check_alike(base: Side, candidate: Side) -> None:
-    """CompareError unless all runs had the same load on the same shape of target."""
+    """CompareError unless all runs had the same load and the same target settings."""
     first, *others = base.runs + candidate.runs
     for other in others:
         if first.path == other.path:
@@ -95,21 +93,21 @@ def check_alike(base: Side, candidate: Side) -> None:
 
 
 def list_warnings(base: Side, candidate: Side) -> list[str]:
-    """How the machines and programs of the runs differ, in words; between the revisions themselves they may."""
-    everybody = base.runs + candidate.runs
-    facts = dict.fromkeys(fact for run in everybody for fact in run.record.environment)
+    """Differences between the runs' machines and software versions, in words, without the compared revisions."""
+    runs = base.runs + candidate.runs
+    facts = dict.fromkeys(fact for run in runs for fact in run.record.environment)
     found = []
-    for fact in facts.keys() - {REVISION, *everybody[0].record.settings}:
-        said = dict.fromkeys(run.record.environment.get(fact, "not known") for run in everybody)
+    for fact in facts.keys() - {REVISION, *runs[0].record.settings}:
+        said = dict.fromkeys(run.record.environment.get(fact, "not known") for run in runs)
         if len(said) > 1:
             found.append(f"{fact} differs: {' / '.join(said)}")
-    if len({run.record.generator.realtime for run in everybody}) > 1:
+    if len({run.record.generator.realtime for run in runs}) > 1:
         found.append("the generator had real-time priority in some of the runs only")
     return sorted(found)
 
 
 def _load_differences(one: Run, other: Run) -> list[str]:
-    """What makes two runs unlike, in words."""
+    """The differences in load and target settings of two runs, in words."""
     a, b = _load(one.record), _load(other.record)
     if one.scenario and other.scenario:
         a, b = _plan(one.scenario) | a, _plan(other.scenario) | b
@@ -118,7 +116,7 @@ def _load_differences(one: Run, other: Run) -> list[str]:
 
 
 def _load(record: Record) -> dict[str, object]:
-    """What a record says of the load and of the target's shape."""
+    """The load and the target settings in a record."""
     scenario = record.scenario
     facts: dict[str, object] = {
         "name": scenario.name,
@@ -133,7 +131,7 @@ def _load(record: Record) -> dict[str, object]:
 
 
 def _plan(scenario: Scenario) -> dict[str, object]:
-    """A whole scenario but for what only judges it, by dotted keys."""
+    """A scenario without the parts that only judge it, by dotted keys."""
     return dict(_flat({k: v for k, v in msgspec.to_builtins(scenario).items() if k not in JUDGED}))
 
 

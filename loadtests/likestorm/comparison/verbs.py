@@ -1,4 +1,4 @@
-"""The verbs compare and compare-revisions."""
+"""The commands compare and compare-revisions."""
 
 from __future__ import annotations
 
@@ -30,70 +30,64 @@ if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 PAIRS, DURATION_S, POWER = 10, 15.0, 0.9
-RULE = f"""What decides: of each request with a latency budget the median (or --percentile), and the share of arrivals
-that did not complete. Each is the change of the candidate over the base in pairs of runs that are neighbours in time:
-Hodges-Lehmann estimate and 95 % interval of the logarithms of their ratios, by Wilcoxon's signed-rank test.
+RULE = f"""Primary outcome measures decide: the median (or --percentile) of each request with a latency budget, and the
+share of arrivals that did not complete. Each measure is the change of the candidate over the base in pairs of runs that
+are neighbours in time: Hodges-Lehmann estimate and 95 % interval of the logarithms of their ratios, by Wilcoxon's
+signed-rank test.
 
 exit status:
-  99 a regression: of at least one of them it is shown that it rose by more than --allow (arrivals not completed: by
-     more than {FAILURES_ALLOWED * 100:g} % of all), one-sided at {LEVEL * 100:g} %, adjusted by Holm for their number
-   0 none: of each of them the whole 95 % interval lies within what is allowed
-  97 cannot tell: an interval holds the limit, something was not measured on both sides, or the runs are fewer than six
-     pairs or were not made in turn, so that drift of the machine looks like a change
-  98 one of the runs was invalid, whatever the figures say
-   2 wrong usage, or runs that are not alike · 1 anything else failed · 130 interrupted"""
+  99 regression: at least one measure rose by more than --allow (arrivals not completed: by more than
+     {FAILURES_ALLOWED * 100:g} % of all), one-sided at {LEVEL * 100:g} %, adjusted by Holm for the number of measures
+   0 no regression: the whole 95 % interval of each measure lies within the allowed change
+  97 undecided: an interval contains the limit, a measure is missing on one side, there are fewer than six pairs, or the
+     runs are not interleaved, so that drift of the machine looks like a change
+  98 invalid: one of the runs is invalid
+   2 wrong usage, or runs that are not comparable · 1 any other failure · 130 interrupted"""
 
 
 def add(verbs: Verbs) -> None:
-    """Add both verbs to a command line."""
+    """Add both commands to a command line."""
     raw = argparse.RawDescriptionHelpFormatter
-    verb = verbs.add_parser(
-        "compare", help="did a candidate become slower: saved runs", epilog=RULE, formatter_class=raw
-    )
+    text = "compare saved runs: did the candidate become slower?"
+    verb = verbs.add_parser("compare", help=text, epilog=RULE, formatter_class=raw)
     verb.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="folder of a run: the base, then the candidate")
     verb.add_argument("--base", nargs="+", type=Path, metavar="RUN", default=[], help="several runs of the base")
-    verb.add_argument("--candidate", nargs="+", type=Path, metavar="RUN", default=[], help="as many of the candidate")
+    verb.add_argument(
+        "--candidate", nargs="+", type=Path, metavar="RUN", default=[], help="the same number of runs of the candidate"
+    )
     _add_common(verb)
     verb.set_defaults(act=_compare)
-    verb = verbs.add_parser(
-        "compare-revisions",
-        help="the same: builds two revisions and runs them in turn",
-        epilog=RULE,
-        formatter_class=raw,
-    )
-    verb.add_argument("base", help="a revision that git knows")
-    verb.add_argument("candidate", help="another one")
-    verb.add_argument("--scenario", required=True, help="name or TOML file, the same for both")
+    text = "set up two revisions, run them interleaved and compare"
+    verb = verbs.add_parser("compare-revisions", help=text, epilog=RULE, formatter_class=raw)
+    verb.add_argument("base", help="a revision in git")
+    verb.add_argument("candidate", help="another revision")
+    verb.add_argument("--scenario", required=True, help="name or TOML file, for both")
     verb.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a scenario's key, as for run")
-    verb.add_argument("--blocks", type=count, metavar="N", help=f"how many a side ({PAIRS}); each has a fresh stack")
+    verb.add_argument("--blocks", type=count, metavar="N", help=f"blocks of each side ({PAIRS}), on fresh targets")
     verb.add_argument("--duration", type=positive, default=DURATION_S, metavar="S", help="of a block (%(default)g s)")
-    verb.add_argument("--rate", type=positive, metavar="FACTOR", help="all rates times this; calmer below saturation")
-    verb.add_argument("--detect", type=change, metavar="X%", help="take as many blocks as show such a slowdown")
-    verb.add_argument("--power", type=share, default=POWER, metavar="P", help="how surely, such as 0.9 or 90%% (0.9)")
-    verb.add_argument("--pilot", type=Path, metavar="DIR", help="an earlier comparison, or recorded blocks: the spread")
-    verb.add_argument("--plan", action="store_true", help="say how long it would take and what it could see; no more")
+    verb.add_argument("--rate", type=positive, metavar="FACTOR", help="multiplies all rates; calmer below saturation")
+    verb.add_argument("--detect", type=change, metavar="X%", help="as many blocks as this slowdown needs")
+    verb.add_argument("--power", type=share, default=POWER, metavar="P", help="of --detect, such as 0.9 or 90%% (0.9)")
+    verb.add_argument("--pilot", type=Path, metavar="DIR", help="an earlier comparison, or pilot data, for the spread")
+    verb.add_argument("--plan", action="store_true", help="print only the duration and the detectable change")
     _add_common(verb)
     verb.set_defaults(act=_compare_revisions)
 
 
 def _add_common(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "--allow", type=share, default=ALLOWED, metavar="X%", help=f"rise that is no regression yet ({ALLOWED:.0%}%)"
-    )
+    text = f"largest increase that is no regression ({ALLOWED:.0%}%)"
+    verb.add_argument("--allow", type=share, default=ALLOWED, metavar="X%", help=text)
     percentiles = tuple(f"p{each:g}" for each in PERCENTILES)
     verb.add_argument("--percentile", choices=percentiles, default=f"p{PRIMARY:g}", help="that decides (%(default)s)")
-    verb.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for comparison.json, .html and .md (runs/TIME-compare-…)"
-    )
+    text = "folder for comparison.json, .html and .md (runs/TIME-compare-…)"
+    verb.add_argument("--out", type=Path, metavar="DIR", help=text)
 
 
 def _compare(options: argparse.Namespace) -> int:
     base, candidate = options.base, options.candidate
-    if options.runs:
-        if len(options.runs) != 2 or base or candidate:
-            raise CompareError("compare takes two runs, or --base RUN … --candidate RUN …")
+    if len(options.runs) == 2 and not base and not candidate:
         base, candidate = options.runs[:1], options.runs[1:]
-    if not (base and candidate):
+    elif options.runs or not (base and candidate):
         raise CompareError("compare takes two runs, or --base RUN … --candidate RUN …")
     name = document.load(base[0] / run.RECORD_FILE if base[0].is_dir() else base[0]).scenario.name
     return _conclude(base, candidate, options, options.out or _folder(name)).exit_code
@@ -108,7 +102,7 @@ def _compare_revisions(options: argparse.Namespace) -> int:
     if options.plan:
         return 0
     if not revisions.same_instrument(*commits):
-        console.print("warning: loadtests/ differs between the revisions: each is measured by its own")
+        console.print("warning: the instrument differs between the revisions: each one uses its own")
     out = (options.out or _folder(chosen.name)).resolve()
     arguments = [str(path), "--duration", f"{options.duration:g}"]
     arguments += [text for setting in options.set for text in ("--set", setting)]
@@ -123,7 +117,7 @@ def _compare_revisions(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace, chosen: Scenario, console: Console) -> int:
-    """How many pairs to run; says what they can see and how long they take."""
+    """The number of pairs; prints what they can detect and how long they take."""
     pilot = _pilot(options, chosen)
     if options.detect is not None:
         if pilot is None:
@@ -145,11 +139,11 @@ def _pilot(options: argparse.Namespace, chosen: Scenario) -> Pilot | None:
     if options.pilot.is_dir():
         return planning.of_comparison(options.pilot)
     recorded = pilot_data.load(options.pilot)
-    return planning.of_recorded(recorded, saved.list_budgeted(chosen), float(options.percentile[1:]))
+    return planning.of_pilot_data(recorded, saved.list_budgeted(chosen), float(options.percentile[1:]))
 
 
 class _Progress:
-    """Says of each block that it is done, and how long the others will take."""
+    """Prints each finished block and the remaining time."""
 
     def __init__(self, console: Console, blocks: int) -> None:
         self._console, self._blocks, self._began = console, blocks, time.monotonic()
@@ -166,7 +160,7 @@ class _Progress:
 
 
 def _conclude(base: Sequence[Path], candidate: Sequence[Path], options: argparse.Namespace, out: Path) -> Comparison:
-    """Compare saved runs, show it, and save it."""
+    """Compare saved runs; show and save the result."""
     sides = saved.read(base), saved.read(candidate)
     saved.check_alike(*sides)
     found = compare(*sides, options.allow, float(options.percentile[1:]))

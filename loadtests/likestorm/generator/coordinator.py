@@ -26,7 +26,8 @@ from likestorm.generator.counts import Share
 from likestorm.generator.engine import EngineError
 from likestorm.generator.locust_adapter import host_of, is_missing, workers_of
 from likestorm.generator.messages import END, FAILED, PART, PING, PLAN, PONG, PROGRESS, READY, SHARE, START, listen
-from likestorm.generator.plan import Plan, Progress
+from likestorm.generator.plan import Plan
+from likestorm.results.progress import Progress
 from likestorm.results.record.traffic import Worker
 
 log = logging.getLogger(__name__)

@@ -20,9 +20,10 @@ from likestorm.generator.counts import Share
 from likestorm.generator.dispatcher import Dispatcher, Pool, VirtualUser
 from likestorm.generator.health import HealthWatch
 from likestorm.generator.locustfile_adapter import ClosedLocustUsers, LocustfileError, LocustfileUser
-from likestorm.generator.plan import END_SIGNAL, Plan, Progress
+from likestorm.generator.plan import END_SIGNAL, Plan
 from likestorm.generator.recorder import Recorder
 from likestorm.results.ledger import Journal
+from likestorm.results.progress import Progress
 from likestorm.results.record.traffic import Vitals
 from likestorm.scenario.schedule import Arrival, Part, arrivals, choices, part_of
 from likestorm.scenario.workload import ClosedPlan
@@ -183,7 +184,7 @@ class Engine:
 
     def _pool(self, make_user: Callable[[], VirtualUser]) -> Pool:
         scenario = self._plan.scenario
-        return Pool(make_user, max(1, self._part.share(scenario.users_max)), scenario.lateness_max_s, self._recorder)
+        return Pool(make_user, max(1, self._part.share(scenario.users_max)), scenario.queue_timeout_s, self._recorder)
 
     def _user(self, users: type[OpenModelUser]) -> OpenModelUser:
         return users(self._environment, self._plan, self._journals, self._recorder)

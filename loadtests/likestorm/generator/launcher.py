@@ -23,9 +23,9 @@ from likestorm.generator.plan import (
     PLAN_VARIABLE,
     PROGRESS_VARIABLE,
     Plan,
-    Progress,
 )
 from likestorm.results.outcome import Outcome
+from likestorm.results.progress import Progress
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 START_S = 30.0

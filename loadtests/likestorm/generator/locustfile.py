@@ -32,9 +32,9 @@ from likestorm.generator.plan import (
     PLAN_VARIABLE,
     PROGRESS_VARIABLE,
     Plan,
-    Progress,
 )
 from likestorm.generator.worker import Worker, fetch_plan
+from likestorm.results.progress import Progress
 from likestorm.scenario.hosts import HostGuard
 from likestorm.scenario.schedule import Part
 

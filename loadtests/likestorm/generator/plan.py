@@ -42,27 +42,3 @@ class Plan(Struct, frozen=True):
     workers: int = 0
     metrics_port: int | None = None
     hosts: tuple[str, ...] = ()
-
-
-class Rates(Struct, frozen=True):
-    """The state of one schedule: arrivals/s over the last second, percentiles over the last five, errors so far."""
-
-    offered: float
-    achieved: float
-    p50_ms: float | None
-    p99_ms: float | None
-    errors: int
-
-
-class Progress(Struct, frozen=True):
-    """The state of the run, once a second; `failure` says why the run cannot go on.
-
-    counts: by budget with an abort rule, the bad requests and all requests of the last second.
-    """
-
-    phase: str
-    left_s: float
-    busy: int
-    rates: dict[str, Rates]
-    failure: str = ""
-    counts: dict[str, tuple[int, int]] = {}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from likestorm.generator.abort_rule import BudgetCounter, Limit
 from likestorm.generator.counts import Counts, Second
-from likestorm.generator.plan import Rates
+from likestorm.results.progress import Rates
 from likestorm.results.server_timing import ServerTimings
 from likestorm.scenario.schedule import Arrival
 

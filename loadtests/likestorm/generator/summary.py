@@ -13,10 +13,11 @@ from hdrh.log import HistogramLogWriter
 
 from likestorm.generator.abort_rule import EarlyEnd
 from likestorm.generator.counts import Counts, Second, Share, total
-from likestorm.generator.plan import Plan, Progress, Rates
+from likestorm.generator.plan import Plan
 from likestorm.results import server_timing
 from likestorm.results.histogram import of
 from likestorm.results.outcome import Outcome, Traffic
+from likestorm.results.progress import Progress, Rates
 from likestorm.results.record.traffic import Arrivals, Generator, Load, Timeline, Worker
 from likestorm.scenario.schedule import arrivals
 

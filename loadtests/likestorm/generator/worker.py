@@ -18,7 +18,8 @@ from locust.runners import WorkerRunner
 from likestorm.generator.engine import Engine, EngineError, Users
 from likestorm.generator.locust_adapter import MasterLink
 from likestorm.generator.messages import END, FAILED, PART, PING, PLAN, PONG, PROGRESS, READY, SHARE, START, listen
-from likestorm.generator.plan import Plan, Progress
+from likestorm.generator.plan import Plan
+from likestorm.results.progress import Progress
 from likestorm.scenario.schedule import Part
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from likestorm.generator.plan import Progress
 from likestorm.report import wording
+from likestorm.results.progress import Progress
 from likestorm.results.record import Record
 from likestorm.results.record.verdict import Verdict
 from likestorm.units import quantity

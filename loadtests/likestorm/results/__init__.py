@@ -1,1 +1,1 @@
-"""What a run measured, from the generator, from Prometheus and from the target: frozen data and versioned JSON."""
+"""The results of a run, from the generator, Prometheus and the target: frozen data and versioned JSON."""

@@ -1,6 +1,4 @@
-"""On what a run was made: machine, system, and the versions of the instrument and of what it stands on."""
-
-from __future__ import annotations
+"""The environment of a run: the machine, the system and the versions of the instrument."""
 
 import platform
 import re
@@ -13,7 +11,7 @@ import psutil
 
 
 def describe() -> dict[str, str]:
-    """One line a fact; what cannot be found out says so."""
+    """One line for each fact."""
     python = "the system's own" if sys.base_prefix == "/usr" else "not the system's own"
     return {
         "machine": f"{_cpu_model()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB",
@@ -25,7 +23,7 @@ def describe() -> dict[str, str]:
 
 
 def revision() -> str:
-    """The commit of the instrument's checkout, marked where files differ from it; installed, its version."""
+    """The commit of the instrument's checkout, marked if files differ from it; the version of an installed package."""
     folder = Path(__file__).parent
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
     if "site-packages" not in folder.parts:

@@ -1,6 +1,4 @@
-"""What was acknowledged to clients against what is stored, compared as sets."""
-
-from __future__ import annotations
+"""The ledger: effects acknowledged to clients against effects stored by the target, compared as sets."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,7 +11,7 @@ EXAMPLES = 5
 
 @dataclass
 class Journal:
-    """What clients know of one set of effects: ids that were attempted, acknowledged, or surely not stored."""
+    """The clients' view of one set of effects: ids attempted, acknowledged, and certainly not stored (declined)."""
 
     attempted: set[str] = field(default_factory=set)
     acknowledged: set[str] = field(default_factory=set)
@@ -21,34 +19,27 @@ class Journal:
 
     @property
     def indeterminate(self) -> set[str]:
-        """Attempted, and then no answer that tells whether it was stored."""
+        """Attempted ids without an answer that tells whether the effect was stored."""
         return self.attempted - self.acknowledged - self.declined
 
 
 def reconcile(journals: Mapping[str, Journal], stored: Mapping[str, Iterable[str]]) -> list[LedgerEntry]:
-    """One entry a journal; `stored` has the ids that the target stored since the run began, by the same names.
+    """One entry for each journal; `stored` has the ids that the target stored since the run began, by journal.
 
-    An id that the target stored more than once is a phantom for each time beyond the first. Raises KeyError for a
-    journal that the target's audit says nothing about.
+    Every repeated id counts as a phantom. KeyError for a journal that `stored` lacks.
     """
     return [_entry(name, journal, list(stored[name])) for name, journal in sorted(journals.items())]
 
 
 def _entry(name: str, journal: Journal, listed: list[str]) -> LedgerEntry:
     stored = set(listed)
-    lost = journal.acknowledged - stored
     repeats = Counter(listed)
     repeats.subtract(stored)
-    phantom = [*(stored - journal.attempted), *repeats.elements()]
+    lost, phantom = journal.acknowledged - stored, [*(stored - journal.attempted), *repeats.elements()]
     kinds = {"lost": lost, "phantom": phantom, "indeterminate": journal.indeterminate}
     return LedgerEntry(
-        name=name,
-        attempted=len(journal.attempted),
-        acknowledged=len(journal.acknowledged),
-        stored=len(listed),
-        lost=len(lost),
-        phantom=len(phantom),
-        indeterminate=len(journal.indeterminate),
+        name=name, attempted=len(journal.attempted), acknowledged=len(journal.acknowledged), stored=len(listed),
+        lost=len(lost), phantom=len(phantom), indeterminate=len(journal.indeterminate),
         residual=len(lost) + len(phantom),
         examples={kind: sorted(ids)[:EXAMPLES] for kind, ids in kinds.items() if ids},
-    )
+    )  # fmt: skip

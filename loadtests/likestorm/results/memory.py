@@ -1,4 +1,4 @@
-"""How much memory the parts of a run take, with pages that processes share counted once."""
+"""Memory of the parts of a run, with pages shared by processes counted once."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import psutil
 
 FIRST_S, PERIOD_S = 5.0, 15.0
 SHARE = 0.02
-"""Of a core, which looking may take: the maps of hundreds of processes are read less often."""
+"""The most CPU that the watch may take, as a share of one core; with many processes it measures less often."""
 LOWEST_PRIORITY = 19
 FILES = "data in memory"
 
 
 class MemoryWatch:
-    """Looks at process trees again and again, and once more at the end, in a thread of its own; keeps each tree's peak.
+    """Measures process trees periodically and at the end, in its own thread, and keeps the peak of each tree.
 
-    pids: the root process of each part; a part's memory is the proportional set size (PSS) of the whole tree. files: a
-    folder in memory, whose files count as the part `FILES`.
+    pids: the root process of each part; the memory of a part is the proportional set size (PSS) of its whole tree.
+    files: a folder in memory; its files count as the part `FILES`.
     """
 
     def __init__(self, pids: Callable[[], Mapping[str, int]], files: Path | None = None) -> None:
@@ -40,25 +40,25 @@ class MemoryWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        # Reading the maps of all processes takes a tenth of a second of CPU: it must not show in what is measured.
+        # One measurement takes a tenth of a second of CPU, which must not disturb the run.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
         wait, over = FIRST_S, False
         while not over:
             over = self._stop.wait(wait)
             before = time.thread_time()
-            self._look()
+            self._measure()
             wait = max(PERIOD_S, (time.thread_time() - before) / SHARE)
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         files = {FILES: measure_files(self._files)} if self._files else {}
         for part, megabytes in (measure(self._pids()) | files).items():
             self.peak_mb[part] = max(self.peak_mb.get(part, 0.0), round(megabytes, 1))
 
 
 def measure(pids: Mapping[str, int]) -> dict[str, float]:
-    """MB by part, shared pages counted once (PSS); 0 for what has ended.
+    """MB by part (PSS); 0 for a process that has ended.
 
-    A part's children count with it, unless they are parts themselves: supervisord does not count for all of them.
+    A child process belongs to its parent's part, unless it is a part itself: supervisord does not count for all.
     """
     parts = set(pids.values())
     children = _children()
@@ -78,7 +78,7 @@ def _occupied(path: Path) -> int:
 
 
 def _children() -> Mapping[int, Sequence[int]]:
-    """Every process's children: read once, since to ask for one process's alone takes a look at all there are."""
+    """The children of every process. psutil scans all processes to find the children of one, so this scans once."""
     children = defaultdict(list)
     for process in psutil.process_iter(["ppid"]):
         children[process.info["ppid"]].append(process.pid)

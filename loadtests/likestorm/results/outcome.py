@@ -1,6 +1,4 @@
-"""What the load generator measured in one run."""
-
-from __future__ import annotations
+"""What the load generator measured in one run; its processes write it as JSON."""
 
 from msgspec import Struct
 
@@ -11,14 +9,14 @@ from likestorm.results.server_timing import Reservoir
 
 
 class Traffic(Struct, frozen=True):
-    """Requests of the whole run, warm-up included, to one address: answered without an error, and failed."""
+    """Requests of the whole run to one address, warm-up included: those answered without an error, and failed ones."""
 
     answered: int
     failed: int
 
 
 class Outcome(Struct, frozen=True):
-    """What the generator measured; times in seconds since the epoch."""
+    """The generator's measurements; times are Unix times in seconds."""
 
     window_start: float
     window_end: float
@@ -29,7 +27,7 @@ class Outcome(Struct, frozen=True):
     traffic: dict[str, Traffic] = {}
     """By host:port."""
     unfinished: int = 0
-    """Arrivals without an end when the run ended, those of the warm-up included."""
+    """Arrivals in progress or in the queue at the end, those of the warm-up included."""
     aborted: Aborted | None = None
     timing: dict[str, Reservoir] = {}
     """Server timing by request."""

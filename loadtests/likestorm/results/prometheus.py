@@ -1,4 +1,4 @@
-"""Questions to a living Prometheus."""
+"""A client of the Prometheus query API."""
 
 import math
 import statistics
@@ -13,11 +13,11 @@ from likestorm.errors import LikestormError
 TIMEOUT_S = 10.0
 STEP_S = 1.0
 LOOK_BACK_S = 300.0
-"""So far back scrapes are looked at to learn how often there is one."""
+"""The period before a window from which the scrape interval is estimated."""
 
 
 class PrometheusError(LikestormError):
-    """Prometheus is away, or refuses a query; the message says which URL and why."""
+    """Prometheus is unreachable or rejects a query; the message has the URL and the reason."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +35,22 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A Prometheus server by its base URL; every method raises PrometheusError where it is away or refuses."""
+    """A Prometheus server by its base URL; every method raises PrometheusError."""
 
     url: str
 
     def range(self, promql: str, start: float, end: float, step: float = STEP_S) -> list[Sampled]:
-        """The expression evaluated every `step` seconds from start to end (Unix time)."""
+        """An expression evaluated every `step` seconds from start to end (Unix time)."""
         form = {"query": promql, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": str(step)}
         return self._ask("query_range", form)
 
     def samples(self, selector: str, start: float, end: float) -> list[Sampled]:
-        """The samples of a selector as they were scraped between start and end (Unix time)."""
+        """The raw samples of a selector between start and end (Unix time)."""
         form = {"query": f"{selector}[{math.ceil((end - start) * 1e3)}ms]", "time": f"{end:.3f}"}
         return self._ask("query", form)
 
     def scrape_interval_s(self, at: float) -> float:
-        """Whole seconds between two scrapes of most targets before `at` (Unix time); 1 where none was scraped twice."""
+        """The median scrape interval before `at` (Unix time) in whole seconds; 1 if no target was scraped twice."""
         seen = self.samples("up", at - LOOK_BACK_S, at)
         gaps = [later - earlier for series in seen for (earlier, _), (later, _) in pairwise(series.points)]
         return max(1.0, round(statistics.median(gaps))) if gaps else 1.0

@@ -1,6 +1,4 @@
-"""What a target that is up tells a run."""
-
-from __future__ import annotations
+"""The interface of a target that is up."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from likestorm.results.record.target import ErrorGroup, PanelData
 
 @dataclass(frozen=True)
 class ExpectedScrape:
-    """A target of Prometheus that must be scraped; of an instrument, `up == 0` is a gap, of a part it is an outage."""
+    """A Prometheus target that must be scraped; `up == 0` is a gap of an instrument, but an outage of another part."""
 
     job: str
     instance: str
@@ -23,7 +21,7 @@ class ExpectedScrape:
 
 @dataclass(frozen=True)
 class WaitCounters:
-    """Counters of seconds that split a tier's time, as `source` has them: of `total`, `wait` was spent in `behind`."""
+    """Counters of seconds by `source` that split a tier's time: of `total`, operations waited `wait` in `behind`."""
 
     tier: str
     behind: str
@@ -33,14 +31,14 @@ class WaitCounters:
 
 
 class Running:
-    """A target that is up. Subclasses say what they know; each default says that it is not known.
+    """A target that is up. Every member has a default, for a target that does not provide it.
 
-    hosts: addresses beyond loopback that the load may go to. data: path of a file for the user classes. is_reused: the
-    data was driven before, so that users must choose anew. metrics_port: where the generator serves its own metrics on
-    loopback. warm_up_s: least length of the warm-up. prometheus: base URL. scrapes: what it must scrape.
-    chain_buckets: name of the histogram of chain effects, with the label `chain`. tier_waits: for the attribution of
-    time, by the names in Server-Timing. memory_folder: a folder in memory that counts as memory.
-    settings: what the target was asked to be, for comparisons: runs with other settings are not alike.
+    hosts: addresses beyond loopback that load may go to. data: path of a file for the user classes. is_reused: an
+    earlier run used the same data, so users must draw new choices. metrics_port: loopback port for the generator's own
+    metrics. warm_up_s: minimum warm-up. prometheus: base URL. scrapes: what this Prometheus must scrape. chain_buckets:
+    histogram of chain effects, with the label `chain`. tier_waits: for the attribution of time, with tier names of
+    Server-Timing. memory_folder: a folder in memory that counts as memory. settings: runs with different settings are
+    not comparable.
     """
 
     hosts: tuple[str, ...] = ()
@@ -59,7 +57,7 @@ class Running:
         self.url = url
 
     def facts(self) -> Mapping[str, str]:
-        """One line a fact: what the target runs on, and the versions of its parts."""
+        """The environment of the target and the versions of its parts, by name."""
         return {}
 
     def pids(self) -> Mapping[str, int]:
@@ -67,19 +65,19 @@ class Running:
         return {}
 
     def panels(self, scrape_interval_s: float) -> Sequence[PanelData]:
-        """The panels of the report, still without series; queries fit the interval between scrapes."""
+        """The panels of the report without their series; the queries fit the scrape interval."""
         del scrape_interval_s
         return ()
 
     def counting(self) -> Counting | None:
-        """The counters that must agree with the clients' count of requests."""
+        """The request counters that must agree with the clients' count."""
         return None
 
     def audit(self, since: datetime) -> Mapping[str, Sequence[str]] | None:
-        """The ids that are stored since then, by set; None without an audit."""
+        """The ids stored since then, by set; None without an audit. LikestormError if the audit fails."""
         del since
         return None
 
     def errors(self) -> Sequence[ErrorGroup] | None:
-        """The errors that the target's tracker counted since the run began; None without a tracker."""
+        """The errors that the error tracker received since the run began; None without a tracker."""
         return None

@@ -1,6 +1,4 @@
-"""What a budget's PromQL gives over a run's window, and what interval such values bear."""
-
-from __future__ import annotations
+"""The values of a budget's PromQL over the window of a run."""
 
 import math
 
@@ -13,14 +11,11 @@ PARTS = 10
 
 
 class _AbsentError(Exception):
-    """A query that does not give one number; the message says what it gives."""
+    """A query whose result is not one number."""
 
 
 def evaluate(prometheus: Prometheus, budget: PromqlBudget, start: float, end: float) -> PromqlValue:
-    """The value at the window's end, or one at the end of each tenth (Unix time).
-
-    What is absent is said to be, and so is a query that Prometheus refuses.
-    """
+    """The value at the end of the window, or at the end of each tenth (Unix time), or the problem with the query."""
     part = (end - start) / PARTS
     query = budget.promql.replace(WINDOW, _duration(end - start)).replace(TENTH, _duration(part))
     times = [start + part * number for number in range(1, PARTS + 1)] if TENTH in budget.promql else [end]
@@ -38,7 +33,7 @@ def _single(prometheus: Prometheus, query: str, at: float) -> float:
         raise _AbsentError(f"the query gives {len(series)} series and must give one: aggregate them, with sum or max")
     [value] = series[0].values
     if not math.isfinite(value):
-        raise _AbsentError("the query gives no number (a division by nothing?)")
+        raise _AbsentError("the query gives no number (a division by zero?)")
     return value
 
 

@@ -1,4 +1,4 @@
-"""What a run is to do: frozen data; reading.py takes it from a TOML file."""
+"""A scenario, which defines a run: frozen data; reading.py reads it from a TOML file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ Ratio = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class Target(Struct, frozen=True, forbid_unknown_fields=True):
-    """The system under test: a service at `url`, or a class of the user's project that brings one up.
+    """The system under test: a service at `url`, or a system that a class of the user's project starts.
 
-    python: "module:Class" of a likestorm.targets.base.Target, in place of url. settings: the other keys of the table,
-    which that class defines.
-    locustfile: the file with the user classes (relative to the scenario's file), run as open arrivals, or closed as it
-    is written. prometheus: base URL for budgets on server metrics. counters: PromQL of each hop's counter of all
-    requests, which must agree with the clients' count. audit: a command that prints ids by set, as JSON.
-    allow_hosts: names and addresses beyond loopback that load may go to.
+    python: "module:Class" of a likestorm.targets.base.Target in place of url. settings: the keys that this class
+    defines. locustfile: a file with Locust user classes, relative to the scenario's file; model: run as open arrivals,
+    or closed as written. prometheus: base URL for budgets on server metrics. counters: PromQL of each hop's request
+    counter, which must agree with the clients' count. audit: a command that prints ids by set, as JSON. allow_hosts:
+    names and addresses beyond loopback that load may go to.
     """
 
     url: str = ""
@@ -37,7 +36,7 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RateBudget(Struct, frozen=True, forbid_unknown_fields=True):
-    """Completed arrivals a second: at least `at_least` × (1 − `tolerance`)."""
+    """At least `at_least` × (1 − `tolerance`) completed arrivals a second."""
 
     name: str
     arrivals: str
@@ -46,7 +45,7 @@ class RateBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PercentileBudget(Struct, frozen=True, forbid_unknown_fields=True):
-    """A percentile of one request's response times: at most `seconds`; `abort` ends the run once that is hopeless."""
+    """A percentile of one request's response times of at most `seconds`; `abort` ends a hopeless run early."""
 
     name: str
     request: str
@@ -56,10 +55,7 @@ class PercentileBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ErrorBudget(Struct, frozen=True, forbid_unknown_fields=True):
-    """The share of requests that fail or are never answered: at most `error_ratio`; without `request`, of them all.
-
-    abort: ends the run once that is hopeless.
-    """
+    """At most `error_ratio` of the requests (of all, without `request`) fail or get no answer; `abort` as above."""
 
     name: str
     error_ratio: Ratio
@@ -68,7 +64,7 @@ class ErrorBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChainBudget(Struct, frozen=True, forbid_unknown_fields=True):
-    """A percentile of one asynchronous chain's effects: within `seconds` of the acknowledged request."""
+    """A percentile of one asynchronous chain's effects within `seconds` of the acknowledged request."""
 
     name: str
     chain: str
@@ -77,10 +73,10 @@ class ChainBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PromqlBudget(Struct, frozen=True, forbid_unknown_fields=True):
-    """What Prometheus says of the target: at most, or at least, so much; `unit` is how it is printed.
+    """A value of PromQL with an upper or lower limit; `unit` is its Grafana unit.
 
-    An expression over `$tenth` is evaluated for each tenth of the window, and judged by its mean and that mean's
-    interval. Any other is evaluated once, at the window's end, with the whole window as `$window`: one value.
+    An expression with `$tenth` is evaluated for each tenth of the window and judged by the interval of the mean. Any
+    other expression is evaluated once, at the end, with the window as `$window`.
     """
 
     name: str
@@ -91,10 +87,10 @@ class PromqlBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SlopeBudget(Struct, frozen=True, forbid_unknown_fields=True):
-    """A value that must not drift: it grows by at most so much an hour, as the interval of its slope says.
+    """A limit on the growth of a value per hour, judged by the interval of the slope.
 
-    Either of PromQL that gives one series, printed in `unit`, or the response times of an arrival, in ms: of each
-    second the p50, or the p99.
+    The value is PromQL that gives one series, printed in `unit`, or the p50 or p99 of an arrival's response times of
+    each second, in ms.
     """
 
     name: str
@@ -106,11 +102,10 @@ class SlopeBudget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the run must keep.
+    """The budgets of a run.
 
-    abort_long_s, abort_short_s: the sliding windows in both of which a budget with `abort` must be broken for the run
-    to end early. objectives, chains: names of the target's promises; a scenario that was read has the budgets that they
-    mean in their place.
+    abort_long_s, abort_short_s: a budget with `abort` ends the run if it is broken in both of these sliding windows.
+    objectives, chains: names of the target's objectives; reading a scenario replaces them by budgets.
     """
 
     objectives: list[str] = []
@@ -126,7 +121,7 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """Beyond these the generator, not the target, is at fault, and the run is invalid; the README says what each is."""
+    """Limits of the validity checks; a value beyond its limit makes the run invalid. The README explains each."""
 
     dispatch_lag_p99_s: Positive = 0.020
     loop_lag_p99_s: Positive = 0.020
@@ -142,9 +137,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CapacityPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """A search for the highest rate of one schedule, which begins with its own `rate`; the others stay as they are.
+    """A search for the highest rate of one schedule, from its own `rate` upwards; other schedules keep their rates.
 
-    Each step is a run of duration_s. factor: from one step to the next. repeats: runs of each rate around the break.
+    Each step is a run of duration_s. factor: from one rate to the next. repeats: runs of each rate around the break.
     """
 
     arrivals: str
@@ -156,10 +151,10 @@ class CapacityPlan(Struct, frozen=True, forbid_unknown_fields=True):
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     """A whole scenario; times in seconds, rates in arrivals a second.
 
-    users: "module:Class" of the Locust user whose methods are the arrivals' tasks. An arrival that waits longer than
-    lateness_max_s for a free virtual user (at most users_max of them) is dropped; after the window the run waits
-    at most drain_s for what is under way. With a locustfile in `target`, `users` is left out. capacity: a search for
-    the highest rate in place of one run.
+    users: "module:Class" of the Locust user whose methods are the tasks; absent with a locustfile in `target`. There
+    are at most users_max virtual users. An arrival that waits for a free one longer than queue_timeout_s is dropped.
+    After the window the run waits at most drain_s for arrivals in progress. capacity: a search for the highest rate
+    in place of one run.
     """
 
     name: str
@@ -174,13 +169,13 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     warm_up_s: Annotated[float, Meta(ge=0)] = 10.0
     duration_s: Positive = 60.0
     users_max: Count = 256
-    lateness_max_s: Positive = 10.0
+    queue_timeout_s: Positive = 10.0
     drain_s: Positive = 10.0
     limits: Limits = Limits()
     rate_factor: Positive = 1.0
 
     def scaled(self, rate: float | None = None, duration_s: float | None = None) -> Scenario:
-        """The same scenario with every rate, and every budget on a rate, times `rate`, or with another window."""
+        """The scenario with all rates and all budgets on rates times `rate`, and with another duration."""
         factor = rate or 1.0
         plans = {name: plan.scaled(factor) for name, plan in self.arrivals.items()}
         rates = [msgspec.structs.replace(b, at_least=b.at_least * factor) for b in self.budgets.rates]
@@ -193,14 +188,19 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     def warmed(self, at_least_s: float) -> Scenario:
-        """The same scenario with a warm-up that is no shorter."""
+        """The scenario with a warm-up of at least this length."""
         return msgspec.structs.replace(self, warm_up_s=max(self.warm_up_s, at_least_s))
 
     def courses(self) -> dict[str, Course]:
-        """How the rate of each schedule goes, from the start of the warm-up to the end of the window."""
+        """The rate of each schedule over time, from the start of the warm-up to the end of the window."""
         return {name: plan.course(self.warm_up_s, self.duration_s) for name, plan in self.arrivals.items()}
 
     @property
     def steps(self) -> dict[str, list[str]]:
         """The requests of each schedule's arrivals and of each closed user's task, in order."""
         return {n: p.steps for n, p in self.arrivals.items()} | {n: p.steps for n, p in self.closed.items()}
+
+    @property
+    def lateness_max_s(self) -> float:
+        """The queue timeout under its earlier name."""
+        return self.queue_timeout_s

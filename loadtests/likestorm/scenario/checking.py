@@ -1,6 +1,4 @@
-"""Checks what a TOML file holds against a type, whole: every problem at once, each with its place."""
-
-from __future__ import annotations
+"""Checks the content of a TOML file against a type and finds all problems, each with its place."""
 
 import difflib
 import math
@@ -20,19 +18,19 @@ _BOUNDS = (("gt", "above"), ("ge", "from"), ("lt", "below"), ("le", "up to"))
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong at a place in a file; the message says what and names it."""
+    """A problem at a place in a file."""
 
     path: Path
     message: str
 
 
 def check(content: Any, kind: Any, path: Path = ()) -> list[Problem]:
-    """What keeps the content of a file from being of a type (a msgspec Struct, or anything that msgspec knows)."""
+    """All problems of content that must be of a type (a msgspec Struct, or any type that msgspec supports)."""
     return list(_check(content, inspect.type_info(kind), path))
 
 
 def say(path: Path) -> str:
-    """A place as people write it: budgets.rates[2].at_least, items counted from 1."""
+    """A path as text, such as budgets.rates[2].at_least; items count from 1."""
     text = ""
     for key in path:
         text += f"[{key + 1}]" if isinstance(key, int) else f".{key}" if text else key
@@ -40,7 +38,7 @@ def say(path: Path) -> str:
 
 
 def suggest(name: str, known: Iterable[str], words: str) -> str:
-    """What to say of a name that is not known: the nearest one that is, or all of them."""
+    """Advice on an unknown name: the nearest known name, or all known names."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     if near:
@@ -66,7 +64,7 @@ def _check(value: Any, kind: inspect.Type, path: Path) -> Iterator[Problem]:
 
 
 def _choose(value: Any, kind: inspect.UnionType) -> inspect.Type:
-    """The alternative that a value is, or else the first: there is always one beside nothing."""
+    """The alternative that fits a value, or the first one that is not None."""
     others = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
     return next((each for each in others if not list(_check(value, each, ()))), others[0])
 
@@ -93,7 +91,7 @@ def _check_struct(value: Any, kind: inspect.StructType, path: Path) -> Iterator[
 
 
 def _convert(value: Any, kind: type, path: Path) -> Iterator[Problem]:
-    """What the type itself still has against a table in which each value by itself is right."""
+    """Problems that the type finds in a table whose single values are all right."""
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -125,7 +123,7 @@ def _check_tuple(value: Any, kind: inspect.TupleType, path: Path) -> Iterator[Pr
 
 
 def _wanted(value: Any, kind: inspect.Type) -> str | None:
-    """What a single value ought to be; None where it is."""
+    """What a single value must be; None if it is."""
     if isinstance(kind, inspect.LiteralType | inspect.EnumType):
         values = kind.values if isinstance(kind, inspect.LiteralType) else tuple(each.value for each in kind.cls)
         return None if value in values else f"one of {', '.join(sorted(map(str, values)))}"
@@ -134,7 +132,7 @@ def _wanted(value: Any, kind: inspect.Type) -> str | None:
     if isinstance(kind, inspect.StrType):
         fits = isinstance(value, str) and len(value) >= (kind.min_length or 0)
         fits = fits and (kind.pattern is None or re.search(kind.pattern, value) is not None)
-        return None if fits else "a text" + (f" like {kind.pattern}" if kind.pattern else "")
+        return None if fits else "a string" + (f" like {kind.pattern}" if kind.pattern else "")
     if isinstance(kind, inspect.BoolType):
         return None if isinstance(value, bool) else "true or false"
     return None

@@ -1,6 +1,4 @@
-"""What a TOML file holds, looked at without trust: what is not of the kind that is asked for is passed over."""
-
-from __future__ import annotations
+"""Access to the content of a TOML file before it is checked: values of a wrong type are skipped."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +7,7 @@ from likestorm.scenario.toml_lines import Path
 
 
 def tables(content: Any, *keys: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """The tables in the table or list of that name, each with its place."""
+    """The tables in a table or list of tables, each with its path."""
     found = content
     for key in keys:
         found = table(found).get(key)
@@ -21,16 +19,16 @@ def tables(content: Any, *keys: str) -> Iterator[tuple[Path, Mapping[str, Any]]]
 
 
 def texts(value: Any) -> Iterator[tuple[int, str]]:
-    """The texts of a list, each with its place."""
+    """The strings in a list, each with its index."""
     items = enumerate(value) if isinstance(value, list) else ()
     yield from ((index, each) for index, each in items if isinstance(each, str))
 
 
 def table(value: Any) -> Mapping[Any, Any]:
-    """A table, empty in place of anything else."""
+    """A table; an empty one for any other value."""
     return value if isinstance(value, dict) else {}
 
 
 def is_number(value: Any) -> bool:
-    """Whether this is a number; to Python, true is one."""
+    """Whether a value is a number; True and False are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)

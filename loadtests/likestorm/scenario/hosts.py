@@ -1,6 +1,4 @@
-"""Where load may go: to loopback, and to hosts that the scenario allows by name; everything else is refused."""
-
-from __future__ import annotations
+"""Hosts that load may go to: loopback, and the hosts that the scenario allows; all others are refused."""
 
 import _socket
 import ipaddress
@@ -11,11 +9,11 @@ from urllib.parse import urlsplit
 
 
 class RefusedError(ConnectionError):
-    """A connection to a host that the scenario does not allow; the message says how to allow it."""
+    """A connection to a host that the scenario does not allow; the message tells how to allow it."""
 
 
 class HostGuard:
-    """Decides by name and by address; `refusal` is the first that was refused, for whoever ends the run."""
+    """Checks names and addresses; `refusal` keeps the message of the first refusal, which ends the run."""
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
         self._allowed = {name.lower().strip("[]") for name in allowed}
@@ -24,12 +22,11 @@ class HostGuard:
         self.refusal = ""
 
     def check_url(self, url: str) -> None:
-        """RefusedError where load must not go to this URL's host."""
-        host = urlsplit(url).hostname or ""
-        self.check_address(host) if _is_address(host) else self.check_name(host)
+        """RefusedError if load must not go to the URL's host."""
+        self._check(urlsplit(url).hostname or "")
 
     def check_name(self, name: str) -> None:
-        """RefusedError where a name is neither allowed nor one of loopback only."""
+        """RefusedError unless a name is allowed or resolves to loopback only."""
         if name.lower() in self._allowed:
             return
         addresses = self._resolve(name)
@@ -37,16 +34,16 @@ class HostGuard:
             self._refuse(name)
 
     def check_address(self, address: str) -> None:
-        """RefusedError where an address is neither loopback's nor that of an allowed name."""
+        """RefusedError unless an address is on loopback or belongs to an allowed name."""
         if _is_loopback(address) or address in self._addresses or address in self._allowed:
             return
-        # A name may have moved since it was last asked about.
+        # The address of a name may have changed since the last lookup.
         self._addresses = {found for name in self._allowed for found in self._resolve(name)}
         if address not in self._addresses:
             self._refuse(address)
 
     def install(self) -> None:
-        """Have every socket of this process checked, whoever opens it, until the process ends."""
+        """Check every socket of this process, until the process ends."""
         sys.addaudithook(self._audit)
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
@@ -54,7 +51,7 @@ class HostGuard:
             return
         if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
             address = args[1]
-            if isinstance(address, tuple):  # others are sockets of this machine: no network
+            if isinstance(address, tuple):  # other sockets stay on this machine
                 self._check(address[0])
         elif event in ("socket.getaddrinfo", "socket.gethostbyname") and args[0]:
             name = args[0].decode() if isinstance(args[0], bytes) else args[0]
@@ -65,7 +62,7 @@ class HostGuard:
         self.check_address(host) if _is_address(host) else self.check_name(host)
 
     def _resolve(self, name: str) -> set[str]:
-        """The addresses of a name; none where it has none."""
+        """The addresses of a name. gevent leaves _socket alone, so no greenlet connects unchecked during the lookup."""
         self._resolving = True
         try:
             return {str(found[4][0]) for found in _socket.getaddrinfo(name, None)}
@@ -89,7 +86,7 @@ def _is_address(host: str) -> bool:
 
 
 def _is_loopback(address: str) -> bool:
-    """Whether packets to it stay on this machine's loopback; the unspecified address is connected to as loopback."""
+    """Whether packets to an address stay on loopback; connections to the unspecified address do."""
     found = ipaddress.ip_address(address.partition("%")[0])
     found = getattr(found, "ipv4_mapped", None) or found
     return found.is_loopback or found.is_unspecified

@@ -1,6 +1,4 @@
-"""What a scenario file must say of its load and of whom it drives."""
-
-from __future__ import annotations
+"""Rules for the load and the target in a scenario file."""
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path as File
@@ -16,14 +14,14 @@ from likestorm.scenario.workload import ALL_SHAPE_KEYS, SHAPE_KEYS
 
 
 def is_own(content: Mapping[str, Any]) -> bool:
-    """Whether a locustfile of somebody's own says what is done."""
+    """Whether the user's own locustfile defines the tasks."""
     return bool(table(content.get("target")).get("locustfile"))
 
 
 def check_load(content: Mapping[str, Any], origins: Mapping[str, Path], folder: File) -> Iterator[Problem]:
-    """Problems of arrivals, closed users, target and user class; `folder` is where the file lies.
+    """Problems of arrivals, closed users, target and user class.
 
-    origins: where arrivals stand that a mix has made.
+    origins: places of the arrivals that stand for a mix. folder: the file's folder.
     """
     own = is_own(content)
     arrivals, closed = list(tables(content, "arrivals")), list(tables(content, "closed"))
@@ -48,7 +46,7 @@ def check_load(content: Mapping[str, Any], origins: Mapping[str, Path], folder: 
 
 
 def check_schedule(plan: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    """What a schedule lacks, has too much, or does not fit together; one of no known shape is passed over."""
+    """Missing, superfluous and contradictory keys of a schedule; an unknown shape is skipped."""
     shape = plan.get("schedule")
     needed = SHAPE_KEYS.get(shape) if isinstance(shape, str) else None
     if needed is None:
@@ -66,7 +64,7 @@ def check_schedule(plan: Mapping[str, Any], path: Path) -> Iterator[Problem]:
 def _check_thinking(plan: Mapping[str, Any], path: Path, *, own: bool) -> Iterator[Problem]:
     think = plan.get("think_s")
     if own and think is not None:
-        yield Problem((*path, "think_s"), f"{say(path)}: a locustfile of one's own runs with its own wait_time")
+        yield Problem((*path, "think_s"), f"{say(path)}: your own locustfile runs with its own wait_time")
     if not own and think is None:
         yield Problem(path, f"{say(path)} needs think_s = [shortest, longest]")
     if isinstance(think, list) and len(think) == 2 and all(map(is_number, think)) and think[0] > think[1]:
@@ -95,13 +93,13 @@ def _check_own(content: Mapping[str, Any], folder: File) -> Iterator[Problem]:
         yield Problem(("users",), "users and [target] locustfile exclude each other")
     open_model = target.get("model", "open") == "open"
     if open_model and not table(content.get("arrivals")):
-        yield Problem(path, 'target.model = "open" wants [arrivals.NAME]')
+        yield Problem(path, 'target.model = "open" needs [arrivals.NAME]')
     if not open_model and (table(content.get("arrivals")) or not table(content.get("closed"))):
-        yield Problem(path, 'target.model = "closed" wants [closed.NAME] with users, and no [arrivals.NAME]')
+        yield Problem(path, 'target.model = "closed" needs [closed.NAME] with users, and no [arrivals.NAME]')
 
 
 def _check_users(content: Mapping[str, Any], places: Collection[Path]) -> Iterator[Problem]:
-    """The user class and its tasks."""
+    """Problems of the user class and its tasks."""
     users = content.get("users", "")
     if not isinstance(users, str):
         return

@@ -1,6 +1,4 @@
-"""Arrivals that share one rate: a [mix.NAME] of a scenario file, and the [arrivals.NAME] tables that it stands for."""
-
-from __future__ import annotations
+"""Mixes: a [mix.NAME] table of a scenario file stands for several [arrivals.NAME] that share one rate."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -19,11 +17,11 @@ Share = Annotated[float, Meta(gt=0, le=1)]
 Steps = Annotated[list[str], Meta(min_length=1)]
 
 RATES = ("rate", "from_rate", "burst_rate", "rates")
-"""The keys of a schedule that are arrivals a second."""
+"""The keys of a schedule in arrivals a second."""
 
 
 class Mix(Struct, frozen=True, forbid_unknown_fields=True):
-    """What each of the arrivals gets of the mix's rate, and its requests; without `steps` one request of its name."""
+    """Each arrival's share of the rate, and its requests; by default one request with the arrival's name."""
 
     shares: Annotated[dict[str, Share], Meta(min_length=1)]
     steps: dict[str, Steps] = {}
@@ -31,14 +29,14 @@ class Mix(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Expanded:
-    """A file's content with arrivals in place of mixes, and where in the file each of these arrivals comes from."""
+    """A file's content with arrivals in place of mixes, and the place in the file of each such arrival."""
 
     content: Mapping[str, Any]
     origins: Mapping[str, Path]
 
 
 def expand(content: Mapping[str, Any]) -> Expanded:
-    """The content that a file's mixes stand for; a mix that is no such thing, as check() finds, is left out."""
+    """Replace a file's mixes by arrivals; malformed mixes, which check_mixes reports, are left out."""
     arrivals = dict(table(content.get("arrivals")))
     origins: dict[str, Path] = {}
     for mix, plan in table(content.get("mix")).items():
@@ -52,7 +50,7 @@ def expand(content: Mapping[str, Any]) -> Expanded:
 
 
 def check_mixes(content: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with a file's mixes."""
+    """The problems of a file's mixes."""
     if not isinstance(content.get("mix", {}), dict):
         yield Problem(("mix",), "mix must be tables, [mix.NAME]")
     taken: dict[str, Path] = dict.fromkeys(table(content.get("arrivals")), ("arrivals",))

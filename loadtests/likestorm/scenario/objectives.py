@@ -1,6 +1,4 @@
-"""Latency and error objectives of routes and of asynchronous chains, read from one TOML file."""
-
-from __future__ import annotations
+"""Latency and error objectives of routes and of asynchronous chains, read from a TOML file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +11,12 @@ from likestorm.errors import UsageError
 
 
 class ObjectivesError(UsageError):
-    """A file of objectives that cannot be used; the message names the file, the table and the key."""
+    """An unusable file of objectives; the message names the file, the table and the key."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One route's promise: `percentile` (0-100) within `seconds`, and at most `error_ratio` (0-1) failures."""
+    """The objective of a route: `percentile` (0-100) within `seconds`, and at most `error_ratio` (0-1) failures."""
 
     name: str
     route: str
@@ -29,7 +27,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class ChainObjective:
-    """One chain's promise: `percentile` (0-100) of its effects within `seconds` of the acknowledged request."""
+    """The objective of a chain: `percentile` (0-100) of its effects within `seconds` of the acknowledged request."""
 
     name: str
     chain: str
@@ -39,7 +37,7 @@ class ChainObjective:
 
 @dataclass(frozen=True)
 class Objectives:
-    """All objectives of one file, by name."""
+    """All objectives of a file, by name."""
 
     routes: dict[str, Objective]
     chains: dict[str, ChainObjective]
@@ -54,7 +52,7 @@ class _Table(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(path: Path) -> Objectives:
-    """The objectives of a file; a table with `route` needs `error_ratio`, one with `chain` has none."""
+    """Read a file of objectives: tables with `route` and `error_ratio`, or with `chain`."""
     try:
         tables = msgspec.toml.decode(path.read_bytes(), type=dict[str, _Table])
     except (OSError, msgspec.MsgspecError) as error:

@@ -1,6 +1,4 @@
-"""What the current directory says of itself: `[tool.likestorm]` in its pyproject.toml."""
-
-from __future__ import annotations
+"""Settings of the current directory's project: `[tool.likestorm]` in its pyproject.toml."""
 
 from pathlib import Path
 
@@ -13,9 +11,9 @@ FILE = Path("pyproject.toml")
 
 
 class Project(Struct, frozen=True, forbid_unknown_fields=True):
-    """scenarios: folder whose TOML files go by name. scenario: name of the default one.
+    """scenarios: a folder whose TOML files can be named. scenario: the name of the default scenario.
 
-    target: "module:Class" that scenarios without a [target] are for.
+    target: "module:Class", the default target of scenarios without [target].
     """
 
     scenarios: str = ""
@@ -32,7 +30,7 @@ class _File(Struct, frozen=True):
 
 
 def read() -> Project:
-    """The table of the current directory's pyproject.toml; an empty one where there is none."""
+    """The project of the current directory; empty without a pyproject.toml."""
     try:
         return msgspec.toml.decode(FILE.read_bytes(), type=_File).tool.likestorm
     except OSError:

@@ -1,6 +1,4 @@
-"""Scenarios read from TOML files, which are checked whole before anything starts."""
-
-from __future__ import annotations
+"""Reads scenarios from TOML files; a file is checked completely before anything starts."""
 
 import os
 import re
@@ -36,11 +34,11 @@ _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
 
 class ScenarioError(UsageError):
-    """A scenario file that cannot be run; the message has a line a problem, each beginning with FILE:LINE."""
+    """An unusable scenario file; the message has one line for each problem, which begins with FILE:LINE."""
 
 
 def load(name_or_path: str, settings: Sequence[str] = ()) -> Scenario:
-    """A scenario by its name or by the path of a file, with `key=value` settings in place of the file's own."""
+    """Load a scenario by name or path; `key=value` settings replace values of the file."""
     path = find(name_or_path)
     where = name_or_path if path == Path(name_or_path) else os.path.relpath(path)
     try:
@@ -53,7 +51,7 @@ def load(name_or_path: str, settings: Sequence[str] = ()) -> Scenario:
 
 
 def find(name_or_path: str) -> Path:
-    """The file of a scenario: a path, or a name in the folder of scenarios of the current directory's project."""
+    """The file of a scenario: a path, or a name in the scenario folder of the current directory's project."""
     folder = project.read().scenarios
     for path in ([Path(folder, f"{name_or_path}.toml")] if folder else []) + [Path(name_or_path)]:
         if path.is_file():
@@ -63,14 +61,14 @@ def find(name_or_path: str) -> Path:
 
 
 def parse(text: str, where: str, folder: Path, settings: Sequence[str] = ()) -> Scenario:
-    """A scenario from TOML; the lines of ScenarioError are all problems of the file `where`, in the file's order.
+    """A scenario from TOML; ScenarioError lists all problems of the file `where` in order.
 
-    folder: where files that it names are looked for. settings: as `load` takes them.
+    folder: the base of relative paths in the file. settings: as for `load`.
     """
     content = migration.migrate(_parse_toml(text, where), project.read())
     given = overrides.parse(settings)
     last: list[str] = []
-    # A value such as 2011 may be meant as a number or as a text: as a number first.
+    # A value such as 2011 may be a number or a string; numbers come first.
     for overridden in (overrides.apply(content, given), overrides.apply(content, given, as_text=True)):
         found = _Reading(overridden, folder)
         problems = found.problems()
@@ -91,7 +89,7 @@ def _parse_toml(text: str, where: str) -> dict[str, Any]:
 
 
 def _located(problems: list[Problem], text: str, where: str, overridden: set[tuple[str, ...]]) -> list[str]:
-    """A line a problem, each with its place: of the file, or of the setting that took a key's place."""
+    """One line for each problem with its place in the file, or with the setting that replaced a key."""
     known = lines(text)
     by_line, by_setting = set(), set()
     for problem in problems:
@@ -104,7 +102,7 @@ def _located(problems: list[Problem], text: str, where: str, overridden: set[tup
 
 
 class _Reading:
-    """One file's content on its way to a scenario."""
+    """The content of one file, checked and converted to a scenario."""
 
     def __init__(self, content: Mapping[str, Any], folder: Path) -> None:
         self._folder, self._written = folder, content
@@ -114,7 +112,7 @@ class _Reading:
         self._content = _with_settings(self._expanded.content)
 
     def problems(self) -> list[Problem]:
-        """Everything that is wrong."""
+        """All problems."""
         made = {("arrivals", name) for name in self._expanded.origins}
         return [
             *self._class_problems,
@@ -126,7 +124,7 @@ class _Reading:
         ]
 
     def scenario(self) -> Scenario:
-        """The scenario, once nothing is wrong: with the budgets that its objectives mean, and absolute paths."""
+        """The scenario of a file without problems, with its objectives as budgets and with absolute paths."""
         scenario = msgspec.convert(self._content, Scenario)
         target = scenario.target
         if target.locustfile:
@@ -150,7 +148,7 @@ def _load_class(reference: object) -> tuple[Any, list[Problem]]:
 
 
 def _with_settings(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The content with the keys that belong to the target's class in `settings`."""
+    """The content with the keys of the target's class moved into `settings`."""
     target = table(content.get("target"))
     if not target.get("python"):
         return content
@@ -160,7 +158,7 @@ def _with_settings(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def resolve(budgets: Budgets, known: Objectives) -> Budgets:
-    """The budgets with those that their objectives mean, in place of the objectives' names."""
+    """The budgets with their objectives resolved: names replaced by budgets."""
     routes = [known.routes[name] for name in budgets.objectives]
     chains = [known.chains[name] for name in budgets.chains]
     percentiles = [PercentileBudget(f"{o.name} p{o.percentile:g}", o.name, o.percentile, o.seconds) for o in routes]
@@ -177,7 +175,7 @@ def resolve(budgets: Budgets, known: Objectives) -> Budgets:
 
 
 def load_saved(path: Path) -> Scenario:
-    """The scenario of a run as it was saved with it; ScenarioError says what is wrong with the file."""
+    """The saved scenario of a run; ScenarioError names the file and the problem."""
     try:
         content = migration.migrate(msgspec.json.decode(path.read_bytes(), type=dict[str, Any]), project.read())
         scenario = msgspec.convert(_with_settings(migration.settled(content)), Scenario)

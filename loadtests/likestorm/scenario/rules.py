@@ -1,6 +1,4 @@
-"""What the parts of a scenario file must be to each other: names that are used and names that are there."""
-
-from __future__ import annotations
+"""Rules between the parts of a scenario file, such as names that must exist."""
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
@@ -16,21 +14,20 @@ from likestorm.scenario.objectives import Objectives
 from likestorm.scenario.toml_lines import Path
 
 NAMED = ("rates", "percentiles", "errors", "promql", "slopes")
-"""Lists of budgets that have names of their own."""
-
+"""Lists of budgets with names."""
 
 DEFAULTS: Mapping[str, Any] = {each.name: each.default for kind in (Scenario, Budgets) for each in fields(kind)}
-"""What keys of a file are where it does not say."""
-PATIENCE = ("lateness_max_s", "drain_s")
-"""For how long a run waits: what takes longer is dropped, or left unfinished."""
+"""The default values of keys."""
+PATIENCE = ("queue_timeout_s", "drain_s")
+"""Timeouts of a run: slower arrivals are dropped or left unfinished."""
 
 
 def check_rules(content: Mapping[str, Any], known: Objectives) -> Iterator[Problem]:
-    """Problems between the parts of a file, whatever else is wrong with it."""
+    """Problems between the parts of a file, which may have other problems as well."""
     plans = [*tables(content, "arrivals"), *tables(content, "closed")]
     requests = {step for _, plan in plans for _, step in texts(plan.get("steps"))}
     yield from _check_objectives(content, known)
-    # What a locustfile of one's own asks for shows only when it runs; a budget on nothing is then inconclusive.
+    # The requests of the user's own locustfile are not known before it runs; a budget on none is inconclusive.
     if not is_own(content):
         yield from _check_requests(content, known, requests)
     yield from _check_arrivals(content, {str(path[-1]) for path, _ in plans})
@@ -85,7 +82,7 @@ def _check_names(content: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _check_patience(content: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is dropped or given up must have taken longer than any budget allows, or it could not show."""
+    """Each timeout exceeds every latency budget; otherwise arrivals within their budget would be censored."""
     waits = {key: content.get(key, DEFAULTS[key]) for key in PATIENCE}
     shortest = min((each for each in waits.values() if is_number(each)), default=float("inf"))
     for path, budget in tables(content, "budgets", "percentiles"):
@@ -123,7 +120,7 @@ def _check_abort(content: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _check_capacity(content: Mapping[str, Any]) -> Iterator[Problem]:
-    """A search goes up from one rate, so the schedule must be one that has just that."""
+    """A search raises one rate, so the schedule must have a single rate."""
     name, arrivals = table(content.get("capacity")).get("arrivals"), table(content.get("arrivals"))
     if not isinstance(name, str):
         return

@@ -1,4 +1,4 @@
-"""When arrivals are due: pure, seeded, and independent of how fast anything runs."""
+"""The due times of arrivals: pure, seeded, and independent of the speed of target and generator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Shape = Literal["poisson", "constant", "ramp", "steps", "burst"]
 
 
 class Arrival(NamedTuple):
-    """One arrival: `name` of its schedule, its number there from 0, and `due` in seconds after the start."""
+    """One arrival: the `name` of its schedule, its number there from 0, and `due` in seconds after the start."""
 
     due: float
     name: str
@@ -25,7 +25,7 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of time, in seconds after the start, over which the rate goes straight from `first` to `last` /s."""
+    """A period, in seconds after the start, with a linear rate from `first` to `last` arrivals a second."""
 
     start: float
     end: float
@@ -34,46 +34,46 @@ class Stretch:
 
     @property
     def expected(self) -> float:
-        """How many arrivals are expected in it."""
+        """The expected number of arrivals."""
         return (self.first + self.last) / 2 * (self.end - self.start)
 
     def within(self, start: float, end: float) -> Stretch:
-        """The part of it between two times, without length where they do not meet."""
+        """The part between two times; it is empty where they do not overlap."""
         slope = (self.last - self.first) / (self.end - self.start)
         start, end = min(max(start, self.start), self.end), min(max(end, self.start), self.end)
         return Stretch(start, end, *(self.first + slope * (at - self.start) for at in (start, end)))
 
     def until(self, count: float) -> float:
-        """The time until which `count` of these are expected: the inverse of the integral of the rate."""
+        """The time by which `count` arrivals are expected: the inverse of the integral of the rate."""
         slope = (self.last - self.first) / (self.end - self.start)
-        # This form of the quadratic's root loses nothing where the slope is, or is almost, nought.
+        # This form of the quadratic's root is exact for a slope at or near zero.
         root = math.sqrt(max(0.0, self.first**2 + 2 * slope * count))
         return self.start + (2 * count / (self.first + root) if count else 0.0)
 
 
 @dataclass(frozen=True)
 class Course:
-    """How the rate of one schedule goes from the start to the end, and whether arrivals keep even distances."""
+    """The rate of one schedule from start to end; `even` arrivals have equal distances."""
 
     stretches: Sequence[Stretch]
     even: bool = False
 
     def mean(self, start: float, end: float) -> float:
-        """The mean rate between two times, arrivals a second."""
+        """The mean rate between two times, in arrivals a second."""
         return sum(s.within(start, end).expected for s in self.stretches) / (end - start)
 
 
 def stairs(steps: Sequence[tuple[float, float]], end: float) -> list[Stretch]:
-    """Rates that hold from a time on, as (time, rate) in ascending times; a stretch without length is left out."""
+    """Stretches of constant rates from pairs (time, rate), ascending; empty stretches are left out."""
     bounds = [*steps, (end, 0.0)]
     return [Stretch(at, until, rate, rate) for (at, rate), (until, _) in itertools.pairwise(bounds) if until > at]
 
 
 def due_times(name: str, course: Course, seed: int) -> Iterator[float]:
-    """Ascending times in seconds after the start, until the course ends.
+    """Ascending times in seconds after the start, up to the end of the course.
 
-    The process is inhomogeneous Poisson, exact by inversion: unit-rate arrivals are moved to where the integral of the
-    rate reaches them. Even arrivals are those whose unit-rate times are the whole numbers.
+    An inhomogeneous Poisson process, exact by inversion: the times of a unit-rate process are mapped through the
+    inverse integral of the rate. For even arrivals the unit-rate times are the integers.
     """
     random = Random(f"{seed}/{name}/schedule")
     gaps = itertools.repeat(1.0) if course.even else (random.expovariate(1.0) for _ in itertools.count())
@@ -87,29 +87,29 @@ def due_times(name: str, course: Course, seed: int) -> Iterator[float]:
 
 
 def arrivals(courses: Mapping[str, Course], seed: int) -> Iterator[Arrival]:
-    """The arrivals of all schedules, in the order in which they are due."""
+    """The arrivals of all schedules, ordered by due time."""
     streams = (_stream(name, course, seed) for name, course in courses.items())
     yield from heapq.merge(*streams, key=lambda arrival: arrival.due)
 
 
 class Part(Struct, frozen=True):
-    """One process's part: of `of` parts, the one with this index."""
+    """The part of one process: number `index` of `of` parts."""
 
     index: int = 0
     of: int = 1
 
     def share(self, total: int) -> int:
-        """How many of so many belong to this part."""
+        """The number out of `total` items that belongs to this part."""
         return total // self.of + (self.index < total % self.of)
 
 
 def part_of(arrivals: Iterable[Arrival], index: int, of: int) -> Iterator[Arrival]:
-    """One part of `of`, which together are all: in each schedule every so-manieth arrival, from number `index` on."""
+    """One of `of` parts: in each schedule every `of`-th arrival, starting with number `index`."""
     return (arrival for arrival in arrivals if arrival.number % of == index)
 
 
 def choices(name: str, number: int, seed: int, salt: str = "") -> Random:
-    """The random source of one arrival, the same whoever runs it and whenever; another `salt` gives another one."""
+    """The random source of one arrival: it depends on these arguments alone, not on worker or time."""
     return Random(f"{seed}/{name}/{number}/{salt}")
 
 

@@ -1,6 +1,4 @@
-"""The class that a scenario names as its target, as far as a scenario must know it."""
-
-from __future__ import annotations
+"""The target class that a scenario names, as far as scenarios depend on it."""
 
 import importlib
 from pathlib import Path
@@ -12,18 +10,18 @@ from likestorm.scenario.objectives import Objectives, load
 
 
 class TargetClass(Protocol):
-    """Settings: the keys of [target] beside `python`. objectives: the file of the promises that budgets may name."""
+    """Settings: the keys of [target] beside `python`. objectives: the file of the objectives that budgets can name."""
 
     Settings: ClassVar[type[Struct]]
     objectives: ClassVar[Path | None]
 
 
 class TargetClassError(Exception):
-    """A class that cannot be loaded; the message says what was looked for."""
+    """A class that cannot be loaded; the message has the reason."""
 
 
 def load_class(reference: str) -> Any:
-    """The class "module:Class", imported."""
+    """Import the class "module:Class"; TargetClassError."""
     module, _, name = reference.partition(":")
     if not (module and name):
         raise TargetClassError(f"must be 'module:Class', not {reference!r}")
@@ -40,7 +38,7 @@ def load_class(reference: str) -> Any:
 
 
 def objectives_of(target: TargetClass | None) -> Objectives:
-    """The promises of a target; none where it has no file of them."""
+    """The objectives of a target; empty without a file."""
     if target is None or target.objectives is None:
         return Objectives({}, {})
     return load(target.objectives)

@@ -1,6 +1,4 @@
-"""Which tasks a Locust user class has, read from its source: nothing is imported, so Locust does not come along."""
-
-from __future__ import annotations
+"""The tasks of a Locust user class, read from its source without importing it, because that would import Locust."""
 
 import ast
 import importlib.machinery
@@ -9,21 +7,24 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+ENGINE = ("locust", "likestorm")
+"""Packages whose classes have no tasks of their own."""
+
 
 class TaskError(Exception):
-    """A user class that cannot be found; the message says what was looked for."""
+    """A user class that cannot be found."""
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """The public methods of a user class; without `is_whole` it has bases whose source is not to be had."""
+    """The public methods of a user class; not `is_whole` if the source of a base class is not available."""
 
     names: frozenset[str]
     is_whole: bool
 
 
 def find(reference: str) -> Tasks:
-    """The tasks of "module:Class" and of its bases in the repository, or wherever Python looks; TaskError."""
+    """The tasks of "module:Class" and its bases, in the current directory or on sys.path; TaskError."""
     module, _, name = reference.partition(":")
     if _source(module) is None:
         raise TaskError(f"there is no module {module!r}")
@@ -34,44 +35,34 @@ def find(reference: str) -> Tasks:
 
 
 def _class(module: str, name: str, seen: frozenset[tuple[str, str]]) -> Tasks | None:
-    """The class of that name in a module, or imported there from another one; None where it cannot be found."""
-    if _is_engine(module):
+    """A class defined in a module or imported there; None if it cannot be found."""
+    if module.partition(".")[0] in ENGINE:
         return Tasks(frozenset(), is_whole=True)
     tree = _parse(module)
     if tree is None or (module, name) in seen:
         return None
     seen |= {(module, name)}
+    defined = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    imported = _imports(module, tree)
+    if name not in defined:
+        head, _, rest = imported.get(name, "").rpartition(".")
+        return _class(head, rest, seen) if head else None
+    bases = []
+    for base in map(ast.unparse, defined[name].bases):
+        owner, _, attribute = base.rpartition(".")
+        bases.append(_class(imported.get(owner, owner) or module, attribute, seen))
+    inherited = [base.names for base in bases if base is not None]
+    return Tasks(_methods(defined[name]).union(*inherited), all(base is not None and base.is_whole for base in bases))
+
+
+def _imports(module: str, tree: ast.Module) -> dict[str, str]:
+    """The full dotted name behind each imported local name."""
+    found = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            bases = [_base(module, tree, base, seen) for base in node.bases]
-            whole = all(base is not None and base.is_whole for base in bases)
-            inherited = [base.names for base in bases if base is not None]
-            return Tasks(_methods(node).union(*inherited), whole)
-    return _imported(module, tree, name, seen)
-
-
-def _base(module: str, tree: ast.Module, base: ast.expr, seen: frozenset[tuple[str, str]]) -> Tasks | None:
-    if isinstance(base, ast.Name):
-        return _class(module, base.id, seen)
-    if isinstance(base, ast.Attribute):
-        return _class(_named(tree, ast.unparse(base.value)), base.attr, seen)
-    return None
-
-
-def _imported(module: str, tree: ast.Module, name: str, seen: frozenset[tuple[str, str]]) -> Tasks | None:
-    """A class that the module takes from another one, by whatever name."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    return _class(_absolute(module, node), alias.name, seen)
-    return None
-
-
-def _is_engine(module: str) -> bool:
-    """Methods of Locust's and of the generator's own classes are no tasks."""
-    package, _, _ = module.partition(".")
-    return package in ("locust", "likestorm")
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            package = f"{_absolute(module, node)}." if isinstance(node, ast.ImportFrom) else ""
+            found.update({alias.asname or alias.name: package + alias.name for alias in node.names})
+    return found
 
 
 def _absolute(module: str, node: ast.ImportFrom) -> str:
@@ -82,26 +73,11 @@ def _absolute(module: str, node: ast.ImportFrom) -> str:
     return ".".join([*parents, *([node.module] if node.module else [])])
 
 
-def _named(tree: ast.Module, name: str) -> str:
-    """The module that a module calls by a name of its own: import x as y, from p import x."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    package = f"{node.module}." if isinstance(node, ast.ImportFrom) and node.module else ""
-                    return package + alias.name
-    return name
-
-
 def _methods(node: ast.ClassDef) -> frozenset[str]:
     names = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
-    names |= {
-        target.id
-        for each in node.body
-        if isinstance(each, ast.Assign)
-        for target in each.targets
-        if isinstance(target, ast.Name) and isinstance(each.value, ast.Name | ast.Attribute | ast.Lambda)
-    }
+    for each in node.body:
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Name | ast.Attribute | ast.Lambda):
+            names |= {target.id for target in each.targets if isinstance(target, ast.Name)}
     return frozenset(name for name in names if not name.startswith("_"))
 
 
@@ -113,10 +89,9 @@ def _parse(module: str) -> ast.Module | None:
 
 @cache
 def _source(module: str) -> Path | None:
-    """The file of a module, where the swarm would find it; no package of it is imported either."""
+    """The file of a module where the generator finds it; parent packages are not imported either."""
     places: list[str] | None = [str(Path.cwd()), *sys.path]
-    spec = None
-    name = ""
+    spec, name = None, ""
     for part in module.split("."):
         if not part or places is None:
             return None

@@ -1,11 +1,11 @@
-"""In which line of a TOML file each of its values stands: what a complaint about one begins with."""
+"""The line of each value in a TOML file, for messages that begin with FILE:LINE."""
 
 import re
 import tomllib
 from collections.abc import Mapping
 
 Path = tuple[str | int, ...]
-"""Keys from the outermost table inwards; numbers are places in arrays, from 0."""
+"""Keys from the outermost table inwards; numbers are indices in arrays."""
 
 _SPACE = re.compile(r"[ \t]*")
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
@@ -17,12 +17,12 @@ _BARE = re.compile(r"[^,\]}#\n]*")
 
 
 def lines(text: str) -> Mapping[Path, int]:
-    """The line of each table, key and item of an array; tomllib must have found the text well-formed."""
+    """The line of each table, key and array item in a text that tomllib accepts."""
     return _Scanner(text).scan()
 
 
 def line_of(known: Mapping[Path, int], path: Path) -> int:
-    """The line of a value, or of the innermost table around it that there is; 1 where there is none."""
+    """The line of a value, or of the innermost known table around it; 1 without one."""
     while path and path not in known:
         path = path[:-1]
     return known.get(path, 1)
@@ -47,7 +47,7 @@ class _Scanner:
         return self._lines
 
     def _header(self) -> Path:
-        """[table] or [[array of tables]]; a name that is an array means its last table."""
+        """[table] or [[array of tables]]; the name of an array refers to its last table."""
         is_array = self._sees("[[")
         line = self._line()
         self._at += 2 if is_array else 1
@@ -105,7 +105,7 @@ class _Scanner:
             self._skip(_BLANK)
 
     def _keys(self) -> list[str]:
-        """A key, or several with dots between them, and the space behind."""
+        """A key, or several keys with dots, and the space behind."""
         keys = []
         while True:
             self._skip(_SPACE)
@@ -120,7 +120,7 @@ class _Scanner:
         return (*path, self._counts[path] - 1) if path in self._counts else path
 
     def _note(self, path: Path, line: int) -> None:
-        """Keep the line of a value, and of the tables around it that no header has named."""
+        """Note the line of a value, and of tables around it that have no header."""
         for length in range(1, len(path) + 1):
             self._lines.setdefault(path[:length], line)
 

@@ -1,4 +1,4 @@
-"""The load that a scenario asks for: schedules of open arrivals, and closed-model users."""
+"""The load of a scenario: schedules of open arrivals, and closed-model users."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ ALL_SHAPE_KEYS = frozenset(key for keys in SHAPE_KEYS.values() for key in keys)
 
 
 class ArrivalPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """One schedule of open arrivals: its shape, its rates in arrivals a second, and an arrival's requests, in order.
+    """One schedule of open arrivals: shape, rates in arrivals a second, and the requests of an arrival in order.
 
-    constant, poisson: `rate`. ramp: from `from_rate` straight to `rate` over the window. steps: `rates`, equal parts of
-    the window. burst: `rate`, and `burst_rate` for the middle `burst_s` of every `every_s` of the window.
-    Only on a locustfile of one's own may `steps` be left out; there, `user` is the class whose tasks are run.
+    constant, poisson: `rate`. ramp: linear from `from_rate` to `rate` over the window. steps: `rates` for equal parts
+    of the window. burst: `rate`, and `burst_rate` for the middle `burst_s` of every `every_s` of the window. With the
+    user's own locustfile, `steps` are optional and `user` is the class whose tasks run.
     """
 
     schedule: Shape
@@ -41,14 +41,14 @@ class ArrivalPlan(Struct, frozen=True, forbid_unknown_fields=True):
     user: str | None = None
 
     def scaled(self, factor: float) -> ArrivalPlan:
-        """The same with every rate times `factor`."""
+        """The schedule with every rate times `factor`."""
         scaled = {key: getattr(self, key) for key in ("rate", "from_rate", "burst_rate")}
         given = {key: value * factor for key, value in scaled.items() if value is not None}
         rates = self.rates and [rate * factor for rate in self.rates]
         return msgspec.structs.replace(self, **given, rates=rates)
 
     def course(self, warm_up_s: float, duration_s: float) -> Course:
-        """How the rate goes; a warm-up runs at the rate with which the window begins (burst: at the base rate)."""
+        """The rate over time; the warm-up has the rate at the start of the window (burst: the base rate)."""
         end = warm_up_s + duration_s
         rate, even = self.rate or 0.0, self.schedule == "constant"
         if self.schedule == "ramp" and self.from_rate:
@@ -66,7 +66,7 @@ class ArrivalPlan(Struct, frozen=True, forbid_unknown_fields=True):
 def _bursts(
     rate: float, burst_rate: float, every_s: float, burst_s: float, start: float, end: float
 ) -> list[tuple[float, float]]:
-    """(time, rate) from 0 on; the first burst is in the middle of the first period after `start`."""
+    """Pairs (time, rate) from 0 on; the first burst is in the middle of the first period after `start`."""
     steps = [(0.0, rate)]
     period = 0
     while (burst := start + period * every_s + (every_s - burst_s) / 2) < end:
@@ -76,9 +76,9 @@ def _bursts(
 
 
 class ClosedPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """Closed-model users: so many repeat a task, thinking in between for a uniform time between two bounds, seconds.
+    """Closed-model users that repeat a task, with a uniform think time between two bounds, in seconds.
 
-    On a locustfile of one's own they are run as it is written, `user` is their class, and think_s is left out.
+    With the user's own locustfile they run as written: `user` is their class, and there is no think_s.
     """
 
     users: Count

@@ -1,6 +1,4 @@
-"""What a run drives: a service at a URL, or what a class of the user's project brings up."""
-
-from __future__ import annotations
+"""Targets of a run: a service at a URL, or a system that a class of the user's project starts."""
 
 import msgspec
 
@@ -12,7 +10,7 @@ from likestorm.targets.external import External
 
 
 def of(scenario: Scenario) -> Target:
-    """The target of a scenario; UsageError where its class or its settings are not usable."""
+    """The target of a scenario; UsageError for an unusable class or settings."""
     target = scenario.target
     if not target.python:
         return External(target)

@@ -1,6 +1,4 @@
-"""The interface of a target: what a scenario's `[target] python = "module:Class"` must name."""
-
-from __future__ import annotations
+"""The interface of a target class, which a scenario names as `[target] python = "module:Class"`."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,21 +10,21 @@ from msgspec import Struct
 from likestorm.results.running import Running
 
 OnPhase = Callable[[str], None]
-"""Receives what happens next, in a few words."""
+"""Receives a description of the next phase in a few words."""
 
 
 class Target(Protocol):
-    """A system under test that a run can bring up, and takes down again.
+    """A system under test that a run starts and stops.
 
-    The class is called with its settings (the keys of [target], as an instance of `Settings`) and the scenario's seed.
-    objectives: the TOML file of the promises that a scenario's budgets may name; None without one.
+    The constructor takes an instance of `Settings`, which are the keys of [target], and the scenario's seed.
+    objectives: the TOML file of the objectives that a scenario's budgets can name; None without one.
     """
 
     Settings: ClassVar[type[Struct]]
     objectives: ClassVar[Path | None]
 
     def up(self, out: Path, on_phase: OnPhase) -> AbstractContextManager[Running]:
-        """The target, up and filled with data for the length of the block; its logs are then in the folder `out`."""
+        """Starts and seeds the target for the duration of the block, and leaves its logs in the folder `out`."""
 
     def kept(self) -> AbstractContextManager[object]:
-        """Keeps the target up across several `up` blocks, each of which fills it anew."""
+        """Keeps the target up for several `up` blocks, each of which seeds it again."""

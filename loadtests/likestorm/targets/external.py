@@ -1,6 +1,4 @@
-"""A service at a URL, which is up already: what its scenario says of it is all that is known."""
-
-from __future__ import annotations
+"""A service that runs already at a URL; the scenario describes it."""
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,11 +21,11 @@ AUDIT_S = 120.0
 
 
 class AuditError(LikestormError):
-    """The audit command failed, or its output is not JSON of ids by set."""
+    """An audit command that failed, or whose output is not JSON of ids by set."""
 
 
 class External:
-    """A target that somebody else runs."""
+    """A service that runs already."""
 
     Settings: ClassVar[type[Struct]] = Struct
     objectives: ClassVar[Path | None] = None
@@ -42,7 +40,7 @@ class External:
         yield _Service(self._target)
 
     def kept(self) -> AbstractContextManager[object]:
-        """The service, which stays up anyway."""
+        """The service stays up by itself."""
         return nullcontext()
 
 
@@ -56,7 +54,7 @@ class _Service(Running):
         self.prometheus = target.prometheus
 
     def facts(self) -> Mapping[str, str]:
-        return {"target": "a service of its own", "model": self._target.model}
+        return {"target": "an external service", "model": self._target.model}
 
     def counting(self) -> Counting | None:
         if not (self.prometheus and self._target.counters):

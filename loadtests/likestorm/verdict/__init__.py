@@ -1,1 +1,1 @@
-"""What the judge asks of a record: whether it can be trusted, and whether its budgets are met."""
+"""Verdicts on a record: intervals, budgets and validity checks; pure functions."""

@@ -1,6 +1,4 @@
-"""Decides of a record what its budgets and the checks of its validity come to: pure."""
-
-from __future__ import annotations
+"""Judges a record against its budgets and the validity checks: pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +15,7 @@ from likestorm.verdict.validity import check_validity
 def judge(record: Record, scenario: Scenario) -> Verdict:
     """The verdict on a record under the scenario's budgets and limits.
 
-    An invalid measurement outranks a broken budget, which outranks one that cannot be decided.
+    An invalid measurement outranks a broken budget; a broken budget outranks an inconclusive one.
     """
     budgets = judge_budgets(record, scenario.budgets)
     checks = check_validity(record, scenario, budgets)

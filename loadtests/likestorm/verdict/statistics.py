@@ -1,9 +1,7 @@
-"""What a finite sample can say: 95 % intervals of percentiles, ratios and rates.
+"""95 % intervals of percentiles, ratios, rates and means from finite samples.
 
-scipy is imported where it is used: it takes half a second and 60 MB, which a run has no use for until it is over.
+scipy is imported inside the functions: it takes half a second and 60 MB, which a run needs only at its end.
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ TAIL = (1 - CONFIDENCE) / 2
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its bounds; None where the sample bears none, infinite where they lie among censored samples."""
+    """An estimate and its bounds; None: the sample is too small. Infinite: the value lies among censored samples."""
 
     observed: float | None
     low: float | None
@@ -26,7 +24,7 @@ class Interval:
 def of_percentile(histogram: Histogram, percentile: float) -> Interval:
     """A percentile (0-100) in ms with its distribution-free interval from binomial order statistics.
 
-    A bound that no order statistic of the sample gives is None: below 368 samples p99 has no upper bound.
+    A bound beyond the order statistics of the sample is None: below 368 samples p99 has no upper bound.
     """
     from scipy.stats import binom
 
@@ -39,12 +37,12 @@ def of_percentile(histogram: Histogram, percentile: float) -> Interval:
 
 
 def samples_needed(percentile: float) -> int:
-    """How many samples a percentile needs before its interval has an upper bound."""
+    """The smallest sample size with an upper bound for a percentile."""
     return math.ceil(math.log(TAIL) / math.log(percentile / 100))
 
 
 def of_ratio(events: int, trials: int) -> Interval:
-    """A ratio with its exact (Clopper-Pearson) interval."""
+    """A ratio with its exact interval (Clopper-Pearson)."""
     if trials == 0:
         return Interval(None, None, None)
     from scipy.stats import binomtest
@@ -54,7 +52,7 @@ def of_ratio(events: int, trials: int) -> Interval:
 
 
 def of_rate(events: int, seconds: float) -> Interval:
-    """Events a second with the exact (Garwood) interval of a Poisson count."""
+    """Events a second with the exact interval of a Poisson count (Garwood)."""
     from scipy.stats import chi2
 
     low = chi2.ppf(TAIL, 2 * events) / 2 if events else 0.0
@@ -82,7 +80,7 @@ def _log(value: float | None) -> float | None:
 
 
 def of_mean(values: list[float]) -> Interval:
-    """Of one value, itself: it is what was counted and no sample. Of several, their mean with Student's interval."""
+    """The mean of values with Student's interval; a single value is a count and has no uncertainty."""
     if not values:
         return Interval(None, None, None)
     mean = sum(values) / len(values)

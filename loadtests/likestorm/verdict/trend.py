@@ -1,6 +1,4 @@
-"""How fast a value drifts over a window, with what interval: pure."""
-
-from __future__ import annotations
+"""The trend of a value over a window, with its interval: pure."""
 
 import math
 import statistics
@@ -9,24 +7,24 @@ from collections.abc import Sequence
 from likestorm.verdict.statistics import CONFIDENCE, Interval
 
 PARTS = 12
-"""Of the window, each judged by its median: single spikes do not count, and neighbouring samples are not taken for
-independent ones."""
+"""Parts of the window, each represented by its median: single spikes do not count, and dependent neighbours fall into
+the same part."""
 LEAST = 5
 LEAST_S = 60.0
-"""A shorter window tells nothing of an hour: what stands still for some seconds looks as if it always did."""
+"""A shorter window says nothing about an hour: a value that is constant for some seconds looks constant forever."""
 HOUR_S = 3600.0
 
 
 def slope_per_hour(times: Sequence[float], values: Sequence[float | None], duration_s: float) -> Interval:
-    """By how much a value grows in an hour: the median of all slopes between parts (Theil and Sen), and its interval.
+    """The growth of a value per hour: the median of all slopes between parts (Theil and Sen), with Sen's interval.
 
-    times: seconds since the window's start. The interval is free of assumptions on the distribution (Sen's), but takes
-    the parts for independent. Nothing in under LEAST_S, or where fewer than LEAST parts hold a value.
+    times: seconds since the start of the window. The interval assumes independent parts, but no distribution. It is
+    empty for a window below LEAST_S or with values in fewer than LEAST parts.
     """
     if duration_s < LEAST_S:
         return Interval(None, None, None)
-    known = [(time, value) for time, value in zip(times, values, strict=True) if value is not None]
     parts: list[tuple[float, float]] = []
+    known = [(time, value) for time, value in zip(times, values, strict=True) if value is not None]
     for number in range(PARTS):
         within = [(t, v) for t, v in known if math.floor(t / duration_s * PARTS) == number]
         if within:

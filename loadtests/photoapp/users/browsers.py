@@ -1,6 +1,4 @@
-"""Members who look: at their feeds, at photos, at each other; and those who come in crowds."""
-
-from __future__ import annotations
+"""Members who read feeds, photos and profiles, and members of a flash crowd."""
 
 from loadtests.photoapp.users.manifest import Account
 from loadtests.photoapp.users.members import Member, bearer, settle
@@ -10,43 +8,43 @@ FOLLOWED_AT_FIRST = 3
 
 
 class Browser(Member):
-    """A member who reads more than he writes."""
+    """A member who reads more than writes."""
 
     abstract = True
 
     def feed(self) -> None:
-        """Open the feed, and scroll on to the page that its cursor names."""
+        """Open the feed and its second page."""
         member = self._member()
         cursor = self._open_feed(member)
         if cursor:
             self.client.get(f"/feed?before={cursor}", name="feed-older", headers=bearer(member.token))
 
     def photo(self) -> None:
-        """Look at a photo, the popular ones more often: what is known of it, then the picture from the edge."""
+        """View a photo, popular ones more often: its metadata, then the image from the edge."""
         self._look(self._member(), self._photo_id())
 
     def profile(self) -> None:
-        """Look at somebody, the popular ones more often, and at his photos."""
+        """View the profile and the photos of a user, popular ones more often."""
         headers, star = bearer(self._member().token), self._star()
         self.client.get(f"/users/{star.id}", name="profile", headers=headers)
         self.client.get(f"/users/{star.id}/photos", name="profile-photos", headers=headers)
 
     def comments(self) -> None:
-        """Read what is written under a photo, the popular ones more often."""
+        """Read the comments on a photo, popular ones more often."""
         headers = bearer(self._member().token)
         self.client.get(f"/photos/{self._photo_id()}/comments", name="comments", headers=headers)
 
     def crowd_like(self) -> None:
-        """Like the one photo that everybody likes now, each time as somebody else."""
+        """Like the photo of the flash crowd, each time as another user."""
         users = self._manifest.users
         self._like_as(users[self.number % len(users)], self._manifest.photos[0])
 
     def crowd_look(self) -> None:
-        """Look at the one photo that everybody likes now."""
+        """View the photo of the flash crowd."""
         self._look(self._member(), self._manifest.photos[0])
 
     def join(self) -> None:
-        """Sign up, follow the first few people, and see what they have."""
+        """Sign up, follow a few users, and view the feed and a photo."""
         newcomer = self._sign_up("j")
         if newcomer is None:
             return
@@ -56,7 +54,7 @@ class Browser(Member):
         self._look(newcomer, self._photo_id())
 
     def _open_feed(self, member: Account) -> str | None:
-        """The cursor of the feed's second page; None where there is none."""
+        """Open the feed; returns the cursor of the second page, None without one."""
         answer = self.client.get("/feed", name="feed", headers=bearer(member.token))
         cursor: str | None = answer.json()["next"] if answer.status_code == OK else None
         return cursor
@@ -64,8 +62,8 @@ class Browser(Member):
     def _look(self, member: Account, photo: str) -> None:
         answer = self.client.get(f"/photos/{photo}", name="photo", headers=bearer(member.token))
         if answer.status_code == OK:
-            told = answer.json()
-            self.client.get(told["thumbnail_url"] or told["url"], name="view")
+            photo_facts = answer.json()
+            self.client.get(photo_facts["thumbnail_url"] or photo_facts["url"], name="view")
 
     def _follow(self, member: Account, star: str) -> None:
         follows = self._journal("follows")

@@ -1,6 +1,4 @@
-"""Members of the photo-sharing app: they like, they upload, they comment, they sign up."""
-
-from __future__ import annotations
+"""Members of the photo app: they like, upload, comment and sign up."""
 
 import itertools
 from collections.abc import Mapping
@@ -25,7 +23,7 @@ def _read_manifest(path: str) -> Manifest:
 
 @cache
 def _popularity(ranks: int) -> list[float]:
-    """Cumulative weights of Zipf's law with exponent 1 over so many ranks."""
+    """Cumulative weights of Zipf's law with exponent 1 for a number of ranks."""
     return list(itertools.accumulate(1 / rank for rank in range(1, ranks + 1)))
 
 
@@ -35,64 +33,58 @@ def _jpeg(path: str) -> bytes:
 
 
 class Member(OpenModelUser):
-    """A logged-in user of the seeded population, drawn anew for each arrival."""
+    """A logged-in user of the seeded population, drawn at random for each arrival."""
 
     abstract = True
 
     def like(self) -> None:
-        """Like a photo, the popular ones more often."""
+        """Like a photo, popular ones more often."""
         self._like_as(self._member(), self._photo_id())
 
     def upload(self) -> None:
-        """Upload a photo as the app does: ask for an address, put the JPEG there, confirm it."""
+        """Upload a photo as the app does: request a signed URL, put the JPEG there, confirm it."""
         self._upload({})
 
     def upload_shared(self) -> None:
-        """Upload a photo, and have it posted to another network as well."""
+        """Upload a photo and share it to another network."""
         self._upload({"caption": "here #now", "share_to": [self.choices.choice(NETWORKS)]})
 
     def comment(self) -> None:
-        """Comment on a photo, the popular ones more often; no other run says the same words."""
+        """Comment on a photo, popular ones more often; the text is unique to the run."""
         member, photo = self._member(), self._photo_id()
         words = f"{self.plan.run_id} says {self.number}"
-        comments = self._journal("comments")
-        effect = f"{member.id}:{photo}:{words}"
+        comments, effect = self._journal("comments"), f"{member.id}:{photo}:{words}"
         comments.attempted.add(effect)
-        settle(
-            comments,
-            effect,
-            self.client.post(
-                f"/photos/{photo}/comments", json={"text": words}, name="comment", headers=bearer(member.token)
-            ),
-        )
+        url, headers = f"/photos/{photo}/comments", bearer(member.token)
+        settle(comments, effect, self.client.post(url, json={"text": words}, name="comment", headers=headers))
 
     def signup(self) -> None:
-        """Sign up under a name that no other run has used."""
+        """Sign up under a name that is unique to the run."""
         self._sign_up("s")
 
     @property
     def _manifest(self) -> Manifest:
-        """What the target holds."""
+        """The seeded data of the target."""
         return _read_manifest(self.plan.manifest)
 
     def _member(self) -> Account:
-        """Somebody who is logged in."""
+        """A random logged-in user."""
         return self.choices.choice(self._manifest.users)
 
     def _star(self) -> Account:
-        """Somebody whom others look at, the popular ones more often."""
+        """A user to view or follow, popular ones more often."""
         users = self._manifest.users
         [chosen] = self.choices.choices(users, cum_weights=_popularity(len(users)))
         return chosen
 
     def _photo_id(self) -> str:
-        """A photo, the popular ones more often."""
+        """The id of a photo, popular ones more often."""
         photos = self._manifest.photos
         [chosen] = self.choices.choices(photos, cum_weights=_popularity(len(photos)))
         return chosen
 
     def _like_as(self, member: Account, photo: str) -> None:
-        """Like a photo. Counts as acknowledged only where the like is new."""
+        """Like a photo; only a new like counts as acknowledged."""
         likes = self._journal("likes")
         effect = f"{member.id}:{photo}"
         likes.attempted.add(effect)
@@ -103,7 +95,7 @@ class Member(OpenModelUser):
             likes.declined.add(effect)
 
     def _sign_up(self, kind: str) -> Account | None:
-        """Somebody new, logged in; None where he was not let in. `kind` tells apart who has the same number."""
+        """Sign up a new user; returns the account, None on failure. `kind` separates users with equal numbers."""
         username = f"{self.plan.run_id}_{kind}{self.number}"
         users = self._journal("users")
         users.attempted.add(username)
@@ -111,8 +103,8 @@ class Member(OpenModelUser):
         answer = self.client.post("/users", json=wanted, name="signup")
         if not settle(users, username, answer):
             return None
-        told = answer.json()
-        return Account(told["id"], told["token"])
+        created = answer.json()
+        return Account(created["id"], created["token"])
 
     def _upload(self, more: Mapping[str, object]) -> None:
         member = self._member()
@@ -141,17 +133,17 @@ class Member(OpenModelUser):
         settle(photos, photo, confirmed)
 
     def _journal(self, name: str) -> Journal:
-        """What clients know of one set of effects, for the ledger."""
+        """The journal of one set of effects, for the ledger."""
         return self.journals.setdefault(name, Journal())
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header that says whose session it is."""
+    """The header with the session's token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def settle(journal: Journal, effect: str, response: FastResponse) -> bool:
-    """Note what the answer says of an effect; True where it was acknowledged."""
+    """Note an answer about an effect in the journal; True if the effect is acknowledged."""
     acknowledged = 200 <= response.status_code < 300
     if acknowledged:
         journal.acknowledged.add(effect)
@@ -161,5 +153,5 @@ def settle(journal: Journal, effect: str, response: FastResponse) -> bool:
 
 
 def is_answer(response: FastResponse) -> bool:
-    """Whether the target said what it did: after a 5xx, or no answer at all, nobody knows."""
+    """Whether the answer tells if the effect was stored; a 5xx or a missing answer does not."""
     return 200 <= response.status_code < 500

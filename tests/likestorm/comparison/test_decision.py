@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from likestorm.comparison.decision import compare, conclude, judge
 from likestorm.comparison.interleaved import order
-from likestorm.comparison.outcome_measures import Endpoint, pair_up
+from likestorm.comparison.outcome_measures import OutcomeMeasure, pair_up
 from likestorm.report import comparison as page
 from likestorm.results import comparison
 from likestorm.results.comparison import Change, Comparison
@@ -30,7 +30,7 @@ def _change(found: Comparison, what: str, percentile: float | None = 50) -> Chan
     return change
 
 
-def _drifting(chance: random.Random, pairs: int, factor: float = 1.0) -> list[Endpoint]:
+def _drifting(chance: random.Random, pairs: int, factor: float = 1.0) -> list[OutcomeMeasure]:
     """Blocks of a machine that grows slower all the while, and now and then has a bad block."""
     where = order(pairs, chance.randrange(1000))
     levels = [math.exp(0.02 * k + chance.gauss(0, 0.05)) * chance.choice([1, 1, 1, 1.5]) for k in range(len(where))]
@@ -39,8 +39,8 @@ def _drifting(chance: random.Random, pairs: int, factor: float = 1.0) -> list[En
         values = [(side, level * chance.lognormvariate(0, 0.02)) for side, level in zip(where, levels, strict=True)]
         base = [value for side, value in values if side == "base"]
         candidate = [value * factor for side, value in values if side == "candidate"]
-        found.append(Endpoint(what, "request", 50, base, candidate))
-    return [Endpoint("arrivals", "failures", None, [0.0] * pairs, [0.0] * pairs), *found]
+        found.append(OutcomeMeasure(what, "request", 50, base, candidate))
+    return [OutcomeMeasure("arrivals", "failures", None, [0.0] * pairs, [0.0] * pairs), *found]
 
 
 @pytest.mark.long
@@ -94,7 +94,7 @@ def test_a_slowdown_of_one_request_is_found_measured_and_named() -> None:
 def test_of_calm_runs_that_did_not_change_it_is_shown_that_they_did_not() -> None:
     found = compare(*sides.in_turn(10), allowed=0.15)
     assert (found.status, found.exit_code) == ("held", 0)
-    assert found.reason.startswith("None of the 5 primary endpoints")
+    assert found.reason.startswith("None of the 5 primary outcome measures")
 
 
 def test_an_improvement_is_no_regression() -> None:
@@ -106,7 +106,7 @@ def test_an_improvement_is_no_regression() -> None:
 def test_what_the_interval_leaves_open_cannot_be_told_and_more_pairs_are_advised() -> None:
     found = compare(*sides.in_turn(6, noise=0.05, seed=4))
     assert (found.status, found.exit_code) == ("unclear", 97)
-    assert "pairs as these would show it in 90 % of the cases" in found.reason
+    assert "such pairs would show it with 90 % power" in found.reason
     assert _change(found, "like").detectable == [None, None]  # six pairs, five tests: no p-value is small enough
 
 

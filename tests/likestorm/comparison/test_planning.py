@@ -9,7 +9,7 @@ import pytest
 from likestorm.cli import main
 from likestorm.comparison import paired, pilot_data, planning
 from likestorm.comparison.decision import compare
-from likestorm.comparison.pilot_data import Blocks
+from likestorm.comparison.pilot_data import PilotData
 from likestorm.comparison.planning import Pilot
 from likestorm.comparison.saved import CompareError
 from likestorm.report import comparison as page
@@ -21,14 +21,14 @@ from tests.likestorm.sides import BUDGETED
 PILOT = Pilot("a pilot", spread=0.08, tests=5)
 
 
-def _blocks(number: int = 40, spread: float = 0.03) -> Blocks:
+def _blocks(number: int = 40, spread: float = 0.03) -> PilotData:
     """Calm blocks of a machine that drifts a little."""
     chance = random.Random(2011)
     values = {
         f"{what} p50": [5 * math.exp(0.005 * k + chance.gauss(0, spread)) for k in range(number)] for what in BUDGETED
     }
     times = [f"2011-10-06T09:{k:02d}" for k in range(number)]
-    return Blocks("none", "0", "machine", "likes", 1, 2, 8, times, values, [0.0] * number)
+    return PilotData("none", "0", "machine", "likes", 1, 2, 8, times, values, [0.0] * number)
 
 
 def test_the_pairs_chosen_suffice_and_fewer_would_not() -> None:
@@ -55,7 +55,7 @@ def test_an_earlier_comparison_is_a_pilot_if_it_has_pairs(tmp_path: Path) -> Non
     assert pilot.spread == max(c.spread or 0 for c in found.changes if c.primary and c.kind == "request")
     assert pilot.tests == 5
     page.write(compare(*sides.in_turn(1)), tmp_path / "single")
-    with pytest.raises(CompareError, match="says nothing of the spread"):
+    with pytest.raises(CompareError, match="no spread between blocks"):
         planning.of_comparison(tmp_path / "single")
 
 
@@ -93,15 +93,15 @@ def test_the_committed_blocks_are_enough_to_resample() -> None:
     assert recorded.started_at == sorted(recorded.started_at)
     for what in BUDGETED:
         assert len(recorded.values[f"{what} p50"]) == len(recorded.failures)
-    pilot = planning.of_recorded(recorded, BUDGETED, 50)
+    pilot = planning.of_pilot_data(recorded, BUDGETED, 50)
     assert pilot is not None
     assert pilot.tests == 5
-    assert planning.of_recorded(recorded, ["unlike"], 50) is None
+    assert planning.of_pilot_data(recorded, ["unlike"], 50) is None
 
 
 def test_a_resampled_comparison_is_of_neighbours_and_slows_the_candidate_alone() -> None:
     numbers = {f"{what} p50": [1.0 + k for k in range(40)] for what in BUDGETED}
-    numbered = Blocks("none", "0", "machine", "likes", 1, 2, 8, [], numbers, [0.0] * 40)
+    numbered = PilotData("none", "0", "machine", "likes", 1, 2, 8, [], numbers, [0.0] * 40)
     failures, like, ask, *_ = comparison.resample(numbered, random.Random(1), 8, {"like": 100.0}, BUDGETED)
     assert failures.base == failures.candidate == [0.0] * 8
     assert like.base == ask.base

@@ -10,7 +10,7 @@ import pytest
 from likestorm.generator.launcher import GeneratorConfig, GeneratorError
 from likestorm.scenario import Scenario
 from likestorm.scenario.workload import ArrivalPlan, ClosedPlan
-from likestorm.verdict.lost_load import missing
+from likestorm.verdict.lost_load import lost_arrivals
 
 from tests.likestorm import scripted
 from tests.likestorm.drive import drive, locustfile_scenario
@@ -100,6 +100,6 @@ def test_missing_parts_add_up_to_the_whole() -> None:
         duration_s=2.0,
     )
     # The window has arrivals 10 to 29 of 0 to 29: the three parts have 6, 7 and 7 of these 20.
-    assert [missing(scenario, 2.0, [part], 3)["even"] for part in range(3)] == [(6, 20), (7, 20), (7, 20)]
-    assert [missing(scenario, 2.0, [part], 3)["look"] for part in range(3)] == [(2, 5), (2, 5), (1, 5)]
-    assert missing(scenario, 2.0, [0, 2], 3) == {"even": (13, 20), "look": (3, 5)}
+    assert [lost_arrivals(scenario, 2.0, [part], 3)["even"] for part in range(3)] == [(6, 20), (7, 20), (7, 20)]
+    assert [lost_arrivals(scenario, 2.0, [part], 3)["look"] for part in range(3)] == [(2, 5), (2, 5), (1, 5)]
+    assert lost_arrivals(scenario, 2.0, [0, 2], 3) == {"even": (13, 20), "look": (3, 5)}

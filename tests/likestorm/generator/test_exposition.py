@@ -8,8 +8,9 @@ import requests
 from likestorm.generator import launcher
 from likestorm.generator.exposition import ExposedRecorder
 from likestorm.generator.launcher import GeneratorConfig
-from likestorm.generator.plan import Plan, Progress
+from likestorm.generator.plan import Plan
 from likestorm.generator.recorder import OUTCOMES
+from likestorm.results.progress import Progress
 from likestorm.scenario import Budgets, Scenario
 from likestorm.scenario.schedule import Arrival
 from likestorm.scenario.workload import ArrivalPlan

@@ -12,9 +12,10 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 from likestorm.generator import launcher
 from likestorm.generator.launcher import GeneratorConfig
-from likestorm.generator.plan import END_SIGNAL, Plan, Progress
+from likestorm.generator.plan import END_SIGNAL, Plan
 from likestorm.results import histogram, server_timing
 from likestorm.results.outcome import Outcome
+from likestorm.results.progress import Progress
 from likestorm.scenario import Budgets, ErrorBudget, Scenario
 from likestorm.scenario.schedule import arrivals
 from likestorm.scenario.workload import ArrivalPlan
@@ -167,7 +168,7 @@ def test_every_arrival_during_a_stall_counts_its_delay(tmp_path: Path) -> None:
 def test_waiting_for_a_virtual_user_counts_and_too_long_a_wait_is_a_drop(tmp_path: Path) -> None:
     """One user, 0.1 s a walk, 20 walks a second: the queue grows up to its timeout."""
     scenario = _scenario(
-        {"walk": _steady(20, "first", "second")}, users_max=1, lateness_max_s=0.5, drain_s=2.0, warm_up_s=0.0
+        {"walk": _steady(20, "first", "second")}, users_max=1, queue_timeout_s=0.5, drain_s=2.0, warm_up_s=0.0
     )
     with scripted.server() as url:
         outcome, _ = _drive(scenario, url, tmp_path)

@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from likestorm.generator.launcher import GeneratorConfig, run
-from likestorm.generator.plan import Plan, Progress
+from likestorm.generator.plan import Plan
 from likestorm.results import histogram
 from likestorm.results.outcome import Outcome
+from likestorm.results.progress import Progress
 from likestorm.scenario import Budgets, Scenario
 from likestorm.scenario.schedule import Arrival, arrivals, part_of
 from likestorm.scenario.workload import ArrivalPlan, ClosedPlan
@@ -26,7 +27,7 @@ from tests.likestorm.drive import drive
 def _scenario(duration_s: float = 2.0, **plans: ArrivalPlan) -> Scenario:
     return Scenario(
         name="workers", description="", users="tests.likestorm.visitors:Visitor", arrivals=plans, budgets=Budgets(),
-        warm_up_s=0.5, duration_s=duration_s, drain_s=4.0, lateness_max_s=0.5, users_max=4,
+        warm_up_s=0.5, duration_s=duration_s, drain_s=4.0, queue_timeout_s=0.5, users_max=4,
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def test_each_target_says_how_often_it_is_to_be_scraped() -> None:
 
 def test_series_count_from_the_windows_start_and_have_no_nan() -> None:
     source = Known("", [Sampled({"queue": "thumbnails"}, [(101.0, 2.5), (102.0, math.nan)])])
-    [data] = collect.drifts(source, [SlopeBudget("jobs", 1.0, "rq_jobs")], 100.0, 103.0)
+    [data] = collect.trends(source, [SlopeBudget("jobs", 1.0, "rq_jobs")], 100.0, 103.0)
     [series] = data.series
     assert (series.labels, series.times, series.values) == ({"queue": "thumbnails"}, [1.0, 2.0], [2.5, None])
 

@@ -8,7 +8,7 @@ from likestorm.results import reconciliation
 from likestorm.results.outcome import Outcome, Traffic
 from likestorm.results.prometheus import Prometheus, PrometheusError, Sampled
 from likestorm.results.reconciliation import Counting, PromqlHop
-from likestorm.results.record.target import HopCount, Hops
+from likestorm.results.record.target import HopCount, Reconciliation
 from likestorm.results.record.traffic import Generator, Percentiles
 
 APP = PromqlHop("app", "requests")
@@ -49,7 +49,7 @@ def test_clients_are_held_against_the_log_and_the_counter(tmp_path: Path) -> Non
     with log.open("a") as file:
         file.write('{"upstream":"127.0.0.1:1"}\n{"upstream":"127.0.0.1:1, 127.0.0.1:2"}\n{"status":400}\n')
     traffic = {"127.0.0.1:80": Traffic(3, 1), "127.0.0.1:9000": Traffic(50, 2)}
-    assert reconciliation.end(before, _outcome(traffic, unfinished=2), "http://127.0.0.1:80") == Hops(
+    assert reconciliation.end(before, _outcome(traffic, unfinished=2), "http://127.0.0.1:80") == Reconciliation(
         answered=3, unsure=3, repeated=1, counts=[HopCount("nginx", 3), HopCount("app", 3)]
     )
 
@@ -66,8 +66,8 @@ def test_a_counter_is_read_once_it_stands_still() -> None:
         ({"app-1": 5.0}, {"app-1": 4.0}, "app-1 was restarted"),
         ({"app-1": 5.0, "app-2": 1.0}, {"app-1": 9.0}, "app-2 was restarted or is gone"),
         ({}, {}, "no such counter"),
-        (None, {"app-1": 4.0}, "Prometheus is away"),
-        ({"app-1": 5.0}, None, "Prometheus is away"),
+        (None, {"app-1": 4.0}, "Prometheus is unreachable"),
+        ({"app-1": 5.0}, None, "Prometheus is unreachable"),
     ],
 )
 def test_a_count_that_was_lost_is_not_known(

@@ -76,7 +76,7 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
         ),
         ('steps = ["like"]', "steps = []", ["12: arrivals.like has no steps, the requests of one arrival",
             "18: objective 'like': no arrival makes that request; there are none"]),
-        ('steps = ["like"]', 'steps = [\n"like",\n5]', ["17: arrivals.like.steps[2] must be a text, not 5"]),
+        ('steps = ["like"]', 'steps = [\n"like",\n5]', ["17: arrivals.like.steps[2] must be a string, not 5"]),
         ('steps = ["like"]', 'steps = "like"', ["15: arrivals.like.steps must be a list, not 'like'",
             "18: objective 'like': no arrival makes that request; there are none"]),
         ("[arrivals.like]", "[arrivals.lick]", [
@@ -104,7 +104,7 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
             "16: arrivals.like: user goes with [target] locustfile"]),
         ("[data]", "[dada]", [
             "7: unknown key dada; known here: arrivals, budgets, capacity, closed, description, drain_s, duration_s, "
-            "lateness_max_s, limits, name, rate_factor, seed, target, users, users_max, warm_up_s"]),
+            "limits, name, queue_timeout_s, rate_factor, seed, target, users, users_max, warm_up_s"]),
         ("[data]", "[data", ["7: Expected ']' at the end of a table declaration"]),
         ("duration_s = 30", "duration_s = 30\nduration_s = 31", ["6: Cannot overwrite a value"]),
         ('name = "own"', 'nmae = "own"', ["1: name is missing", "2: unknown key nmae; did you mean 'name'?"]),
@@ -142,7 +142,7 @@ def test_each_mistake_is_refused_with_its_line(tmp_path: Path, wrong: str, right
         ),
         (
             '[[budgets.percentiles]]\nname = "slow"\nrequest = "like"\npercentile = 50\nseconds = 60',
-            ["22: budget 'slow': lateness_max_s (10) and drain_s (10) must be longer than every budget, so than 60 s"],
+            ["22: budget 'slow': queue_timeout_s (10) and drain_s (10) must be longer than every budget, so than 60 s"],
         ),
         (
             '[[budgets.promql]]\nname = "p"\npromql = "up"\n[[budgets.slopes]]\nname = "s"\nper_hour_at_most = 1',
@@ -215,6 +215,19 @@ def test_a_mix_that_is_none_is_refused_with_its_line(
 ) -> None:
     assert wrong in MIX
     assert _complaints(tmp_path, GOOD + MIX.replace(wrong, right)) == complaints
+
+
+def test_an_earlier_name_of_a_key_is_read_and_its_mistakes_have_its_line(tmp_path: Path) -> None:
+    assert _load(tmp_path, GOOD.replace("duration_s = 30", "lateness_max_s = 8")).queue_timeout_s == 8
+    assert _complaints(tmp_path, GOOD.replace("duration_s = 30", "\nlateness_max_s = 0")) == [
+        "6: queue_timeout_s must be a number above 0, not 0"
+    ]
+    both = GOOD.replace("duration_s = 30", "queue_timeout_s = 8\nlateness_max_s = 9")
+    [complaint] = _complaints(tmp_path, both)
+    assert complaint.startswith("6: unknown key lateness_max_s")
+    path = tmp_path / "own.toml"
+    path.write_text(GOOD)
+    assert reading.load(str(path), ["lateness_max_s=6"]).queue_timeout_s == 6
 
 
 def test_all_mistakes_of_a_file_are_reported_at_once_in_its_order(tmp_path: Path) -> None:
@@ -301,13 +314,13 @@ def test_a_target_of_ones_own_needs_neither_users_nor_data_nor_steps(tmp_path: P
         ("mine.py", "yours.py", ["7: target.locustfile: no such file: {folder}/yours.py"]),
         ("[target]", 'users = "a:B"\n[target]', ["5: users and [target] locustfile exclude each other"]),
         ("[target]", '[target]\nmodel = "closed"', [
-            '6: target.model = "closed" wants [closed.NAME] with users, and no [arrivals.NAME]']),
+            '6: target.model = "closed" needs [closed.NAME] with users, and no [arrivals.NAME]']),
         ('[arrivals.visits]\nrate = 10\nschedule = "poisson"', "[closed.visits]\nusers = 2\nthink_s = [0, 1]", [
-            '5: target.model = "open" wants [arrivals.NAME]',
-            "11: closed.visits: a locustfile of one's own runs with its own wait_time"]),
+            '5: target.model = "open" needs [arrivals.NAME]',
+            "11: closed.visits: your own locustfile runs with its own wait_time"]),
         ('[arrivals.visits]\nrate = 10\nschedule = "poisson"', "", [
             "1: no load: neither [arrivals.NAME] nor [mix.NAME] nor [closed.NAME]",
-            '5: target.model = "open" wants [arrivals.NAME]']),
+            '5: target.model = "open" needs [arrivals.NAME]']),
     ],
 )  # fmt: skip
 def test_a_target_that_cannot_be_driven_as_asked_is_refused_with_its_line(

@@ -125,7 +125,7 @@ def test_an_empty_record_is_not_a_pass() -> None:
         ledger=[],
         panels=[],
         chains=[],
-        hops=None,
+        reconciliation=None,
     )
     verdict = _judge(record)
     assert verdict.status == "invalid"
@@ -211,7 +211,7 @@ def test_a_slope_is_judged_by_its_interval(growth: float, status: str) -> None:
     budget = SlopeBudget("app memory", per_hour_at_most=10, promql="query", unit="MB")
     likes = load("likes")
     scenario = msgspec.structs.replace(likes, budgets=msgspec.structs.replace(likes.budgets, slopes=[budget]))
-    found = _budget(_judge(replace(records.passing(), drifts=[memory]), scenario), "app memory")
+    found = _budget(_judge(replace(records.passing(), trends=[memory]), scenario), "app memory")
     assert (found.status, found.unit, found.limit) == (status, "MB/h", 10)
     assert found.observed == pytest.approx(growth, abs=1.5)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 from likestorm.results.record import Record
-from likestorm.results.record.target import HopCount, Hops, LedgerEntry, ScrapeTarget
+from likestorm.results.record.target import HopCount, LedgerEntry, Reconciliation, ScrapeTarget
 from likestorm.results.record.traffic import Percentiles, Vitals, Worker
 from likestorm.results.record.verdict import BudgetResult, ValidityCheck, Verdict
 from likestorm.scenario import Limits, Target
@@ -40,13 +40,13 @@ def _vitals(record: Record, **changes: object) -> Record:
 
 def _hops(record: Record, nginx: int | None, app: int | None, **changes: int) -> Record:
     """As many more requests than clients had answered, at each hop."""
-    hops = record.hops
-    assert isinstance(hops, Hops)
+    hops = record.reconciliation
+    assert isinstance(hops, Reconciliation)
     counts = [
         HopCount(hop, None if more is None else hops.answered + more, "" if more is not None else "was restarted")
         for hop, more in (("nginx", nginx), ("app", app))
     ]
-    return replace(record, hops=replace(hops, counts=counts, **changes))
+    return replace(record, reconciliation=replace(hops, counts=counts, **changes))
 
 
 def _offered(record: Record, more: int) -> Record:
@@ -104,8 +104,8 @@ INVALIDATING: dict[str, tuple[str, Callable[[Record], Record]]] = {
         "scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 9, 15.5, 0.0, 5)]),
     ),
     "not scraped": ("scraping", lambda r: replace(r, scrapes=[ScrapeTarget("app", "app-2", 20, 41.0, 0.0)])),
-    "answered by a cache": ("requests counted alike", lambda r: _hops(r, 0, -1)),
-    "others ask as well": ("requests counted alike", lambda r: _hops(r, 1, 1)),
+    "answered by a cache": ("request reconciliation", lambda r: _hops(r, 0, -1)),
+    "others ask as well": ("request reconciliation", lambda r: _hops(r, 1, 1)),
     "lost": ("ledger", lambda r: replace(r, ledger=[LedgerEntry("likes", 9, 9, 8, 1, 0, 0, 1)])),
     "phantom": ("ledger", lambda r: replace(r, ledger=[LedgerEntry("likes", 9, 9, 10, 0, 1, 0, 1)])),
     "phantom without an answer": ("ledger", lambda r: replace(r, ledger=[LedgerEntry("likes", 0, 0, 1, 0, 1, 0, 1)])),
@@ -146,7 +146,7 @@ UNKNOWN: dict[str, tuple[str, Callable[[Record], Record]]] = {
         "dispatch lag p99", lambda r: _generator(r, dispatch_lag_ms=replace(r.generator.dispatch_lag_ms, p99=None)),
     ),
     "nothing acknowledged": ("ledger", lambda r: replace(r, ledger=[LedgerEntry("likes", 9, 0, 0, 0, 0, 9, 0)])),
-    "a hop that does not tell": ("requests counted alike", lambda r: _hops(r, 0, None)),
+    "a hop that does not tell": ("request reconciliation", lambda r: _hops(r, 0, None)),
 }  # fmt: skip
 
 
@@ -172,7 +172,7 @@ HARMLESS: dict[str, Callable[[Record], Record]] = {
     "as many more as failed": lambda r: _hops(r, 3, 1, unsure=3),
     "repeated by a hop": lambda r: _hops(r, 0, 2, repeated=2),
     "clocks that may be alike": lambda r: _generator(r, workers=[_worker(clock_ahead_ms=60.0, clock_error_ms=15.0)]),
-    "no counters to compare with": lambda r: replace(r, hops=None),
+    "no counters to compare with": lambda r: replace(r, reconciliation=None),
 }
 
 
@@ -184,9 +184,9 @@ def test_what_does_not_spoil_a_measurement_passes(harmless: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "cause"),
     [
-        ({"throttled_percent": 20.0}, "cgroup held it back"),
+        ({"throttled_percent": 20.0}, "cgroup throttled it"),
         ({"steal_percent": 20.0}, "other machines on the same host"),
-        ({"gc_longest_s": 0.5}, "collector stopped it"),
+        ({"gc_longest_s": 0.5}, "garbage collector stopped it"),
         ({"pressure_percent": {"cpu": 60.0}}, "the machine was full"),
         ({}, "something stopped it"),
     ],
@@ -198,9 +198,9 @@ def test_a_late_generator_is_told_the_likeliest_cause(changes: dict[str, object]
 
 def test_somebody_s_own_target_needs_neither_prometheus_nor_an_audit() -> None:
     scenario = msgspec.structs.replace(load("likes"), target=Target("http://127.0.0.1:9"))
-    bare = replace(records.passing(), scrapes=[], ledger=[], hops=None)
+    bare = replace(records.passing(), scrapes=[], ledger=[], reconciliation=None)
     found = {c.check: c.status for c in check_validity(bare, scenario, [])}
-    assert {found[name] for name in ("scraping", "ledger", "requests counted alike")} == {"noted"}
+    assert {found[name] for name in ("scraping", "ledger", "request reconciliation")} == {"noted"}
     audited = msgspec.structs.replace(scenario, target=Target("http://127.0.0.1:9", audit=["ids"]))
     assert {c.check: c.status for c in check_validity(bare, audited, [])}["ledger"] == "unknown"
 

@@ -109,7 +109,7 @@ BAD = (
     Case("schedule cut short at its end", "offered against schedule", users="cut_short:CutShort"),
     # What the lost worker did and nobody tells of is missing from every account.
     Case(
-        "worker killed", "workers", ("offered against schedule", "requests counted alike", "ledger"),
+        "worker killed", "workers", ("offered against schedule", "request reconciliation", "ledger"),
         processes=2, meddle=_kill_worker,
     ),
     Case("workers' clocks ahead", "clock skew between workers", LAGS, users="skewed:Skewed", processes=2),
@@ -117,12 +117,12 @@ BAD = (
     Case("201 and nothing stored", "ledger", behaviour=Behaviour(forget_every=50)),
     Case("stored twice", "ledger", behaviour=Behaviour(twice_every=50)),
     Case("stored what nobody sent", "ledger", behaviour=Behaviour(invent_every=50)),
-    Case("front swallows writes", "requests counted alike", ("ledger",), behaviour=Behaviour(swallow_every=50)),
-    Case("front answers from a cache", "requests counted alike", behaviour=Behaviour(cache=True)),
-    Case("somebody else drives the target", "requests counted alike", meddle=_drive_as_well),
+    Case("front swallows writes", "request reconciliation", ("ledger",), behaviour=Behaviour(swallow_every=50)),
+    Case("front answers from a cache", "request reconciliation", behaviour=Behaviour(cache=True)),
+    Case("somebody else drives the target", "request reconciliation", meddle=_drive_as_well),
     Case("scraping stopped for five seconds", "scraping", meddle=_stop_prometheus, duration_s=8.0),
     Case(
-        "exporter fails from mid-run on", "scraping", ("requests counted alike",),
+        "exporter fails from mid-run on", "scraping", ("request reconciliation",),
         behaviour=Behaviour(mute_after_s=1.5), duration_s=8.0,
     ),
     Case("Prometheus killed", "scraping", meddle=_kill_prometheus, duration_s=6.0),
@@ -137,7 +137,7 @@ SLOW = (
     Case("slow target", "breach", behaviour=Behaviour(slow_s=1.2)),
     Case(
         "overloaded target, which drops", "breach", behaviour=Behaviour(slow_s=0.1, workers=1),
-        scenario={"users_max": 8, "lateness_max_s": 1.5},
+        scenario={"users_max": 8, "queue_timeout_s": 1.5},
     ),
     Case("target that stalls", "breach", behaviour=Behaviour(stall=(1.5, 2.5))),
     Case("target that fails", "breach", behaviour=Behaviour(fail_every=3)),

@@ -16,10 +16,11 @@ import msgspec
 import yaml
 from likestorm.generator import launcher
 from likestorm.generator.launcher import GeneratorConfig
-from likestorm.generator.plan import Plan, Progress
+from likestorm.generator.plan import Plan
 from likestorm.results import reconciliation
-from likestorm.results.collect import Around, collect
+from likestorm.results.collect import Readings, collect
 from likestorm.results.outcome import Outcome
+from likestorm.results.progress import Progress
 from likestorm.results.prometheus import Prometheus, PrometheusError
 from likestorm.results.reconciliation import Counting, PromqlHop
 from likestorm.results.record import Record
@@ -96,7 +97,7 @@ def carry_out(case: Case, folder: Path) -> tuple[Record, Verdict]:
         running = Running(bench.url)
         running.prometheus = prometheus.url
         running.scrapes = [ExpectedScrape("corpus", "target", is_instrument=True)]
-        record = collect(scenario, running, outcome, Around(stored, counted, {}))
+        record = collect(scenario, running, outcome, Readings(stored, reconciliation=counted), {})
     verdict = judge(record, scenario)
     save(replace(record, verdict=verdict), folder / "record.json")
     return record, verdict
@@ -107,7 +108,7 @@ def _scenario(case: Case) -> Scenario:
     arrivals = {name: ArrivalPlan(schedule="poisson", rate=case.rate, steps=list(case.steps))}
     if case.looks:
         arrivals["look"] = ArrivalPlan(schedule="constant", rate=case.looks, steps=["look"])
-    options: dict[str, float] = {"warm_up_s": WARM_UP_S, "drain_s": 4.0, "lateness_max_s": 3.0, "users_max": 64}
+    options: dict[str, float] = {"warm_up_s": WARM_UP_S, "drain_s": 4.0, "queue_timeout_s": 3.0, "users_max": 64}
     return Scenario(
         name=case.name,
         description="of the corpus",

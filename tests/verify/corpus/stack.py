@@ -75,7 +75,7 @@ CASES = (
         before=lambda target: _on_every_shard(target, FORGET), after=lambda target: _on_every_shard(target, REMEMBER),
     ),
     StackCase("stack: scraping stopped for four seconds", "scraping", meddle=_stop_prometheus),
-    StackCase("stack: somebody else drives it", "requests counted alike", meddle=_look_in),
+    StackCase("stack: somebody else drives it", "request reconciliation", meddle=_look_in),
 )  # fmt: skip
 
 

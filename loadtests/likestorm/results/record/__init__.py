@@ -1,16 +1,14 @@
-"""What one run measured and what was decided of it: frozen data, whose parts are in the modules beside."""
-
-from __future__ import annotations
+"""What one run measured, and its verdict: frozen data, defined in the modules of this package."""
 
 from dataclasses import dataclass, field
 
 from likestorm.results.record.target import (
     ChainEffects,
     ErrorGroup,
-    Hops,
     LedgerEntry,
     PanelData,
     PromqlValue,
+    Reconciliation,
     ScrapeTarget,
 )
 from likestorm.results.record.timesplit import TierWait, TimeSplit
@@ -22,7 +20,7 @@ SCHEMA = 2
 
 @dataclass(frozen=True)
 class ScenarioFacts:
-    """What was asked for."""
+    """The load that the scenario asks for."""
 
     name: str
     description: str
@@ -34,7 +32,7 @@ class ScenarioFacts:
 
 @dataclass(frozen=True)
 class Record:
-    """Everything that a run measured; the report, the judge and comparisons need nothing else."""
+    """Everything that a run measured: the only input of the report, the judge and comparisons."""
 
     schema: int
     scenario: ScenarioFacts
@@ -50,21 +48,23 @@ class Record:
     panels: list[PanelData]
     ledger: list[LedgerEntry]
     memory_mb: dict[str, float]
-    """Most resident memory in the window by part, shared pages counted once (PSS), MB."""
+    """Peak memory in the window by part, MB; shared pages count once (PSS)."""
     verdict: Verdict | None = None
     chains: list[ChainEffects] = field(default_factory=list)
     reported_errors: list[ErrorGroup] | None = None
-    """What the service's error tracker was told during the run; None where there was no tracker."""
-    hops: Hops | None = None
-    """None where the target has no counters of its own to compare with."""
+    """The errors that the service reported to its error tracker during the run; None without a tracker."""
+    reconciliation: Reconciliation | None = None
+    """None for a target without request counters of its own."""
     promql: list[PromqlValue] = field(default_factory=list)
-    drifts: list[PanelData] = field(default_factory=list)
-    """What budgets on slopes asked of Prometheus, `panel` being the budget's name."""
+    trends: list[PanelData] = field(default_factory=list)
+    """The series of budgets on slopes in Prometheus; `panel` is the name of the budget."""
     capacity: Capacity | None = None
-    """Of a search for the highest rate, whose record is that of the highest rate which holds."""
+    """The result of a capacity search; the rest of the record is the run at the highest rate that holds."""
     aborted: Aborted | None = None
     timing: dict[str, TimeSplit] = field(default_factory=dict)
-    """By request; without those whose answers had no Server-Timing header."""
+    """By request; requests without Server-Timing headers are left out."""
     tier_waits: list[TierWait] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
-    """What the target was asked to be; runs with other settings are not alike."""
+    """The settings of the target; runs with different settings are not comparable."""
+    ledger_problem: str = ""
+    """Why there is no ledger, if the target's audit failed."""

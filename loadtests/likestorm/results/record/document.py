@@ -1,6 +1,4 @@
-"""A record as a file: versioned JSON, and the schema of it."""
-
-from __future__ import annotations
+"""A record as a file: versioned JSON, and its schema."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,12 @@ from likestorm.errors import UsageError
 from likestorm.files import write_whole
 from likestorm.results.record import SCHEMA, Record
 
+RENAMED = {"hops": "reconciliation", "drifts": "trends"}
+"""Keys of schema 1 and their present names."""
+
 
 class RecordError(UsageError):
-    """A file that is not a record, or is one of another schema version."""
+    """A file that holds no record, or one of an unknown schema version."""
 
 
 def save(record: Record, path: Path) -> None:
@@ -22,25 +23,22 @@ def save(record: Record, path: Path) -> None:
 
 
 def load(path: Path) -> Record:
-    """Read a record; RecordError says which file and what is wrong with it."""
+    """Read a record; RecordError names the file and the problem."""
     try:
         data = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise RecordError(f"{path}: {error}") from error
-    version = data.get("schema") if isinstance(data, dict) else None
-    if version not in range(1, SCHEMA + 1):
-        raise RecordError(f"{path}: schema {version!r}, this version reads 1 to {SCHEMA}")
-    try:
+        version = data.get("schema") if isinstance(data, dict) else None
+        if version not in range(1, SCHEMA + 1):
+            raise RecordError(f"{path}: schema {version!r}, this version reads 1 to {SCHEMA}")
         return msgspec.convert(migrate(data), Record)
-    except msgspec.ValidationError as error:
+    except (OSError, msgspec.MsgspecError) as error:
         raise RecordError(f"{path}: {error}") from error
 
 
 def migrate(data: dict[str, Any]) -> dict[str, Any]:
-    """A record of an earlier schema as one of this."""
+    """The content of a record of schema 1 in the present schema; a present record stays as it is."""
     if data["schema"] == SCHEMA:
         return data
-    migrated = {key: value for key, value in data.items() if key != "pooler"} | {"schema": SCHEMA}
+    migrated = {RENAMED.get(key, key): value for key, value in data.items() if key != "pooler"} | {"schema": SCHEMA}
     environment = data.get("environment") or {}
     migrated["settings"] = {key: environment[key] for key in ("topology", "storage") if key in environment}
     migrated["panels"] = [
@@ -53,7 +51,7 @@ def migrate(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe() -> str:
-    """The JSON Schema of record.json; loadtests/likestorm/results/record.schema.json holds it."""
+    """The JSON Schema of record.json; loadtests/likestorm/results/record.schema.json is a copy."""
     schema = msgspec.json.schema(Record)
     about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"record.json, schema {SCHEMA}"}
     return msgspec.json.format(msgspec.json.encode(about | schema), indent=1).decode() + "\n"

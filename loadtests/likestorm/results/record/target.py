@@ -1,15 +1,13 @@
-"""What the target and those who watch it say of a run: scrapes, panels, ledger, hops, values, errors: frozen data."""
-
-from __future__ import annotations
+"""What the target, its Prometheus and its error tracker report of a run: frozen data."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class ScrapeTarget:
-    """How completely one target was scraped: `longest_gap_s` without a sample, `down_s` with up == 0, in seconds.
+    """How completely Prometheus scraped one of its targets.
 
-    interval_s: how often it was to be scraped.
+    longest_gap_s: the longest time without a sample. down_s: time with up == 0. interval_s: the configured interval.
     """
 
     job: str
@@ -22,7 +20,7 @@ class ScrapeTarget:
 
 @dataclass(frozen=True)
 class Series:
-    """Values over time of one labelled series: `times` in seconds since the window's start."""
+    """One labelled series over time; `times` are seconds since the start of the window."""
 
     labels: dict[str, str]
     times: list[float]
@@ -52,9 +50,9 @@ class PanelData:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One set of effects: acknowledged to clients against stored.
+    """One set of effects: those acknowledged to clients against those stored.
 
-    lost = acknowledged − stored, phantom = stored − attempted, indeterminate = attempted without an answer;
+    lost = acknowledged − stored. phantom = stored − attempted. indeterminate = attempted without a clear answer.
     residual = lost + phantom. examples: up to five ids of each kind.
     """
 
@@ -71,7 +69,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True)
 class HopCount:
-    """How many of the run's requests one hop counted; None where it could not be asked, and `problem` says why."""
+    """The number of requests that one hop counted; None where it is unknown, and `problem` says why."""
 
     hop: str
     count: int | None
@@ -79,11 +77,11 @@ class HopCount:
 
 
 @dataclass(frozen=True)
-class Hops:
-    """The requests of the whole run, warm-up included, as each hop counted them.
+class Reconciliation:
+    """Request reconciliation: the requests of the whole run, warm-up included, by clients and by each hop.
 
-    answered: to clients, without an error. unsure: failed or never answered, which a hop may have counted or not.
-    repeated: sent once more from one hop to the next, which a later hop counts twice.
+    answered: answers to clients without an error. unsure: requests that failed or got no answer; a hop may or may not
+    count them. repeated: retries between hops, which later hops count twice.
     """
 
     answered: int
@@ -94,7 +92,7 @@ class Hops:
 
 @dataclass(frozen=True)
 class PromqlValue:
-    """What a budget's PromQL gave: one value, or one a tenth of the window; `problem` says why there is none."""
+    """The values of a budget's PromQL: one, or one for each tenth of the window; `problem` says why there are none."""
 
     budget: str
     query: str
@@ -104,9 +102,9 @@ class PromqlValue:
 
 @dataclass(frozen=True)
 class ChainEffects:
-    """The effects of one asynchronous chain that came about within the window.
+    """The effects of one asynchronous chain within the window.
 
-    buckets: upper bound in seconds and how many effects took at most as long, bounds ascending; None is no bound.
+    buckets: pairs of an upper bound in seconds, ascending, and the number of effects within it; None means no bound.
     """
 
     name: str
@@ -114,13 +112,13 @@ class ChainEffects:
 
     @property
     def count(self) -> int:
-        """All effects."""
+        """The number of all effects."""
         return self.buckets[-1][1] if self.buckets else 0
 
 
 @dataclass(frozen=True)
 class ErrorGroup:
-    """Errors of one kind that the service reported to its error tracker within the run."""
+    """Errors of one kind that the service reported to its error tracker during the run."""
 
     kind: str
     message: str

@@ -1,13 +1,11 @@
-"""What a record holds of where the time of requests went: frozen data."""
-
-from __future__ import annotations
+"""Where the time of requests went: frozen data."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Composition:
-    """Where the time of some samples went, ms on average: `tiers_ms` add up to `total_ms`, the response time."""
+    """Where the time of some samples went, mean ms: the sum of `tiers_ms` is `total_ms`, the response time."""
 
     samples: int
     total_ms: float
@@ -16,10 +14,10 @@ class Composition:
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """Where the time of one request went, by what the target told in its Server-Timing headers.
+    """Where the time of one request went, by the Server-Timing headers of the target.
 
-    seen: answers that had the header, kept: those of them that this is of. median: the samples from p45 to p55,
-    slowest: the slowest 1 %, slow: all that are nearer to these than to the median.
+    seen: answers with the header. kept: the answers that this split is computed from. median: samples from p45 to p55.
+    slowest: the slowest 1 %. slow: all samples that are closer to the slowest 1 % than to the median.
     """
 
     seen: int
@@ -31,10 +29,9 @@ class TimeSplit:
 
 @dataclass(frozen=True)
 class TierWait:
-    """How a tier's time splits, which the application cannot tell apart, by the account of `source`.
+    """Waiting and work in a tier, which the application cannot tell apart, as `source` reports them.
 
-    wait_s: seconds in the window, summed over all operations, that were spent waiting in the tier `behind`; work_s: the
-    rest of them.
+    wait_s: seconds that operations waited in the tier `behind`, summed over the window. work_s: the remaining seconds.
     """
 
     tier: str

@@ -1,13 +1,11 @@
-"""What clients saw of a run, and how well the generator that played them kept up: frozen data."""
-
-from __future__ import annotations
+"""What clients measured, and how well the load generator kept up: frozen data."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Milliseconds; None where the percentile lies among arrivals that never completed (or nothing was sampled)."""
+    """Milliseconds; None where the percentile lies among arrivals that never completed, or without samples."""
 
     p50: float | None
     p90: float | None
@@ -19,7 +17,7 @@ class Percentiles:
 
 @dataclass(frozen=True)
 class Load:
-    """Arrivals due in the window; offered is the sum of the other four."""
+    """The arrivals due in the window; offered is the sum of the other four."""
 
     offered: int
     completed: int
@@ -30,10 +28,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Timeline:
-    """One value a second of the window, the first for the second that begins at the window's start.
+    """One value for each second of the window.
 
-    offered, completed, failed: arrivals by the second in which they were due. p50_ms, p99_ms: of the response
-    times of the arrivals due in that second, None where there were none.
+    Arrivals belong to the second in which they were due. p50_ms, p99_ms: percentiles of their response times; None for
+    a second without arrivals.
     """
 
     offered: list[int]
@@ -45,9 +43,9 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """One schedule of the scenario and what became of its arrivals; the times are of whole arrivals, all steps.
+    """One schedule of the scenario and its arrivals; times cover whole arrivals with all steps.
 
-    rate: the mean over the window that was asked for; of closed-model users, the rate that came about.
+    rate: the requested mean over the window, or the achieved rate of closed-model users.
     """
 
     rate: float
@@ -58,17 +56,16 @@ class Arrivals:
     histogram: str
     timeline: Timeline
     closed_users: int = 0
-    """So many closed-model users took turns, in place of a schedule; `scheduled` is then what they began."""
+    """The number of closed-model users in place of a schedule; `scheduled` then counts the arrivals that they began."""
 
 
 @dataclass(frozen=True)
 class Requests:
     """All requests of one name in the window.
 
-    count includes failures, failures include timeouts. response_time counts from when the request was due,
-    service_time from when it was sent. Timed-out, dropped and unfinished requests are right-censored: `censored` of
-    them rank above every completed one. The histograms hold response times, service times and the response times of
-    failures, as base64 of compressed HDR V2 histograms in microseconds.
+    count includes failures; failures include timeouts. Response time starts when the request is due, service time when
+    it is sent. Timed-out, dropped and unfinished requests are right-censored: `censored` of them rank above every
+    completed request. Histograms are base64 of compressed HDR V2 in microseconds.
     """
 
     count: int
@@ -81,34 +78,34 @@ class Requests:
     service_histogram: str
     failure_histogram: str
     errors: dict[str, int]
-    """How often each error was seen, by its message."""
+    """The number of occurrences by error message."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """One of several processes that made the load; a lost one's part was offered by nobody."""
+    """One of several generator processes; the part of a lost worker is not offered."""
 
     name: str
     lost: bool
     cpu_percent: list[float]
-    """Of one core, one value a second of the window."""
+    """Of one core, one value for each second of the window."""
     clock_ahead_ms: float
-    """Of the clock of the process that led the run, as measured before the start; right to ± clock_error_ms."""
+    """Ahead of the coordinator's clock, as measured before the start, within ± clock_error_ms."""
     clock_error_ms: float
     silent_s: float = 0.0
-    """In which it was missing after the start: Locust misses a worker that it has not heard from for three seconds."""
+    """Time without contact after the start; Locust reports a worker as missing after three seconds."""
 
 
 @dataclass(frozen=True)
 class Vitals:
-    """What one process of the generator noticed of itself and of its machine in the window; None: nobody tells.
+    """The health of one generator process and of its machine in the window; None where it cannot be measured.
 
-    process: host and pid. loop_lag_ms: how late a timer of its event loop was; due times are evenly spread over the
-    window, so a block of a second counts for a second. gc_total_s, gc_longest_s: in which the collector held the
-    process. clock_step_s: the most by which the wall clock moved against the monotonic one from one second to the next.
-    throttled_percent: of the window, held back by its own cgroup's quota. steal_percent: of the machine's CPU time,
-    taken by the hypervisor for others. pressure_percent: of the window, by resource: somebody waited for a core (cpu),
-    everybody for the disk or for memory (io, memory).
+    process: host and pid. loop_lag_ms: lateness of event-loop timers with evenly spread due times, so a block of one
+    second counts for one second. gc_total_s, gc_longest_s: pauses by the garbage collector. clock_step_s: the largest
+    jump of the wall clock against the monotonic clock within one second. throttled_percent: share of the window in
+    which the cgroup's CPU quota throttled the process. steal_percent: share of the machine's CPU time that the
+    hypervisor gave to others. pressure_percent: pressure stall information by resource, share of the window: some tasks
+    waited for a core (cpu), all tasks waited (io, memory).
     """
 
     process: str
@@ -123,16 +120,16 @@ class Vitals:
 
 @dataclass(frozen=True)
 class Generator:
-    """How well the load generator itself kept up."""
+    """How well the load generator kept up."""
 
     dispatch_lag_ms: Percentiles
     cpu_percent: list[float]
-    """Of one core, one value a second of the window."""
+    """Of one core, one value for each second of the window; of several workers, the busiest one's."""
     users_max: int
-    """Most virtual users that were busy at once."""
+    """The largest number of virtual users that were busy at once."""
     realtime: bool
-    """Whether the kernel ran the generator before everything else on the machine."""
+    """Whether the generator ran at real-time priority."""
     workers: list[Worker] = field(default_factory=list)
-    """Each worker that was expected; none where one process did it all. cpu_percent is then the busiest one's."""
+    """Every expected worker; empty for a generator of one process."""
     vitals: list[Vitals] = field(default_factory=list)
-    """One a process that drove arrivals."""
+    """One for each process that ran arrivals."""

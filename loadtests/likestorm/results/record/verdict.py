@@ -1,6 +1,4 @@
-"""What was decided of a run, or of a search's runs, and of what the decision consists: frozen data."""
-
-from __future__ import annotations
+"""The verdict on a run or on a capacity search, with everything behind it: frozen data."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +13,7 @@ CheckStatus = Literal["ok", "failed", "unknown", "noted"]
 
 @dataclass(frozen=True)
 class BudgetResult:
-    """One budget against what was seen; low and high bound the 95 % interval, None where the sample bears no bound."""
+    """One budget against its observed value; low and high bound the 95 % interval, None without such a bound."""
 
     name: str
     side: Side
@@ -31,9 +29,9 @@ class BudgetResult:
 
 @dataclass(frozen=True)
 class ValidityCheck:
-    """One check of the measurement itself; `advice` says what to change when it failed.
+    """One check of the measurement itself; `advice` says what to change if the check failed.
 
-    A check that is only noted decides nothing: it does not apply to this run, or says what the others may mean.
+    A noted check does not affect the verdict: it does not apply to this run, or only explains other checks.
     """
 
     check: str
@@ -45,7 +43,7 @@ class ValidityCheck:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was decided: the status, its exit code, why in one sentence, and every budget and check behind it."""
+    """The status, its exit code, the reason in one sentence, and all budgets and checks."""
 
     status: Status
     exit_code: int
@@ -56,7 +54,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Aborted:
-    """A run that a budget ended early: everything else in its record is of the window so far."""
+    """A run that a budget ended early; the rest of its record covers the window up to then."""
 
     budget: str
     reason: str
@@ -65,9 +63,9 @@ class Aborted:
 
 @dataclass(frozen=True)
 class CapacityStep:
-    """One run of a search for the highest rate: arrivals a second asked for, offered and completed.
+    """One run of a capacity search: arrivals a second requested (`rate`), offered and completed (`throughput`).
 
-    status: of the run's verdict, and why where it is no pass. concurrency: arrivals under way at once, on average.
+    concurrency: mean number of arrivals in progress. reason: why the verdict is no pass.
     """
 
     rate: float
@@ -82,7 +80,7 @@ class CapacityStep:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A fitted value with its 95 % interval; None where there is no bound."""
+    """A fitted value with its 95 % interval; None without a bound."""
 
     value: float | None
     low: float | None
@@ -91,9 +89,9 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Law:
-    """The universal scalability law through a search's steps (loadtests/likestorm/capacity/scalability.py).
+    """The universal scalability law, fitted to the steps of a capacity search (capacity/scalability.py).
 
-    rate: arrivals a second of one alone. peak: the most arrivals a second that the law allows at any concurrency.
+    rate: arrivals a second at a concurrency of one. peak: the highest throughput of the law at any concurrency.
     """
 
     rate: Estimate
@@ -105,7 +103,7 @@ class Law:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a search for the highest rate found: arrivals a second that hold, and the next higher that did not."""
+    """The result of a capacity search: the highest rate that holds, and the next higher rate, which does not."""
 
     arrivals: str
     holds: float | None

@@ -68,18 +68,18 @@ def test_one_whose_tail_alone_became_slower_is_explained_by_its_slow_answers() -
     assert "slow answers take longer than the base's" in like.cause
 
 
-@pytest.mark.parametrize("untold", [0, 1])
-def test_where_a_run_has_no_time_split_nothing_is_said(untold: int) -> None:
+@pytest.mark.parametrize("uncovered", [0, 1])
+def test_where_a_run_has_no_time_split_nothing_is_said(uncovered: int) -> None:
     both = list(_sides(1.5, GROWN))
-    first, *others = both[untold].runs
-    both[untold] = Side((replace(first, record=replace(first.record, timing={})), *others))
+    first, *others = both[uncovered].runs
+    both[uncovered] = Side((replace(first, record=replace(first.record, timing={})), *others))
     assert compare(both[0], both[1]).slower == []
 
 
 def test_too_few_answers_that_told_name_no_tier() -> None:
     [like] = compare(*_sides(1.5, replace(GROWN, seen=100))).slower
     assert like.tier is None
-    assert "not known: 100 of 200 answers told where their time went" in like.cause
+    assert "not known: only 100 of 200 answers had a Server-Timing header" in like.cause
 
 
 def test_everything_that_grows_alike_names_no_tier() -> None:

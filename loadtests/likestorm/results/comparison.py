@@ -1,6 +1,4 @@
-"""What a comparison of a baseline with a candidate found: frozen data, stored as versioned JSON."""
-
-from __future__ import annotations
+"""The result of a comparison between a baseline and a candidate: frozen data, stored as versioned JSON."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,13 +28,13 @@ STATUS_CODES: dict[Status, int] = {
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one endpoint, as a fraction of the baseline (of failures: the difference of the shares).
+    """The change of one outcome measure, as a fraction of the baseline (failures: difference of the shares).
 
-    primary: whether it takes part in the decision. base, candidate: medians over the blocks. low, high: the 95 %
-    interval. p: one-sided, against 'at most what is allowed'; p_adjusted: by Holm, over the primary endpoints.
-    detectable: the smallest change that would have been shown, with each power of POWERS. spread: standard deviation
-    of the paired differences (of logarithms, except of failures). What the sample does not bear, or lies among
-    arrivals that never completed, is None.
+    primary: whether the measure decides. base, candidate: medians over the blocks. low, high: the 95 % interval.
+    p: one-sided, against "at most the allowed change". p_adjusted: by Holm's procedure over the primary measures.
+    detectable: the smallest detectable change with each power of POWERS. spread: standard deviation of the paired
+    differences (of logarithms, except for failures). None: the sample is too small, or the value lies among arrivals
+    that never completed.
     """
 
     what: str
@@ -56,13 +54,13 @@ class Change:
 
     @property
     def name(self) -> str:
-        """As a reader finds it, such as `like p50`."""
+        """The name in reports, such as `like p50`."""
         return name(self.what, self.percentile)
 
 
 @dataclass(frozen=True)
 class Tier:
-    """How long answers of one request were in one tier, ms on average and as a share of the response time."""
+    """The time of one request in one tier: mean ms, and share of the response time."""
 
     tier: str
     base_ms: float
@@ -73,11 +71,11 @@ class Tier:
 
 @dataclass(frozen=True)
 class Slower:
-    """Where a request that became slower lost its time, by what the target told on both sides.
+    """The attribution of one request's regression, by the Server-Timing headers of both sides.
 
-    percentile: the lowest at which it did; of the median it is the answers around it that are compared, of any other
-    those that are slow. tier: which grew most, None where that is not known; cause: that in words. tiers: all that
-    grew, most first.
+    percentile: the lowest one that became slower. At the median, answers around the median are compared, otherwise slow
+    answers. tier: the tier with the largest increase, None if unknown. cause: the same in words. tiers: all tiers with
+    an increase, the largest first.
     """
 
     what: str
@@ -88,16 +86,16 @@ class Slower:
 
     @property
     def name(self) -> str:
-        """As a reader finds it, such as `like p50`."""
+        """The name in reports, such as `like p50`."""
         return name(self.what, self.percentile)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A whole comparison: what was compared, what changed, and what follows.
+    """A whole comparison with its decision.
 
-    base, candidate: the folders of the runs. revisions: of the project, in each side's environment. pairs: 0 where the
-    runs were not interleaved. allowed: the change that is no regression yet, a fraction.
+    base, candidate: the folders of the runs. revisions: the project's revision on each side. pairs: 0 if the runs are
+    not interleaved. allowed: the largest change that is no regression, as a fraction.
     """
 
     schema: int
@@ -113,7 +111,7 @@ class Comparison:
     exit_code: int
     reason: str
     slower: list[Slower] = field(default_factory=list)
-    """Requests that became slower, as far as both sides told where their time went."""
+    """Requests that became slower and have Server-Timing headers on both sides."""
 
 
 def save(comparison: Comparison, path: Path) -> None:
@@ -122,7 +120,7 @@ def save(comparison: Comparison, path: Path) -> None:
 
 
 def load(path: Path) -> Comparison:
-    """Read a comparison from its file or its folder; RecordError says what is wrong with it."""
+    """Read a comparison from its file or folder; RecordError names the file and the problem."""
     file = path / FILE if path.is_dir() else path
     try:
         found = msgspec.json.decode(file.read_bytes(), type=Comparison)
@@ -134,17 +132,17 @@ def load(path: Path) -> Comparison:
 
 
 def name(what: str, percentile: float | None) -> str:
-    """An endpoint as a reader finds it, such as `like p50`."""
+    """The name of an outcome measure, such as `like p50`."""
     return f"{what}, not completed" if percentile is None else f"{what} p{percentile:g}"
 
 
 def say_value(change: Change, value: float | None) -> str:
-    """A block's typical value with its unit."""
+    """A median over the blocks with its unit."""
     return quantity(value, "ratio" if change.kind == "failures" else "ms")
 
 
 def say_difference(change: Change, value: float | None) -> str:
-    """A change with its sign, such as `+12.3 %`; of failures in percentage points."""
+    """A change with its sign, such as `+12.3 %`; failures in percentage points."""
     if value is None:
         return "?"
     sign = "+" if value >= 0 else "−"
@@ -160,5 +158,5 @@ def say_interval(change: Change) -> str:
 
 
 def say_share(share: float) -> str:
-    """A share that somebody chose, such as `5 %`."""
+    """A configured share, such as `5 %`."""
     return f"{exact(share * 100)} %"
