@@ -104,7 +104,7 @@ ALERTS = (
         f"Uploads fail, and the CDN has only its cached photos: the {label('job')} does not answer.",
     ),
     Alert(
-        "ExporterUnreachable", 'up{job!~"app|worker|swarm"} == 0', _PAUSE, "warning",
+        "ExporterUnreachable", 'up{job!~"app|worker|generator"} == 0', _PAUSE, "warning",
         "A target cannot be scraped.",
         f"{label('job')} {label('instance')} cannot be scraped: alerts on its metrics cannot fire.",
     ),

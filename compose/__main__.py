@@ -1,4 +1,4 @@
-"""python -m compose up|down|status|seed|promote|rolling-restart: the stack that stays until it is taken down."""
+"""python -m compose up|down|status|seed|promote|rolling-restart: a stack that runs until `down`."""
 
 import argparse
 import sys
@@ -23,7 +23,7 @@ class _Numbers(TypedDict):
     seed: int
 
 
-# What `up` fills the stores with: the same data as the scenario `likes`.
+# The data of `up`: as in the scenario `likes`.
 SEED: _Numbers = {"users": 4000, "photos_per_user": 3, "follows_per_user": 20, "seed": 2011}
 
 
@@ -49,19 +49,19 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, act: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("--state", type=_resolved, default=STATE, help="where it keeps its files (%(default)s)")
+        verb.add_argument("--state", type=_resolved, default=STATE, help="folder of its files (%(default)s)")
         verb.set_defaults(act=act)
         return verb
 
     verb = add("up", _up, "start the stack, make the schema, fill it with seeded data")
     verb.add_argument("--topology", default=DEFAULT, help=f"{', '.join(known())}, or a .toml file (%(default)s)")
     verb.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first of its ports (%(default)s)")
-    verb.add_argument("--storage", choices=STORAGES, help="where data lies (memory if it has room, or else disk)")
+    verb.add_argument("--storage", choices=STORAGES, help="storage of its data (memory if it has room, else disk)")
     verb.add_argument("--errors", action="store_true", help="with an error tracker")
-    add("down", _down, "take it down; only logs are left")
-    add("status", _status, "what runs; exit status 0 when all parts are up, 1 when not")
-    verb = add("seed", _seed, "fill it anew, in place of what it holds")
-    verb.add_argument("--users", type=_count, default=SEED["users"], help="how many (%(default)s)")
+    add("down", _down, "stop it; only its logs stay")
+    add("status", _status, "list its parts; exit status 0 when all are up, 1 when not")
+    verb = add("seed", _seed, "replace its data")
+    verb.add_argument("--users", type=_count, default=SEED["users"], help="number of users (%(default)s)")
     verb.add_argument("--follows", type=_count_or_none, default=SEED["follows_per_user"], help="a user (%(default)s)")
     verb = add("promote", _promote, "put a primary's replica in its place")
     verb.add_argument("server", help="the primary, such as postgres-1; it is stopped if it still runs")

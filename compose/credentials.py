@@ -1,4 +1,4 @@
-"""The secrets of one stack, and the names that go with them."""
+"""The secrets of one stack, and the names of its roles, database and bucket."""
 
 import base64
 import hashlib
@@ -6,13 +6,14 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 
+from compose.topology import LOOPBACK
+
 DATABASE = "likestorm"
 ROLE = "likestorm"
 MONITOR = "monitor"
 REPLICATOR = "replicator"
 BUCKET = "likestorm"
 REGION = "us-east-1"
-HOST = "127.0.0.1"
 
 
 def _token() -> str:
@@ -22,7 +23,7 @@ def _token() -> str:
 
 @dataclass(frozen=True)
 class Credentials:
-    """Passwords made anew for each stack; nothing outlives it."""
+    """Passwords, new for each stack."""
 
     superuser: str = field(default_factory=_token)
     database: str = field(default_factory=_token)
@@ -38,17 +39,16 @@ class Credentials:
     tracker_token: str = field(default_factory=lambda: secrets.token_hex(20))  # the length that Bugsink wants
 
 
-def postgres_url(user: str, password: str, port: int, database: str = DATABASE, host: str = HOST) -> str:
-    """A libpq URL, on the loopback address unless told otherwise."""
+def postgres_url(user: str, password: str, port: int, database: str = DATABASE, host: str = LOOPBACK) -> str:
+    """A libpq URL."""
     return f"postgresql://{user}:{password}@{host}:{port}/{database}"
 
 
 def scram_secret(password: str, salt: str) -> str:
-    """What PostgreSQL and PgBouncer keep of one of our passwords (RFC 5803), with a single iteration.
+    """The stored form of a password for PostgreSQL and PgBouncer (RFC 5803), with one iteration instead of 4,096.
 
-    For clients with libpq: Go's, which the exporter of PostgreSQL has, refuses fewer than 1,000.
-    The usual 4,096 slow down whoever tries likely passwords, and of 128 random bits none is likelier than another. A
-    log-in would cost client and PgBouncer 10 ms of CPU together, and 225 processes log in to 24 databases each.
+    Iterations slow down guessing, which 128 random bits rule out. With 4,096 a log-in costs client and PgBouncer 10 ms
+    of CPU, and 225 processes log in to 24 databases each. Go's client refuses fewer than 1,000, libpq does not.
     """
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), 1)
     client_key, server_key = (hmac.digest(salted, what, "sha256") for what in (b"Client Key", b"Server Key"))

@@ -1,9 +1,9 @@
-"""The root of everything that compose raises."""
+"""The root of compose's exceptions."""
 
 
 class StackError(Exception):
-    """The stack, or a part of it, cannot do what was asked; the message is one line that says which and why."""
+    """The stack or a part of it failed; the message is one line that names the part and the reason."""
 
 
 class UsageError(StackError):
-    """What was asked for makes no sense: an unknown topology, a base port out of range."""
+    """Wrong usage, such as an unknown topology or a base port out of range."""

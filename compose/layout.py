@@ -1,4 +1,4 @@
-"""Where a stack keeps its files, and as whom its servers run."""
+"""The folders of a stack, and the user of its servers."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from compose.errors import StackError
 
 CLONE = Path(__file__).resolve().parent.parent
 STATE = CLONE / ".stack"
-# PostgreSQL and PgBouncer refuse to run as root; Debian's packages bring this user along.
+# PostgreSQL and PgBouncer refuse to run as root; Debian's packages create this user.
 UNPRIVILEGED = "postgres"
 FALLBACK = Path("/var/tmp")  # noqa: S108 - made safely below
 MEMORY = Path("/dev/shm")  # noqa: S108 - made safely below
@@ -25,8 +25,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - made safely below
 Storage = Literal["memory", "disk", "unsynced"]
 STORAGES: tuple[Storage, ...] = get_args(Storage)
 UNSYNCED = "run-unsynced"
-"""The name of such a run folder, by which a stack that was left there is known."""
-# What the reference stack's files may come to in a long run; less room than this in memory, and they go to disk.
+"""The name of an unsynced run folder, which find() recognises."""
+# The size of a stack's files after a long run; with less free memory they go to disk.
 ROOM_BYTES = 3 << 30
 
 
@@ -34,12 +34,11 @@ ROOM_BYTES = 3 << 30
 class Layout:
     """The folders of one stack.
 
-    state: logs, and while the stack runs stack.json and supervisord's files. run: one folder a part with its
-    configuration and data, gone after `down`; in memory (tmpfs), or on disk: inside state wherever the servers' user
-    can get there. On disk, commits wait for it, unless the storage is unsynced: room for more than memory holds, and
-    no sync.
-    user: as whom the servers run; None is whoever started them. disk: where a stack that runs in memory keeps what
-    grows without end; None where all of it is on disk.
+    state: logs, and while the stack runs stack.json. run: a folder for each part with its configuration and data, gone
+    after `down`; in memory (tmpfs), or on disk: inside state where the servers' user can enter it. On disk commits
+    wait for a sync, unless the storage is unsynced.
+    user: of the servers; None is the caller. disk: the folder for data that grows without end, where the rest is in
+    memory; None where all data is on disk.
     """
 
     state: Path
@@ -49,24 +48,24 @@ class Layout:
 
     @property
     def objects(self) -> Path:
-        """Where the object store keeps photos: on disk always, as they grow by megabytes with each second of load."""
+        """The object store's photos: always on disk, since they grow by megabytes with each second of load."""
         return (self.disk or self.folder("store")) / "objects"
 
     @property
     def storage(self) -> Storage:
-        """What the parts' data lies on."""
+        """The kind of storage of the parts' data."""
         if MEMORY in self.run.parents:
             return "memory"
         return "unsynced" if self.run.name == UNSYNCED else "disk"
 
     @property
     def logs(self) -> Path:
-        """What each part said, PART.log; all that is left after `down`."""
+        """The parts' logs, PART.log; they stay after `down`."""
         return self.state / "logs"
 
     @property
     def record(self) -> Path:
-        """How to reach the running stack, with its secrets: for the owner's eyes only."""
+        """The record of the running stack, with its secrets; only its owner can read it."""
         return self.state / "stack.json"
 
     def folder(self, part: str) -> Path:
@@ -74,13 +73,18 @@ class Layout:
         return self.run / part
 
     def writable(self, part: str) -> Path:
-        """Where the part keeps its data and whatever else it writes."""
+        """The folder that the part writes to."""
         return self.folder(part)
 
     @property
     def shards(self) -> Path:
         """The file that maps logical shards to servers (LIKESTORM_SHARDS)."""
         return self.run / "shards.json"
+
+    @property
+    def supervisor_pid(self) -> Path:
+        """The file with supervisord's pid."""
+        return self.folder("supervisor") / "pid"
 
     def log(self, part: str) -> Path:
         """The log of one part."""
@@ -97,7 +101,7 @@ class Layout:
             folder.mkdir(mode=0o711)
 
     def clear(self) -> None:
-        """Remove everything but the logs."""
+        """Remove all folders but the logs."""
         self.record.unlink(missing_ok=True)
         for folder in self._folders():
             if folder.parent == self.state:
@@ -118,9 +122,9 @@ class Layout:
 
 
 def choose(state: Path, storage: Storage | None) -> Layout:
-    """The layout of a new stack; storage None means memory where there is room for it, disk where not.
+    """The layout of a new stack; storage None takes memory where there is room, else disk.
 
-    StackError where memory is asked for and has no room, and when root has no unprivileged user to run servers as.
+    StackError when memory is requested and has no room, or when root has no unprivileged user for the servers.
     """
     user = _user()
     places = _places(state, user)
@@ -132,7 +136,7 @@ def choose(state: Path, storage: Storage | None) -> Layout:
 
 
 def find(state: Path) -> Layout:
-    """The layout of the stack that is there, or was left there."""
+    """The layout of the stack that runs, or that a killed process left."""
     user = _user()
     places = _places(state, user)
     return _layout(state, places, next((each for each, place in places.items() if place.exists()), "disk"), user)
@@ -173,11 +177,11 @@ def _may_enter(folder: Path, user: str) -> bool:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder in a place where everybody may write, unless somebody else made it first."""
+    """Make a folder where every user may write; StackError when another user has made it."""
     try:
         folder.mkdir(mode=0o711)
     except FileExistsError as error:
-        raise StackError(f"{folder} belongs to somebody else") from error
+        raise StackError(f"{folder} belongs to another user") from error
 
 
 def _is_ours(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What surrounds the start of a stack: nobody else starts one meanwhile, and an interrupt takes it down in order."""
+"""Locks of folders, and the handling of interrupts while a stack starts and stops."""
 
 import contextlib
 import fcntl
@@ -13,25 +13,24 @@ from compose.errors import StackError
 
 
 @contextlib.contextmanager
-def alone(state: Path) -> Iterator[None]:
-    """Nobody else starts a stack from this state directory meanwhile."""
-    state.mkdir(parents=True, exist_ok=True)
-    folder = os.open(state, os.O_RDONLY)
+def exclusive(folder: Path, refusal: StackError | None = None) -> Iterator[None]:
+    """Hold a folder's lock. When another process holds it: wait, or raise `refusal` where there is one."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
         except BlockingIOError as error:
-            raise StackError(f"somebody else is running or starting a stack from {state}") from error
+            raise refusal or error from error
         yield
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt until the function that is yielded is called, then do nothing.
+    """SIGINT and SIGTERM raise KeyboardInterrupt until the yielded function is called, then they are ignored.
 
-    Python delivers signals to the main thread; in another one this changes nothing.
+    In a thread other than the main one this changes nothing: Python delivers signals to the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None

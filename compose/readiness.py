@@ -1,12 +1,14 @@
-"""Real questions to each part that only a part that works can answer."""
+"""Probes: a request to each part that only a part that works can answer."""
 
 import http.client
 import socket
+import ssl
+import time
 from collections.abc import Callable, Mapping
 
-from compose.credentials import DATABASE, HOST, ROLE, Credentials, postgres_url
+from compose.credentials import DATABASE, ROLE, Credentials, postgres_url
 from compose.parts.service import worker_part
-from compose.topology import Topology
+from compose.topology import LOOPBACK, Topology
 
 Probe = Callable[[], None]
 """Returns when the part is ready, raises (mostly OSError) with the reason when it is not."""
@@ -15,16 +17,16 @@ _TIMEOUT_S = 1.0
 
 
 class NotReadyError(Exception):
-    """The part answered, but not what a working one answers."""
+    """The part answered, but not like a working one."""
 
 
 def core_probes(topology: Topology, credentials: Credentials) -> Mapping[str, Probe]:
-    """One probe a part; parts without a port of their own are asked through what knows of them."""
+    """One probe a part; workers have no port, so Redis is asked for them."""
     ports, superuser = topology.ports, credentials.superuser
     probes: dict[str, Probe] = {
         "pgbouncer": _sql(ROLE, credentials.database, ports["pgbouncer"], topology.primary_instances[0]),
         "redis": _redis(ports["redis"], credentials.redis),
-        "store": http_probe(ports["store"], "/", status=403),  # it refuses whoever does not sign
+        "store": http_probe(ports["store"], "/", status=403),  # unsigned requests are refused
         "prometheus": http_probe(ports["prometheus"], "/-/ready"),
         "alertmanager": http_probe(ports["alertmanager"], "/-/ready"),
         "collectors": http_probe(ports["collectors"], "/"),
@@ -61,20 +63,37 @@ def _replica(password: str, port: int) -> Probe:
     return _sql("postgres", password, port, DATABASE, question)
 
 
-def http_probe(port: int, path: str, status: int = 200) -> Probe:
-    """GET path gives this status."""
+def http_probe(port: int, path: str, status: int = 200, *, is_encrypted: bool = False) -> Probe:
+    """GET path gives this status; a certificate is not checked, since it is for the public name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 
     def probe() -> None:
-        connection = http.client.HTTPConnection(HOST, port, timeout=_TIMEOUT_S)
+        connection = (
+            http.client.HTTPSConnection(LOOPBACK, port, timeout=_TIMEOUT_S, context=context)
+            if is_encrypted
+            else http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_S)
+        )
         try:
             connection.request("GET", path)
-            answer = connection.getresponse()
-            if answer.status != status:
-                raise NotReadyError(f"GET {path} gives {answer.status}: {answer.read(300).decode(errors='replace')}")
+            response = connection.getresponse()
+            if response.status != status:
+                body = response.read(300).decode(errors="replace")
+                raise NotReadyError(f"GET {path} gives {response.status}: {body}")
         finally:
             connection.close()
 
     return probe
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, poll_s: float = 0.05) -> bool:
+    """Wait for the condition; False when it does not hold in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(poll_s)
+    return True
 
 
 def _redis(port: int, password: str) -> Probe:
@@ -101,8 +120,8 @@ def _workers(port: int, password: str, queue: str, count: int) -> Probe:
 
 
 def _ask(port: int, question: str, answer: str) -> None:
-    """Both stores speak lines of text, and a client library would take longer to import than the store to start."""
-    with socket.create_connection((HOST, port), timeout=_TIMEOUT_S) as connection:
+    """Both stores speak lines of text, and a client library takes longer to import than the store to start."""
+    with socket.create_connection((LOOPBACK, port), timeout=_TIMEOUT_S) as connection:
         connection.sendall(question.encode())
         received = b""
         while len(received) < len(answer):

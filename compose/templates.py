@@ -1,4 +1,4 @@
-"""Configuration files with places for a stack's values."""
+"""Templates of configuration files."""
 
 import string
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ HERE = Path(__file__).resolve().parent
 
 
 class _Template(string.Template):
-    """@{name}: dollars belong to nginx."""
+    """Fields are @{name}: nginx uses dollars."""
 
     delimiter = "@"
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
-    """The text of a file below compose/, its @{name}s filled; KeyError names one that has no value."""
+    """The text of a template below compose/ with its fields filled; KeyError names a field without a value."""
     return _Template((HERE / template).read_text()).substitute(values)

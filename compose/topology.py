@@ -1,4 +1,4 @@
-"""How many of each part run, what they are called, and which loopback port each one has."""
+"""The number of each part's instances, their names and their ports."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from compose.errors import UsageError
 
 DEFAULT_BASE_PORT = 8400
-LOOPBACK, ANY = "127.0.0.1", "0.0.0.0"  # noqa: S104 - the second within containers only
+LOOPBACK, ANY = "127.0.0.1", "0.0.0.0"  # noqa: S104 - ANY is for containers only
 LOWEST_BASE_PORT, HIGHEST_PORT = 1024, 65535
 TOPOLOGIES = Path(__file__).resolve().parent / "topologies"
 DEFAULT = "small"
@@ -21,17 +21,17 @@ QUEUES = ("push", "fanout", "thumbnails", "share")
 # Ids have 13 bits for the logical shard.
 MOST_SHARDS = 8192
 
-# Distance of each single part's port from the base port; parts of which there are several follow from FIRST_OF_SEVERAL.
+# The offset of each single part's port from the base port; parts with several instances begin at FIRST_OF_SEVERAL.
 OFFSETS: Mapping[str, int] = MappingProxyType(
     {
-        "front": 0,  # the balancer: what clients talk to
+        "front": 0,  # the balancer: the address for clients
         "balancer-status": 1,  # haproxy's own page and metrics
         "supervisor": 2,
         "prometheus": 3,
         "pgbouncer": 4,
-        "cdn": 5,  # the edge: where photos are looked at
+        "cdn": 5,  # the edge: the address for photos
         "redis": 6,
-        "origin": 7,  # behind the edge: signs what goes to the store
+        "origin": 7,  # behind the edge: signs requests to the store
         "store": 8,
         "collectors": 9,
         "exporter-node": 10,
@@ -40,17 +40,17 @@ OFFSETS: Mapping[str, int] = MappingProxyType(
         "alertmanager": 13,
         "exporter-blackbox": 15,
         "signer": 16,
-        "standin-push": 17,  # HTTP/2 with TLS, as Apple's
-        "standins": 18,  # the two social networks, and what tells the stand-ins to fail
+        "fake-push": 17,  # HTTP/2 with TLS, like Apple's
+        "fakes": 18,  # the two social networks, and the fakes' faults
         "errors": 19,
         "cdn-status": 20,
-        "swarm": 21,  # no part: a load test listens here while it runs
+        "generator": 21,  # no part: the load generator listens here during a test
     }
 )
 FIRST_OF_SEVERAL = 30
-# In containers: who has the ports that are no part's own.
-_KEEPERS: Mapping[str, str] = MappingProxyType(
-    {"balancer-status": "front", "origin": "cdn", "cdn-status": "cdn", "standin-push": "standins", "swarm": "locust"}
+# In containers: the container with each port that is not a part's own.
+_CONTAINERS: Mapping[str, str] = MappingProxyType(
+    {"balancer-status": "front", "origin": "cdn", "cdn-status": "cdn", "fake-push": "fakes", "generator": "locust"}
 )
 APP = "app"
 WARM_UP_EACH_S = 1.0
@@ -61,8 +61,8 @@ Count = Annotated[int, Meta(ge=1)]
 class Topology:
     """One shape of the stack; each primary has one streaming replica, each queue its own workers.
 
-    media_map_entries: how many photos Redis's map of owners is laid out for. scrape_interval_s: of Prometheus.
-    errors: whether an error tracker belongs to it. in_containers: each part has an address of its own, not loopback.
+    media_map_entries: the number of photos that Redis's map of owners is sized for. scrape_interval_s: of Prometheus.
+    errors: with an error tracker. in_containers: each part has an address of its own instead of loopback.
     settings: variables of the service that replace the stack's own.
     """
 
@@ -88,15 +88,15 @@ class Topology:
 
     @property
     def warm_up_s(self) -> float:
-        """How long a load has to last until all app instances have met it often enough to have pools and caches."""
+        """Seconds of load until all app instances have filled their pools and caches."""
         return WARM_UP_EACH_S * self.app
 
     @property
     def ports(self) -> Mapping[str, int]:
-        """Every port that the stack opens, by part; each nginx has a second one for its counters, nginx-1-status."""
+        """Every port of the stack, by part; nginx-1-status is the port of nginx-1's counters."""
         offsets = dict(OFFSETS) | {name: FIRST_OF_SEVERAL + index for index, name in enumerate(self._several())}
         ports = {name: self.base_port + offset for name, offset in offsets.items()}
-        # Containers of one kind differ by their addresses.
+        # Containers of one kind have one port and different addresses.
         return ports | dict.fromkeys(self.app_instances, ports["app-1"]) if self.in_containers else ports
 
     @property
@@ -105,18 +105,18 @@ class Topology:
         return ANY if self.in_containers else LOOPBACK
 
     def host(self, part: str) -> str:
-        """Where others find a part: on loopback, or in the container of that name, which all app instances share."""
+        """The host of a part: loopback, or the name of its container, which all app instances share."""
         if not self.in_containers:
             return LOOPBACK
-        return APP if part in self.app_instances else _KEEPERS.get(part, part.removesuffix("-status"))
+        return APP if part in self.app_instances else _CONTAINERS.get(part, part.removesuffix("-status"))
 
     def address(self, part: str) -> str:
-        """HOST:PORT at which others find it."""
+        """HOST:PORT of a part."""
         return f"{self.host(part)}:{self.ports[part]}"
 
     @property
     def ports_span(self) -> int:
-        """How many ports from the base port on belong to the stack."""
+        """The number of ports from the base port that belong to the stack."""
         return FIRST_OF_SEVERAL + sum(1 for _ in self._several())
 
     def _several(self) -> Iterator[str]:
@@ -148,16 +148,14 @@ class Topology:
         return tuple(f"{name}-replica" for name in self.primary_instances)
 
     @property
+    def database_servers(self) -> tuple[str, ...]:
+        """Every primary, then every replica."""
+        return (*self.primary_instances, *self.replica_instances)
+
+    @property
     def memcached_instances(self) -> tuple[str, ...]:
         """memcached-1, memcached-2, …"""
         return _numbered("memcached", self.memcached)
-
-    @property
-    def worker_instances(self) -> Mapping[str, str]:
-        """The queue of each worker process: worker-thumbnails-1 → thumbnails, …"""
-        return {
-            f"worker-{queue}-{number}": queue for queue, count in self.workers.items() for number in range(1, count + 1)
-        }
 
 
 def _numbered(kind: str, count: int) -> tuple[str, ...]:
@@ -165,12 +163,12 @@ def _numbered(kind: str, count: int) -> tuple[str, ...]:
 
 
 def known() -> list[str]:
-    """The names of the topologies that come along."""
+    """The names of the built-in topologies."""
     return sorted(file.stem for file in TOPOLOGIES.glob("*.toml"))
 
 
 def named(name: str, base_port: int = DEFAULT_BASE_PORT) -> Topology:
-    """The topology of that name, or in that file (.toml), on these ports; UsageError says what is wrong and where."""
+    """The topology of this name, or in this .toml file, on these ports; UsageError names the wrong key."""
     path = Path(name) if name.endswith(".toml") else TOPOLOGIES / f"{name}.toml"
     try:
         text = path.read_text()

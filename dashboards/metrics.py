@@ -33,7 +33,7 @@ def document() -> str:
             ("The service", "Scraped from app servers (job `app`) and workers (job `worker`).", _own(catalog.METRICS)),
             (
                 "The load generator's clients",
-                "Served by the load generator during a load test (job `swarm`); otherwise the target is down.",
+                "Served by the load generator during a load test (job `generator`); otherwise the target is down.",
                 _own(LOAD_METRICS),
             ),
             (

@@ -1,4 +1,4 @@
-"""The stand-ins as a process of their own, for the tests of all who talk to them."""
+"""The fakes as a process of their own, for the tests of all who talk to them."""
 
 import json
 import sys
@@ -21,8 +21,8 @@ NONE_RECEIVED = {"received": 0, "accepted": 0, "duplicates": 0, "rejected": {}}
 
 
 @dataclass(frozen=True)
-class Standins:
-    """Running stand-ins; `folder` holds authority.pem and provider-key.pem."""
+class Fakes:
+    """Running fakes; `folder` holds authority.pem and provider-key.pem."""
 
     folder: Path
     url: str
@@ -39,9 +39,9 @@ class Standins:
         with urllib3.PoolManager(retries=False) as pool:
             return pool.request(method, f"{self.url}{path}", timeout=10, **options)
 
-    def tell(self, standin: str, **fault: object) -> None:
+    def tell(self, fake: str, **fault: object) -> None:
         """Have something go wrong from now on."""
-        answer = self.ask("POST", "/faults", {"standin": standin, **fault})
+        answer = self.ask("POST", "/faults", {"fake": fake, **fault})
         assert answer.status == 201, answer.data
 
     def forgive(self) -> None:
@@ -53,34 +53,34 @@ class Standins:
         self.forgive()
         assert self.ask("DELETE", "/received").status == 200
 
-    def counts(self, standin: str = "push") -> dict[str, Any]:
+    def counts(self, fake: str = "push") -> dict[str, Any]:
         """What one of them received so far."""
-        counts: dict[str, Any] = self.ask("GET", "/received").json()[standin]
+        counts: dict[str, Any] = self.ask("GET", "/received").json()[fake]
         return counts
 
-    def messages(self, standin: str = "push") -> list[dict[str, Any]]:
+    def messages(self, fake: str = "push") -> list[dict[str, Any]]:
         """The last messages that one of them accepted."""
-        messages: list[dict[str, Any]] = self.ask("GET", f"/received/{standin}").json()
+        messages: list[dict[str, Any]] = self.ask("GET", f"/received/{fake}").json()
         return messages
 
     def tokens(self) -> ProviderTokens:
-        """By which the push stand-in knows us."""
+        """By which the push fake knows us."""
         return ProviderTokens(self.folder / "provider-key.pem", KEY_ID, TEAM_ID)
 
     def apns(self, tokens: ProviderTokens | None = None, **options: Any) -> Apns:
-        """The service's side of the push stand-in."""
+        """The service's side of the push fake."""
         return Apns(self.push_url, TOPIC, tokens or self.tokens(), self.folder / "authority.pem", **options)
 
 
 @contextmanager
-def standins(folder: Path) -> Iterator[Standins]:
-    """Stand-ins that received nothing yet."""
+def fakes(folder: Path) -> Iterator[Fakes]:
+    """Fakes that received nothing yet."""
     with launch(folder, free_port(), free_port()) as running:
         yield running
 
 
 @contextmanager
-def launch(folder: Path, port: int, push_port: int) -> Iterator[Standins]:
+def launch(folder: Path, port: int, push_port: int) -> Iterator[Fakes]:
     """The same on these ports; keys are kept from an earlier launch in the same folder."""
     folder.mkdir(exist_ok=True)
     if not (folder / "authority.pem").exists():
@@ -99,9 +99,9 @@ def launch(folder: Path, port: int, push_port: int) -> Iterator[Standins]:
         "team_id": TEAM_ID,
         "topic": TOPIC,
     }
-    file = folder / "standins.json"
+    file = folder / "fakes.json"
     file.write_text(json.dumps(configuration))
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "compose.fakes", str(file)]
     with process(command, lambda: answers_http(f"{url}/healthz"), cwd=ROOT):
-        yield Standins(folder, url, f"https://127.0.0.1:{push_port}")
+        yield Fakes(folder, url, f"https://127.0.0.1:{push_port}")

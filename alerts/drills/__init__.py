@@ -1,5 +1,5 @@
-"""Faults done to a living stack, and whether the alerts that they call for reach a person."""
+"""Drills: faults of a running stack, and whether their alerts reach a person."""
 
 
 class DrillError(Exception):
-    """A drill cannot be made as asked; the message says why in one line."""
+    """A drill cannot be made; the message is one line that says why."""

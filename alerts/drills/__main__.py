@@ -1,4 +1,4 @@
-"""python -m alerts.drills [FAULT…]: do faults to a stack, and see whether the right alerts reach a person."""
+"""python -m alerts.drills [FAULT…]: make faults on a stack, and check that the right alerts reach a person."""
 
 import argparse
 import sys
@@ -11,14 +11,14 @@ from alerts import AlertsError
 from alerts.drills import DrillError, drill
 from alerts.drills.faults import BY_NAME, FAULTS, Fault
 from compose.errors import StackError, UsageError
-from compose.layout import CLONE
+from compose.layout import CLONE, STATE
 from compose.topology import DEFAULT_BASE_PORT, named
 
 CALM_S = 600.0
 
 
 def main(arguments: list[str]) -> int:
-    """0 when every alert fired for its fault and none in the calm, 1 when not, 2 on wrong usage."""
+    """Exit status: 0 when every alert fired for its fault and none in the calm, 1 when not, 2 on wrong usage."""
     options = _parser().parse_args(arguments)
     if options.list:
         for fault in FAULTS:
@@ -57,12 +57,12 @@ def _say(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m alerts.drills", description=__doc__)
-    parser.add_argument("faults", nargs="*", metavar="FAULT", help="which ones (all that harm nothing else)")
-    parser.add_argument("--calm", type=_seconds, default=CALM_S, metavar="S", help="calm before them (%(default)g)")
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help="which ones (all that harm no other program)")
+    parser.add_argument("--calm", type=_seconds, default=CALM_S, metavar="S", help="calm before them, s (%(default)g)")
     parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first of its ports (%(default)s)")
-    parser.add_argument("--state", type=Path, default=CLONE / ".stack", help="where the stack keeps its files")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for what is found (runs/TIME-drills)")
-    parser.add_argument("--list", action="store_true", help="say what there is, and do nothing")
+    parser.add_argument("--state", type=Path, default=STATE, help="folder of the stack's files")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (runs/TIME-drills)")
+    parser.add_argument("--list", action="store_true", help="list the faults and end")
     return parser
 
 

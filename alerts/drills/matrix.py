@@ -1,4 +1,4 @@
-"""Which alerts fired for which fault: pure, from what a person was told."""
+"""Which alerts fired for which fault: pure, from the messages that a person got."""
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import asdict, dataclass, field
@@ -8,14 +8,13 @@ from alerts import slo
 from alerts.drills.webhook import Notice
 
 SLOW = frozenset(alert.name for alert in slo.ALERTS if alert.name.endswith(("1d", "3d")))
-"""Windows of days, which remember what happened before; the promtool tests are about them."""
+"""Alerts with windows of days, which remember earlier faults; promtool tests cover them."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One alert that a fault calls for; seconds from the fault's begin to the message, and from its end to the other.
-
-    None: it did not come.
+    """One alert that a fault must raise: seconds from the fault's begin to the first message, and from its end to the
+    resolved message; None without that message.
     """
 
     alert: str
@@ -25,9 +24,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one fault; others: alerts that should not have fired; echoes: symptoms that it may well have.
+    """The outcome of one fault; others: alerts that should not have fired; echoes: symptoms that fired.
 
-    ailments: what was wrong with the stack after it.
+    ailments: parts that did not work after it, one line each.
     """
 
     fault: str
@@ -38,16 +37,16 @@ class Row:
 
     @property
     def is_good(self) -> bool:
-        """Every alert came and went, nothing else did, and the stack is well."""
+        """Every alert fired and was resolved, no other alert fired, and the stack is well."""
         came = all(cell.fired_s is not None and cell.resolved_s is not None for cell in self.cells)
         return came and not self.others and not self.ailments
 
 
 @dataclass(frozen=True)
 class Result:
-    """The whole of it; calm_s: how long nothing was done to the stack, and calm_alerts: what fired all the same.
+    """All outcomes; calm_s: the time without a fault, calm_alerts: the alerts that fired in it.
 
-    ledger: what was lost or is phantom. skipped: faults that were not done, and why.
+    ledger: lost and phantom effects. skipped: faults that were not made, with the reason.
     """
 
     rows: tuple[Row, ...]
@@ -58,7 +57,7 @@ class Result:
 
     @property
     def is_good(self) -> bool:
-        """Every alert fired for its fault and none in the calm, and nothing was lost."""
+        """Every alert fired for its fault, none fired in the calm, and no effect was lost."""
         return all(row.is_good for row in self.rows) and not self.calm_alerts and not self.ledger
 
     def as_json(self) -> dict[str, Any]:
@@ -75,7 +74,7 @@ def judge(
     ended: float,
     ailments: Sequence[str] = (),
 ) -> Row:
-    """What a fault between two moments brought about; `notices` up to the moment at which all was calm again."""
+    """The outcome of a fault between two moments; `notices` until no alert was open any more."""
     notices = [notice for notice in notices if notice.at >= began]
     firing = {notice.name for notice in notices if notice.is_firing}
     cells = tuple(Cell(name, _first(notices, name, began, ended), _last(notices, name, ended)) for name in wanted)
@@ -86,13 +85,13 @@ def judge(
 
 
 def _first(notices: Iterable[Notice], name: str, began: float, ended: float) -> float | None:
-    """When it was first told of; what is told only after the fault has ended is of no use to who is to end it."""
+    """Seconds to the alert's first message; a message after the fault's end comes too late."""
     times = [notice.at - began for notice in notices if notice.name == name and notice.is_firing and notice.at <= ended]
     return round(min(times), 1) if times else None
 
 
 def _last(notices: Iterable[Notice], name: str, since: float) -> float | None:
-    """When its last instance was told to be over; None where one never was."""
+    """Seconds to the message that resolves the alert's last instance; None when an instance stays open."""
     latest = [notice for notice in _latest(notices) if notice.name == name]
     if not latest or any(notice.is_firing for notice in latest):
         return None
@@ -100,12 +99,12 @@ def _last(notices: Iterable[Notice], name: str, since: float) -> float | None:
 
 
 def _latest(notices: Iterable[Notice]) -> list[Notice]:
-    """What was last told of each instance of each alert."""
+    """The last message of each instance of each alert."""
     return list({str(sorted(notice.labels.items())): notice for notice in notices}.values())
 
 
 def open_alerts(notices: Iterable[Notice]) -> set[str]:
-    """The alerts of which nobody was told yet that they are over."""
+    """The alerts whose last message says that they fire."""
     return {notice.name for notice in _latest(notices) if notice.is_firing}
 
 
@@ -129,8 +128,17 @@ def markdown(result: Result) -> str:
         lines += [f"| | not well afterwards: {ailment} | | | | |" for ailment in row.ailments]
     lines += ["", f"In the calm: {', '.join(result.calm_alerts) or 'no alert'}."]
     lines += [f"Ledger: {', '.join(result.ledger) or 'nothing lost, nothing phantom'}."]
-    lines += [f"Not done: {fault}, {why}." for fault, why in result.skipped.items()]
+    lines += [f"Not made: {fault}, {why}." for fault, why in result.skipped.items()]
     return "\n".join(lines) + "\n"
+
+
+def describe(row: Row) -> list[str]:
+    """The outcome of one fault, a line for each alert and ailment."""
+    return [
+        *(f"{cell.alert}: fired after {cell.fired_s} s, resolved after {cell.resolved_s} s" for cell in row.cells),
+        *(f"{name} should not have fired" for name in row.others),
+        *(f"not well: {ailment}" for ailment in row.ailments),
+    ]
 
 
 def _seconds(value: float | None) -> str:

@@ -1,10 +1,8 @@
-"""A living stack whose alerts are production's in fast motion: every duration of theirs is divided by one factor."""
+"""A running stack whose alerts are production's with every duration divided by one factor."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 import requests
 import yaml
@@ -13,12 +11,13 @@ from alerts import routing, rules
 from alerts.drills import DrillError
 from alerts.durations import scale, scale_rules
 from compose.alertmanager.configuration import NAME, alertmanager_text
-from compose.credentials import HOST
 from compose.errors import StackError
 from compose.local import Target
+from compose.readiness import wait_until
+from compose.topology import LOOPBACK
 
 FASTER = 60
-"""What takes an hour takes a minute. With a scrape a second, five minutes become five differences."""
+"""An hour becomes a minute. With one scrape a second, five minutes become five differences."""
 EVALUATION = "1s"
 _TIMEOUT_S = 5.0
 _RELOAD_S = 30.0
@@ -35,40 +34,36 @@ def scaled_routing(document: Mapping[str, Any], factor: float) -> dict[str, Any]
 
 @dataclass(frozen=True)
 class Stage:
-    """A stack and how to ask what is going on in it."""
+    """A stack, and questions about its alerts and its health."""
 
     target: Target
 
-    def port(self, part: str) -> int:
-        """Where a part listens."""
-        return self.target.topology.ports[part]
-
-    def stirring(self, *states: str) -> set[str]:
-        """The alerts that fire, and those that will unless what they are about ends in time; or of one state only."""
+    def alerts(self, *states: str) -> set[str]:
+        """The names of the alerts in these states; by default of those that fire or are pending."""
         found = self._get("prometheus", "/api/v1/alerts")["data"]["alerts"]
         return {alert["labels"]["alertname"] for alert in found if alert["state"] in (states or _STATES)}
 
-    def looks_at_all(self) -> bool:
-        """Whether Prometheus has asked each of its targets."""
+    def scrapes_all(self) -> bool:
+        """Whether Prometheus has scraped each of its targets."""
         targets = self._get("prometheus", "/api/v1/targets?state=active")["data"]["activeTargets"]
         return bool(targets) and all(target["health"] != "unknown" for target in targets)
 
-    def has_somebody_to_tell(self) -> bool:
-        """Whether Prometheus knows of Alertmanager; alerts until then are dropped, and told again after a minute."""
+    def has_alertmanager(self) -> bool:
+        """Whether Prometheus has found Alertmanager; before that it drops alerts, and repeats them after a minute."""
         return bool(self._get("prometheus", "/api/v1/alertmanagers")["data"]["activeAlertmanagers"])
 
     def ask(self, promql: str) -> list[float]:
         """The values that an expression has now."""
-        found = self._get("prometheus", f"/api/v1/query?{urlencode({'query': promql})}")
+        found = self._get("prometheus", "/api/v1/query", query=promql)
         return [float(series["value"][1]) for series in found["data"]["result"]]
 
     def ailments(self) -> list[str]:
-        """What is wrong with the stack; nothing when it is well."""
+        """One line for each part that does not work."""
         try:
             down = [name for name, state in self.target.states().items() if state.state != "RUNNING"]
         except StackError as error:
             return [str(error)]
-        # The front asks one app instance after the other: what it says is true of one.
+        # The balancer reaches one app instance at a time, so each instance is asked too.
         for part in (*self.target.topology.app_instances, "front"):
             try:
                 self._get(part, "/readyz")
@@ -76,9 +71,10 @@ class Stage:
                 down.append(str(error))
         return down
 
-    def _get(self, part: str, path: str) -> Any:
+    def _get(self, part: str, path: str, **query: str) -> Any:
+        url = f"http://{LOOPBACK}:{self.target.topology.ports[part]}{path}"
         try:
-            answer = requests.get(f"http://{HOST}:{self.port(part)}{path}", timeout=_TIMEOUT_S)
+            answer = requests.get(url, query, timeout=_TIMEOUT_S)
             answer.raise_for_status()
             return answer.json()
         except requests.RequestException as error:
@@ -86,42 +82,40 @@ class Stage:
 
 
 def prepare(target: Target, webhook: str) -> Stage:
-    """Have the stack's Prometheus and Alertmanager go by the rules in fast motion, and tell `webhook`."""
-    made = Stage(target)
-    # By the rules a part that was never asked is away, which after a second of fast motion is told to somebody.
-    if not await_true(made.looks_at_all, _CONNECTED_S):
-        raise DrillError("Prometheus does not get round to all its targets")
+    """Load the scaled rules and routes into the stack's Prometheus and Alertmanager, with `webhook` as the receiver."""
+    stage = Stage(target)
+    # By the scaled rules, a part that was never scraped counts as down after a second.
+    if not await_true(stage.scrapes_all, _CONNECTED_S):
+        raise DrillError("Prometheus does not scrape all its targets")
     folder = target.run_dir / "prometheus"
     (folder / "rules.yaml").write_text(rules.to_yaml(scale_rules(rules.document(), 1 / FASTER)))
     configuration = yaml.safe_load((folder / "prometheus.yml").read_text())
     configuration["global"]["evaluation_interval"] = EVALUATION
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
-    told = yaml.safe_load(alertmanager_text({"LIKESTORM_ALERT_WEBHOOK": webhook}, routing.ROUTING_FILE))
-    text = yaml.safe_dump(scaled_routing(told, 1 / FASTER), sort_keys=False)
+    routes = yaml.safe_load(alertmanager_text({"LIKESTORM_ALERT_WEBHOOK": webhook}, routing.ROUTING_FILE))
+    text = yaml.safe_dump(scaled_routing(routes, 1 / FASTER), sort_keys=False)
     (target.run_dir / NAME / "alertmanager.yml").write_text(text)
     for part in ("prometheus", NAME):
         _reload(part, target.topology.ports[part])
-    if not await_true(made.has_somebody_to_tell, _CONNECTED_S):
+    if not await_true(stage.has_alertmanager, _CONNECTED_S):
         raise DrillError("Prometheus does not find Alertmanager")
-    return made
+    return stage
 
 
 def _reload(part: str, port: int) -> None:
     try:
-        requests.post(f"http://{HOST}:{port}/-/reload", timeout=_RELOAD_S).raise_for_status()
+        requests.post(f"http://{LOOPBACK}:{port}/-/reload", timeout=_RELOAD_S).raise_for_status()
     except requests.RequestException as error:
-        raise DrillError(f"{part} does not take its configuration: {error}") from error
+        raise DrillError(f"{part} does not load its configuration: {error}") from error
 
 
 def await_true(condition: Callable[[], bool], timeout_s: float) -> bool:
-    """Whether the condition came true in time; what cannot be asked is not true yet."""
-    deadline = time.monotonic() + timeout_s
-    while True:
+    """Whether the condition comes true in time; a DrillError counts as not yet."""
+
+    def holds() -> bool:
         try:
-            if condition():
-                return True
+            return condition()
         except DrillError:
-            pass
-        if time.monotonic() > deadline:
             return False
-        time.sleep(_POLL_S)
+
+    return wait_until(holds, timeout_s, _POLL_S)

@@ -1,4 +1,4 @@
-"""Who is told: a receiver of Alertmanager's webhooks that keeps every message as it came."""
+"""A receiver of Alertmanager's webhooks that keeps every message unchanged."""
 
 import json
 import threading
@@ -13,10 +13,10 @@ from typing import Literal
 
 import msgspec
 
-HOST = "127.0.0.1"
+from compose.topology import LOOPBACK
 
 
-class _Told(msgspec.Struct):
+class _Alert(msgspec.Struct):
     """One alert of a message."""
 
     status: Literal["firing", "resolved"]
@@ -24,14 +24,14 @@ class _Told(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
-    """What Alertmanager posts, as far as it is read here."""
+    """The fields of Alertmanager's message that are read."""
 
-    alerts: list[_Told]
+    alerts: list[_Alert]
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One alert of which a person was told; `at` in seconds since 1970."""
+    """One alert of a message; `at`: when the message came, in seconds since 1970."""
 
     at: float
     name: str
@@ -41,7 +41,7 @@ class Notice:
 
 @dataclass
 class Receiver:
-    """Its address, and what came in, oldest first."""
+    """The receiver's URL, and its notices, oldest first."""
 
     url: str
     raw: Path
@@ -49,23 +49,24 @@ class Receiver:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def since(self, moment: float) -> list[Notice]:
-        """What came in from a moment on."""
+        """The notices from a moment on."""
         with self._lock:
             return [notice for notice in self._notices if notice.at >= moment]
 
     def take(self, body: bytes) -> None:
-        """Keep a message; msgspec's error when it is none."""
+        """Keep a message; msgspec's error when it cannot be read."""
         at, message = time.time(), msgspec.json.decode(body, type=_Message)
         with self._lock, self.raw.open("a") as file:
             file.write(json.dumps({"at": at, "message": json.loads(body)}) + "\n")
             self._notices += [
-                Notice(at, told.labels["alertname"], told.labels, told.status == "firing") for told in message.alerts
+                Notice(at, alert.labels["alertname"], alert.labels, alert.status == "firing")
+                for alert in message.alerts
             ]
 
 
 @contextmanager
 def receiver(raw: Path) -> Iterator[Receiver]:
-    """A receiver on a free port of loopback, which writes each message into a file, a line each."""
+    """A receiver on a free port of loopback that appends each message to a file, one line each."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -79,11 +80,11 @@ def receiver(raw: Path) -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nothing: what came in is kept."""
+            """Nothing: the messages are in the file."""
 
-    server = ThreadingHTTPServer((HOST, 0), Handler)
+    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
     server.daemon_threads = True
-    made = Receiver(f"http://{HOST}:{server.server_address[1]}/", raw)
+    made = Receiver(f"http://{LOOPBACK}:{server.server_address[1]}/", raw)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -1,13 +1,13 @@
 """Alertmanager's configuration: routes and silences from alerts/generated, addresses from the environment.
 
-Without any of these, alerts are to be seen on Alertmanager's own page and nobody is told:
+Without any of these variables, alerts are on Alertmanager's page only:
 
-    LIKESTORM_ALERT_WEBHOOK       URL that gets every alert as JSON
-    LIKESTORM_PAGERDUTY_KEY       integration key (Events API v2); gets what is critical
-    LIKESTORM_ALERT_MAIL_TO       address that gets every alert; needs the next two
+    LIKESTORM_ALERT_WEBHOOK       URL that receives every alert as JSON
+    LIKESTORM_PAGERDUTY_KEY       integration key (Events API v2); receives critical alerts
+    LIKESTORM_ALERT_MAIL_TO       address that receives every alert; needs the next two
     LIKESTORM_ALERT_MAIL_FROM     its sender
     LIKESTORM_SMTP                HOST:PORT
-    LIKESTORM_SMTP_USER, LIKESTORM_SMTP_PASSWORD    if it wants a log-in
+    LIKESTORM_SMTP_USER, LIKESTORM_SMTP_PASSWORD    if the server needs a log-in
 """
 
 import os
@@ -28,7 +28,7 @@ ROUTING = CLONE / "alerts" / "generated" / "alertmanager.yaml"
 _WEBHOOK, _PAGERDUTY = "LIKESTORM_ALERT_WEBHOOK", "LIKESTORM_PAGERDUTY_KEY"
 _TO, _FROM, _SMTP = "LIKESTORM_ALERT_MAIL_TO", "LIKESTORM_ALERT_MAIL_FROM", "LIKESTORM_SMTP"
 _SMTP_USER, _SMTP_PASSWORD = "LIKESTORM_SMTP_USER", "LIKESTORM_SMTP_PASSWORD"
-# Receivers whose alerts get somebody out of bed.
+# The receiver of critical alerts.
 _PAGING = "page"
 
 
@@ -43,7 +43,7 @@ def alertmanager_text(environment: Mapping[str, str] = os.environ, routing: Path
 
 
 def _integrations(receiver: str, environment: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """How a receiver is told; resolved alerts are told as well."""
+    """The integrations of a receiver; each sends resolved alerts too."""
     told: dict[str, list[dict[str, Any]]] = {}
     if url := environment.get(_WEBHOOK):
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
@@ -69,5 +69,5 @@ def _mail(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def alerting(topology: Topology) -> dict[str, object]:
-    """What Prometheus is told of it."""
+    """The address of Alertmanager, for Prometheus."""
     return {"alertmanagers": [{"static_configs": [{"targets": [topology.address(NAME)]}]}]}

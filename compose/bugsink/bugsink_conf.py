@@ -1,5 +1,5 @@
 # type: ignore
-# ruff: noqa: F403 (the way in which Bugsink's own settings are extended)
+# ruff: noqa: F403 (Bugsink's way to extend its settings)
 """Bugsink's settings, filled from the environment; runs in Bugsink's environment, not in the project's."""
 
 import os
@@ -15,7 +15,7 @@ DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
 DATABASES["default"]["NAME"] = str(_folder / "errors.sqlite3")
 DATABASES["snappea"]["NAME"] = str(_folder / "tasks.sqlite3")
-# Digested within the request: one process is enough, and an event that was accepted can be read at once.
+# Events are digested within the request: one process is enough, and an accepted event can be read at once.
 SNAPPEA = {"TASK_ALWAYS_EAGER": True, "NUM_WORKERS": 1}
 BUGSINK = {
     "BASE_URL": os.environ["BUGSINK_URL"],
@@ -25,7 +25,7 @@ BUGSINK = {
     "SINGLE_TEAM": True,
     "USER_REGISTRATION": "CB_NOBODY",
     "PHONEHOME": False,
-    # An error storm in a run is to be counted, not refused.
+    # A run's error storm must be counted, not refused.
     "MAX_EVENTS_PER_PROJECT_PER_5_MINUTES": 100_000,
     "MAX_EVENTS_PER_5_MINUTES": 100_000,
     "MAX_EVENTS_PER_PROJECT_PER_HOUR": 1_000_000,

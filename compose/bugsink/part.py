@@ -1,29 +1,29 @@
-"""The embedded error tracker: Bugsink as a part of the stack, and what it has counted."""
+"""The embedded error tracker: Bugsink as a part of the stack, and its issues."""
 
-import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import requests
 
-from compose.credentials import HOST, Credentials
+from compose.credentials import Credentials
 from compose.errors import StackError
 from compose.layout import CLONE, Layout
 from compose.parts import BACKGROUND, Part
-from compose.topology import Topology
+from compose.topology import LOOPBACK, Topology
 
 NAME = "errors"
 PYTHON = CLONE / ".venv-errors" / "bin" / "python"
 HERE = Path(__file__).resolve().parent
-# The one that prepare.py makes, in a database that it makes.
+# prepare.py makes this one project in a new database.
 PROJECT = 1
 _TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
 class Issue:
-    """Errors of one kind, as the tracker groups them; count: how many have come in."""
+    """Errors of one kind, as the tracker groups them; count: of its events."""
 
     id: str
     kind: str
@@ -46,10 +46,10 @@ class _Page(msgspec.Struct):
 
 
 def part(topology: Topology, layout: Layout, credentials: Credentials) -> Part:
-    """The tracker as a process; StackError when its environment is not there."""
+    """The tracker as a process; StackError when its environment is not installed."""
     if not PYTHON.exists():
         raise StackError("the error tracker is not installed (make setup-errors)")
-    address = f"{HOST}:{topology.ports[NAME]}"
+    address = f"{LOOPBACK}:{topology.ports[NAME]}"
     return Part(
         NAME, "monitoring", (str(PYTHON), "-X", f"part={layout.folder(NAME)}", str(HERE / "prepare.py"), address),
         environment={
@@ -59,7 +59,7 @@ def part(topology: Topology, layout: Layout, credentials: Credentials) -> Part:
             "BUGSINK_PASSWORD": credentials.tracker_secret,
             "BUGSINK_KEY": credentials.tracker_key,
             "BUGSINK_TOKEN": credentials.tracker_token,
-            # Its modules are not ours.
+            # Bugsink's environment has its own modules.
             "PYTHONPATH": str(HERE),
         },
         niceness=BACKGROUND,
@@ -67,8 +67,8 @@ def part(topology: Topology, layout: Layout, credentials: Credentials) -> Part:
 
 
 def dsn(topology: Topology, credentials: Credentials) -> str:
-    """Where the service sends its errors (LIKESTORM_SENTRY_DSN)."""
-    return f"http://{credentials.tracker_key}@{HOST}:{topology.ports[NAME]}/{PROJECT}"
+    """The URL to which the service sends its errors (LIKESTORM_SENTRY_DSN)."""
+    return f"http://{credentials.tracker_key}@{LOOPBACK}:{topology.ports[NAME]}/{PROJECT}"
 
 
 def read(topology: Topology, credentials: Credentials) -> dict[str, Issue]:
@@ -85,7 +85,7 @@ def read(topology: Topology, credentials: Credentials) -> dict[str, Issue]:
 
 
 def between(before: Mapping[str, Issue], after: Mapping[str, Issue]) -> list[Issue]:
-    """What came in between two readings, the most frequent first."""
+    """The issues that grew between two readings, the most frequent first."""
     grown = (
         Issue(issue.id, issue.kind, issue.message, issue.where, issue.count - (before[id].count if id in before else 0))
         for id, issue in after.items()
@@ -94,15 +94,11 @@ def between(before: Mapping[str, Issue], after: Mapping[str, Issue]) -> list[Iss
 
 
 def _page(port: int, path: str, token: str) -> _Page:
-    connection = http.client.HTTPConnection(HOST, port, timeout=_TIMEOUT_S)
+    headers = {"Authorization": f"Bearer {token}"}
     try:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != 200:
-            raise StackError(f"the error tracker answers {answer.status}: {body[:200].decode(errors='replace')}")
-        return msgspec.json.decode(body, type=_Page)
-    except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
+        answer = requests.get(f"http://{LOOPBACK}:{port}{path}", headers=headers, timeout=_TIMEOUT_S)
+        if answer.status_code != 200:
+            raise StackError(f"the error tracker answers {answer.status_code}: {answer.text[:200]}")
+        return msgspec.json.decode(answer.content, type=_Page)
+    except (requests.RequestException, msgspec.MsgspecError) as error:
         raise StackError(f"the error tracker does not answer: {error}") from error
-    finally:
-        connection.close()

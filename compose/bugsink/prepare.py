@@ -17,7 +17,7 @@ def main(address):
     call_command("migrate", verbosity=0)
     call_command("migrate", database="snappea", verbosity=0)
     _furnish()
-    # In this very process, whose command line is known to be this part's.
+    # In this process, since its command line identifies the part.
     arguments = ("--bind", address, "--workers", "1", "--threads", "4", "--no-control-socket", "--log-level", "warning")
     sys.argv = ["gunicorn", *arguments, "bugsink.wsgi"]
     from gunicorn.app.wsgiapp import run

@@ -1,72 +1,48 @@
-"""The edge's and the origin's requests as metrics, counted from the logs that nginx writes."""
+"""The edge's and the origin's requests as metrics, counted from nginx's logs."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import Metric
 
-from compose.exporters.backend import counter
 from compose.exporters.growing import GrowingLog
-from compose.exporters.nginx import Nginx
 
 
-class Log:
-    """Counts the lines of a growing log: requests by cache and HTTP status, bytes and seconds by cache status."""
+class Requests:
+    """Counts the lines of both logs."""
 
-    def __init__(self, path: Path) -> None:
-        self._log = GrowingLog(path)
-        self.requests: defaultdict[tuple[str, str], float] = defaultdict(float)
-        self.sent_bytes: defaultdict[str, float] = defaultdict(float)
-        self.seconds: defaultdict[str, float] = defaultdict(float)
+    def __init__(self, edge_log: Path, origin_log: Path) -> None:
+        self._edge, self._origin = GrowingLog(edge_log), GrowingLog(origin_log)
+        self._registry = CollectorRegistry()
 
-    def read_on(self) -> None:
-        """Count what has been added; OSError when there is no log."""
-        for line in self._log.new_lines():
-            self._count(line.decode(errors="replace"))
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=self._registry)
 
-    def _count(self, line: str) -> None:
-        _time, cache, status, sent, seconds, _path = line.split(" ", 5)
-        # What never came to the cache, a forged path for example, has a dash.
-        cache = "none" if cache == "-" else cache.lower()
-        self.requests[cache, status] += 1
-        self.sent_bytes[cache] += float(sent)
-        self.seconds[cache] += float(seconds)
-
-
-class Cdn:
-    """Reads both logs, once nginx has shown by its page of counters that it lives."""
-
-    def __init__(self, status_url: str, edge_log: Path, origin_log: Path) -> None:
-        self._nginx = Nginx(status_url)
-        self._edge = Log(edge_log)
-        self._origin = Log(origin_log)
+        # hit, revalidated, stale and updating needed no byte of the store's; miss and expired did.
+        self._requests = counter("cdn_requests", "Requests to the edge.", "cache", "status")
+        self._sent = counter("cdn_sent_bytes", "Bytes of bodies that the edge sent.", "cache")
+        self._seconds = counter("cdn_request_seconds", "Time spent on requests to the edge.", "cache")
+        self._fetches = counter("cdn_origin_requests", "Requests from the edge to the store.", "status")
+        self._received = counter("cdn_origin_received_bytes", "Bytes of bodies fetched.")
+        self._fetch_seconds = counter("cdn_origin_request_seconds", "Time spent on fetches.")
 
     def __call__(self) -> Iterable[Metric]:
-        """The metrics; OSError, HTTPException or ValueError when nginx does not answer."""
-        self._nginx()
-        self._edge.read_on()
-        self._origin.read_on()
-        return [*self._edge_metrics(), *self._origin_metrics()]
+        """The metrics; OSError when there is no log, ValueError when a line is not nginx's."""
+        for line in self._edge.new_lines():
+            cache, status, sent_bytes, seconds = _read(line)
+            self._requests.labels(cache, status).inc()
+            self._sent.labels(cache).inc(sent_bytes)
+            self._seconds.labels(cache).inc(seconds)
+        for line in self._origin.new_lines():
+            _, status, received_bytes, seconds = _read(line)
+            self._fetches.labels(status).inc()
+            self._received.inc(received_bytes)
+            self._fetch_seconds.inc(seconds)
+        return self._registry.collect()
 
-    def _edge_metrics(self) -> Iterator[Metric]:
-        """hit, revalidated, stale and updating needed no byte of the store's; miss and expired did."""
-        requests = CounterMetricFamily("cdn_requests", "Requests to the edge.", labels=("cache", "status"))
-        for labels, count in self._edge.requests.items():
-            requests.add_metric(labels, count)
-        yield requests
-        sent = CounterMetricFamily("cdn_sent_bytes", "Bytes of bodies that the edge sent.", labels=("cache",))
-        seconds = CounterMetricFamily("cdn_request_seconds", "Time spent on requests to the edge.", labels=("cache",))
-        for cache in self._edge.sent_bytes:
-            sent.add_metric((cache,), self._edge.sent_bytes[cache])
-            seconds.add_metric((cache,), self._edge.seconds[cache])
-        yield sent
-        yield seconds
 
-    def _origin_metrics(self) -> Iterator[Metric]:
-        fetches = CounterMetricFamily("cdn_origin_requests", "Requests from the edge to the store.", labels=("status",))
-        for (_cache, status), count in self._origin.requests.items():
-            fetches.add_metric((status,), count)
-        yield fetches
-        yield counter("cdn_origin_received_bytes", "Bytes of bodies fetched.", sum(self._origin.sent_bytes.values()))
-        yield counter("cdn_origin_request_seconds", "Time spent on fetches.", sum(self._origin.seconds.values()))
+def _read(line: bytes) -> tuple[str, str, float, float]:
+    """Cache status, HTTP status, bytes and seconds of a request; "none" for one that never came to the cache."""
+    _time, cache, status, sent_bytes, seconds, _path = line.decode(errors="replace").split(" ", 5)
+    return "none" if cache == "-" else cache.lower(), status, float(sent_bytes), float(seconds)

@@ -45,10 +45,10 @@ def _parser() -> argparse.ArgumentParser:
 
     add("file", _file, "print the Compose file of a topology")
     add("configure", _configure, "write the folder that the Compose file mounts, with secrets made anew")
-    verb = add("up", _up, "configure, build our image, start everything and wait until it is well")
+    verb = add("up", _up, "configure, build the image, start everything and wait until it is healthy")
     verb.add_argument("--without", action="append", default=[], metavar="SERVICE", help="leave this one out")
-    verb.add_argument("--no-build", action="store_true", help="our image is there already (LIKESTORM_SERVICE_IMAGE)")
-    verb.add_argument("--scale", action="append", default=[], metavar="SERVICE=N", help="so many of this one")
+    verb.add_argument("--no-build", action="store_true", help="the image exists (LIKESTORM_SERVICE_IMAGE)")
+    verb.add_argument("--scale", action="append", default=[], metavar="SERVICE=N", help="number of its containers")
     add("down", _down, "remove containers, networks, volumes and the folder")
     verb = add("bench", _bench, "run a scenario from within, as `python -m likestorm run` does")
     verb.add_argument("arguments", nargs=argparse.REMAINDER, help="of `python -m likestorm run`, after --")
@@ -73,15 +73,15 @@ def _up(options: argparse.Namespace) -> int:
     began = time.monotonic()
     chosen, topology = engine.find(), _topology(options)
     if chosen.containers(options.project):
-        raise StackError(f"containers of {options.project} are there already (make compose-down)")
+        raise StackError(f"containers of {options.project} exist already (make compose-down)")
     file = folder.write(topology, options.folder)
     services = [name for name in composefile.services(file.read_text()) if name not in options.without]
     scale = [word for pair in options.scale for word in ("--scale", pair)]
-    _tell(options)
+    _set_variables(options)
     if not options.no_build:
         chosen.run_compose(file, options.project, ["build", "app"], is_shown=True)
     print(f"starting {len(services)} services …", flush=True)
-    # podman ties a container to those that it depends on, and cannot start it once one of them has done its work.
+    # podman cannot start a container when one that it depends on has ended.
     alone = ["--no-deps"] if chosen.is_podman else []
     chosen.run_compose(file, options.project, ["up", "--detach", "--no-build", *alone, *scale, *services])
     engine.await_healthy(chosen, options.project, services, lambda _service: None, engine.READY_TIMEOUT_S)
@@ -91,8 +91,8 @@ def _up(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(options: argparse.Namespace) -> None:
-    """What the Compose file's variables are."""
+def _set_variables(options: argparse.Namespace) -> None:
+    """Set the Compose file's variables."""
     os.environ["LIKESTORM_CONTAINERS"] = str(options.folder.resolve())
     os.environ.setdefault("LIKESTORM_USER", f"{os.getuid()}:{os.getgid()}")
 
@@ -101,8 +101,8 @@ def _down(options: argparse.Namespace) -> int:
     chosen, file = engine.find(), options.folder / folder.COMPOSE_FILE
     if not file.exists():
         file = composefile.COMMITTED
-    _tell(options)
-    everything = ["--profile", "swarm", "down", "--volumes", "--remove-orphans", "--timeout", "5"]
+    _set_variables(options)
+    everything = ["--profile", "generator", "down", "--volumes", "--remove-orphans", "--timeout", "5"]
     chosen.run_compose(file, options.project, everything)
     folder.remove(options.folder)
     print("down")
@@ -110,14 +110,14 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    """In a container of the network, for nothing but the front is to be reached from outside."""
+    """Run a scenario in a container of the network: from outside only the front can be reached."""
     chosen, file = engine.find(), options.folder / folder.COMPOSE_FILE
     if not file.exists():
         raise StackError("not running (make compose-up)")
-    _tell(options)
+    _set_variables(options)
     arguments = [word for word in options.arguments if word != "--"] or ["likes"]
     return chosen.pass_through(
-        file, options.project, ["--profile", "swarm", "run", "--rm", "--no-deps", "locust", "run", *arguments]
+        file, options.project, ["--profile", "generator", "run", "--rm", "--no-deps", "locust", "run", *arguments]
     )
 
 

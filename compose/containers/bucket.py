@@ -1,10 +1,10 @@
-"""python -m compose.containers.bucket FOLDER COMMAND…: make the bucket where there is none yet, then be the store."""
+"""python -m compose.containers.bucket FOLDER COMMAND…: make the bucket unless it exists, then run the store."""
 
 import os
 import sys
 from pathlib import Path
 
-from compose.configuration import make_bucket
+from compose.parts.stores import make_bucket
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The Compose file of a topology, as data: each part's own command line, with what surrounds it in a container."""
+"""The Compose file of a topology, as data: each part's own command line, with its container's settings."""
 
 import re
 import sys
@@ -26,21 +26,21 @@ CACHE = CODE / ".cache"
 METRICS = f"{ANY}:{INSTANCE_PORT}"
 WEB_PORT = 8089
 GRAFANA_PORT = 3000
-# What a service is shown beside its own folder of the configuration.
-_ALSO_READS: Mapping[str, tuple[str, ...]] = {"app": ("shards",), "worker": ("shards", "standins")}
+# Folders of the configuration that a service mounts beside its own.
+_ALSO_READS: Mapping[str, tuple[str, ...]] = {"app": ("shards",), "worker": ("shards", "fakes")}
 _ALSO_LOGS = frozenset({"nginx", "cdn", "collectors"})
-# Which Python ends by no signal while it is the first process of its container.
-_DEAF = frozenset({"signer", "collectors"})
+# Python programs that would ignore SIGTERM as the first process of a container.
+_WITH_INIT = frozenset({"signer", "collectors"})
 _HEADER = """# Made by `python -m compose.containers file`: change compose/containers/, make it again.
 # It wants the configuration that `python -m compose.containers configure` writes, with secrets made anew:
 #   python -m compose.containers configure && docker compose -f compose/compose.yaml up
-# Images: LIKESTORM_…_IMAGE. Published on loopback: the front, Grafana, and of the profile swarm Locust's web UI.
+# Images: LIKESTORM_…_IMAGE. Published on loopback: the front, Grafana, and of the profile generator Locust's web UI.
 """
 _READY, _DONE = {"condition": "service_healthy"}, {"condition": "service_completed_successfully"}
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes what is said twice twice."""
+    """Writes repeated values in full, without aliases."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
         return True
@@ -52,7 +52,7 @@ def text(topology: Topology) -> str:
 
 
 def parts(topology: Topology, credentials: Credentials) -> tuple[Part, ...]:
-    """The parts as containers have them: of the app one, however many instances there are."""
+    """The parts in containers: one app, for any number of instances."""
     listed = list_parts(topology, Inside(), credentials, PROGRAMS)
     return tuple(part for part in listed if part.name not in topology.app_instances[1:])
 
@@ -66,7 +66,7 @@ def describe(topology: Topology) -> Mapping[str, Any]:
     """The whole file."""
     listed = {name(part, topology): part for part in parts(topology, Credentials())}
     services = {service: _service(service, part, topology) for service, part in listed.items()}
-    services |= {"migrate": _migrate(), "grafana": _grafana(), **_swarm(topology)}
+    services |= {"migrate": _migrate(), "grafana": _grafana(), **_generator(topology)}
     for service in services:
         if (after := _after(service, topology)) is not None:
             services[service]["depends_on"] = after
@@ -98,7 +98,7 @@ def _service(service: str, part: Part, topology: Topology) -> dict[str, Any]:
         "stop_grace_period": f"{part.patience_s}s",
         **_limits(service, topology),
     }
-    if kind(service) in _DEAF:
+    if kind(service) in _WITH_INIT:
         described["init"] = True
     if service == APP:
         described["deploy"] = {"mode": "replicated", "replicas": topology.app}
@@ -109,7 +109,7 @@ def _service(service: str, part: Part, topology: Topology) -> dict[str, Any]:
 
 
 def _command(service: str, part: Part) -> tuple[str, ...]:
-    """What the part runs as a process, by the names that things have in its image, after what prepares it."""
+    """The part's command line with the paths of its image, after the command that prepares it."""
     own = tuple(_inside(word) for word in part.command)
     folder, writable = CONFIGURATION / service, volume(service)
     before: Mapping[str, tuple[object, ...]] = {
@@ -161,7 +161,7 @@ def _checked(command: Iterable[str]) -> dict[str, Any]:
 
 
 def _limits(service: str, topology: Topology) -> dict[str, Any]:
-    """Memory in MB and CPU in cores: room for what the topology asks of the part, and an end to what runs away."""
+    """Limits on memory, CPU and processes that follow from the topology."""
     capacity = plan(topology)
     workers = topology.workers.get(service.removeprefix("worker-"), 0)
     memory: Mapping[str, int] = {
@@ -182,7 +182,7 @@ def _limits(service: str, topology: Topology) -> dict[str, Any]:
 
 
 def _migrate() -> dict[str, Any]:
-    """The schema, once; it asks again where containers start without waiting for each other's health."""
+    """Makes the schema once; it retries where containers start without waiting for each other's health."""
     chosen = image("migrate")
     script = "until python -m service migrate; do sleep 2; done"
     return {
@@ -225,8 +225,8 @@ def _grafana() -> dict[str, Any]:
     }
 
 
-def _swarm(topology: Topology) -> Mapping[str, dict[str, Any]]:
-    """Who makes load, as whoever started them: a run's leading process, and workers that join it."""
+def _generator(topology: Topology) -> Mapping[str, dict[str, Any]]:
+    """The load generator, as the caller's user: a run's coordinator, and workers that join it."""
     ours: dict[str, Any] = {
         "image": image("locust").reference,
         "user": f"${{LIKESTORM_USER:-{OUR_USER}}}",
@@ -235,7 +235,7 @@ def _swarm(topology: Topology) -> Mapping[str, dict[str, Any]]:
         **_hardened(),
         "restart": "no",
         **_limits("locust", topology),
-        "profiles": ["swarm"],
+        "profiles": ["generator"],
     }
     lead = ["run", "${SCENARIO:-likes}", "--processes", "0", "--expect-workers", "${LOCUST_WORKERS:-1}"]
     locust = {
@@ -257,8 +257,8 @@ def _swarm(topology: Topology) -> Mapping[str, dict[str, Any]]:
 
 
 def _after(service: str, topology: Topology) -> dict[str, Any] | None:
-    """Whose health a service's start waits for."""
-    servers = (*topology.primary_instances, *topology.replica_instances)
+    """The services whose health a service's start waits for."""
+    servers = topology.database_servers
     stores = (*servers, "pgbouncer", "redis", *topology.memcached_instances, "store")
     workers = tuple(worker_part(queue) for queue in topology.workers)
     waits: Mapping[str, Iterable[str]] = {
@@ -268,8 +268,8 @@ def _after(service: str, topology: Topology) -> dict[str, Any] | None:
         "nginx": (APP,),
         "front": topology.nginx_instances,
         "grafana": ("prometheus",),
-        "app": ("standins", *stores),
-        "worker": ("standins", *stores),
+        "app": ("fakes", *stores),
+        "worker": ("fakes", *stores),
         "collectors": stores,
         "locust": ("front", "cdn", "prometheus", "collectors", *workers),
         "locust-worker": (),

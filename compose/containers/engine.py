@@ -18,46 +18,46 @@ READY_TIMEOUT_S = 180.0
 _POLL_S = 0.5
 _VERBS = frozenset({"build", "up", "down", "run"})
 _SERVICE_LABEL, _PROJECT_LABEL = "com.docker.compose.service", "com.docker.compose.project"
-# Where podman lacks CAP_SYS_RESOURCE it cannot give what it asks for by itself: more than its own limits.
+# podman without CAP_SYS_RESOURCE cannot set its own defaults, which are above its limits.
 _MOST_FILES, _MOST_PROCESSES = 65_536, 16_384
 
 
 @dataclass(frozen=True)
 class Engine:
-    """How to talk to it: `client` for containers, `compose` for Compose files; `environment` for both."""
+    """client: the command for containers. compose: the command for Compose files. environment: of both."""
 
     client: str
     compose: tuple[str, ...]
     environment: Mapping[str, str]
 
     def run(self, arguments: Sequence[str], *, is_shown: bool = False) -> str:
-        """One command of the client; StackError with its last line of complaint."""
+        """Run a command of the client; StackError with its last line on stderr."""
         return self._run(arguments[0], (self.client, *arguments), is_shown=is_shown)
 
     def run_compose(self, file: Path, project: str, arguments: Sequence[str], *, is_shown: bool = False) -> str:
-        """One command on a Compose file."""
+        """Run a command on a Compose file."""
         command = (*self.compose, "-f", str(file), "-p", project, *arguments)
         return self._run(next(word for word in arguments if word in _VERBS), command, is_shown=is_shown)
 
     def pass_through(self, file: Path, project: str, arguments: Sequence[str]) -> int:
-        """The same, on the caller's terminal; its exit status."""
+        """Run a command on a Compose file on the caller's terminal; returns its exit status."""
         command = (*self.compose, "-f", str(file), "-p", project, *arguments)
-        return subprocess.run(command, env=self._told(), check=False).returncode
+        return subprocess.run(command, env=self._variables(), check=False).returncode
 
-    def _told(self) -> Mapping[str, str]:
-        """With the variables of the Compose file, which are set after the engine was found."""
+    def _variables(self) -> Mapping[str, str]:
+        """The environment with the Compose file's variables, which are set after find()."""
         return {**self.environment, **{name: os.environ[name] for name in os.environ if name.startswith("LIKESTORM_")}}
 
     def _run(self, verb: str, command: Sequence[str], *, is_shown: bool) -> str:
         into = None if is_shown else subprocess.PIPE
-        done = subprocess.run(command, env=self._told(), stdout=into, stderr=into, text=True, check=False)
+        done = subprocess.run(command, env=self._variables(), stdout=into, stderr=into, text=True, check=False)
         if done.returncode != 0:
             said = [line for line in (done.stderr or "").splitlines() if line.strip()]
             raise StackError(f"{Path(command[0]).name} {verb} failed: {said[-1] if said else done.returncode}")
         return done.stdout or ""
 
     def containers(self, project: str) -> Mapping[str, list[str]]:
-        """The ids of a project's containers by service, those that have ended too."""
+        """The ids of a project's containers by service, ended ones included."""
         listed = self.run(
             ("ps", "-a", "--no-trunc", "--filter", f"label={_PROJECT_LABEL}={project}",
              "--format", f'{{{{.ID}}}} {{{{index .Labels "{_SERVICE_LABEL}"}}}}' if self.is_podman
@@ -70,11 +70,11 @@ class Engine:
 
     @property
     def is_podman(self) -> bool:
-        """Whether health checks are run by whoever asks: without systemd podman has nobody who would."""
+        """Whether the caller must run health checks: without systemd podman runs none."""
         return self.client == "podman"
 
     def trouble(self, container: str) -> str:
-        """Why a container is not well yet; nothing when it is, or when it was to end and has."""
+        """Why a container is not healthy; empty when it is, or when it has done its work and ended."""
         state = json.loads(self.run(("inspect", "--format", "{{json .State}}", container)))
         is_checked = self._has_health_check(container)
         if state["Status"] in ("exited", "stopped"):
@@ -102,7 +102,7 @@ class Engine:
 
 
 def find() -> Engine:
-    """Docker where it runs, else podman, or the one that LIKESTORM_ENGINE names; StackError where neither can."""
+    """Docker where it runs, else podman, or the engine in LIKESTORM_ENGINE; StackError where neither runs."""
     wanted = os.environ.get("LIKESTORM_ENGINE")
     if (
         wanted != "podman"
@@ -120,9 +120,9 @@ def find() -> Engine:
 
 
 def podman_environment(configuration: Path) -> Mapping[str, str]:
-    """For podman where it is root without systemd: runc, health checks on demand, limits that can be given.
+    """The environment for podman as root without systemd: runc, health checks on demand, limits that can be set.
 
-    A configuration of the caller's own (CONTAINERS_CONF) stays in force.
+    The caller's own configuration (CONTAINERS_CONF) stays in force.
     """
     environment = dict(os.environ)
     if Path("/run/systemd/system").is_dir() or "CONTAINERS_CONF" in environment:
@@ -149,7 +149,7 @@ def _succeeds(command: Sequence[str], environment: Mapping[str, str] | None = No
 def await_healthy(
     engine: Engine, project: str, services: Iterable[str], on_ready: Callable[[str], None], timeout_s: float
 ) -> None:
-    """Ask the containers of these services until all are well; StackError names one that ended, or is still not."""
+    """Wait until the containers of these services are healthy; StackError names one that ended or takes too long."""
     deadline = time.monotonic() + timeout_s
     waiting = dict.fromkeys(services, "has no container")
     while waiting:

@@ -1,4 +1,4 @@
-"""The folder with a run's configuration, which the Compose file mounts: a folder a service, and environment files."""
+"""The folder of configuration that the Compose file mounts: a folder for each service, and environment files."""
 
 import os
 import shutil
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import msgspec
 
-from compose import configuration
+from compose import registry
 from compose.containers import composefile
 from compose.containers.images import SERVERS, resolve
 from compose.containers.inside import STACK, STACK_VARIABLE, Inside
-from compose.containers.target import Stack
+from compose.containers.target import Description
 from compose.credentials import REPLICATOR, Credentials
 from compose.environment import service_environment
 from compose.errors import StackError, UsageError
+from compose.haproxy.configuration import TLS_VARIABLE
 from compose.layout import CLONE
-from compose.parts import balancer
 from compose.postgres import clusters, shard_map
 from compose.topology import Topology
 
@@ -26,30 +26,30 @@ _HERE = Path(__file__).resolve().parent
 
 
 def write(topology: Topology, folder: Path) -> Path:
-    """Make the folder anew, with credentials made anew, and return its Compose file; UsageError where it is not ours.
+    """Make the folder anew, with new credentials, and return its Compose file; UsageError where it holds other files.
 
-    The folder is its owner's alone. What is in it each container may read, as whatever user it runs; it sees only what
-    is mounted.
+    Only its owner can enter the folder. Its files are readable to every user, since each image runs as another user;
+    a container sees only the folders that are mounted.
     """
-    if os.environ.get(balancer.TLS_VARIABLE):
-        raise UsageError(f"{balancer.TLS_VARIABLE}: containers speak plain HTTP; put what ends TLS before them")
+    if os.environ.get(TLS_VARIABLE):
+        raise UsageError(f"{TLS_VARIABLE}: containers speak plain HTTP; put a TLS terminator before them")
     if not topology.in_containers or topology.errors:
         raise StackError("not a topology for containers")
     _clear(folder)
     credentials, layout = Credentials(), Inside()
-    files = dict(configuration.texts(topology, layout, credentials))
+    files = registry.list_files(topology, layout, credentials)
     for name in topology.primary_instances:
         files[name] |= {"password": credentials.superuser, "roles.sql": _lines(clusters.statements(credentials))}
     for primary, replica in zip(topology.primary_instances, topology.replica_instances, strict=True):
         files[replica]["pg_service.conf"] = _service_file(topology, primary, credentials)
-    for name in (*topology.primary_instances, *topology.replica_instances):
+    for name in topology.database_servers:
         files[name]["start.sh"] = (_HERE / "start.sh").read_text()
     for name in topology.nginx_instances:
         files[name]["follow.sh"] = (_HERE / "follow.sh").read_text()
     parts = composefile.parts(topology, credentials)
     for part in parts:
         _write_all(folder / composefile.name(part, topology), files.get(part.name, {}))
-    stack = Stack(topology, {name: resolve(part) for name, part in SERVERS.items()})
+    stack = Description(topology, {name: resolve(part) for name, part in SERVERS.items()})
     _write_all(folder / STACK.parent.name, {STACK.name: msgspec.json.encode(stack).decode()})
     (folder / "shards").mkdir()
     shard_map.write(folder / "shards" / "shards.json", shard_map.spread(topology, credentials))
@@ -69,7 +69,7 @@ def write(topology: Topology, folder: Path) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder, secrets and all, if it is one."""
+    """Remove the folder with its secrets, if it is one of these."""
     if (folder / COMPOSE_FILE).exists():
         shutil.rmtree(folder)
 
@@ -97,7 +97,7 @@ def _lines(lines: list[str] | tuple[str, ...]) -> str:
 
 
 def _service_file(topology: Topology, primary: str, credentials: Credentials) -> str:
-    """By which a replica copies its primary; a password is never on a command line."""
+    """The file for a replica's base backup: a password must not be on a command line."""
     return (
         f"[primary]\nhost={topology.host(primary)}\nport={topology.ports[primary]}\nuser={REPLICATOR}\n"
         f"password={credentials.replicator}\nsslmode=disable\n"

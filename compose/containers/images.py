@@ -1,4 +1,4 @@
-"""Which image each kind of part runs in, as whom, and how it is asked whether it is well."""
+"""The image, the user and the health check of each kind of part."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ OUR_USER = "10001:10001"
 
 @dataclass(frozen=True)
 class Image:
-    """name: the default of LIKESTORM_…_IMAGE, by whose `variable` another takes its place. user: as whom it runs."""
+    """variable: LIKESTORM_{variable}_IMAGE replaces the image. name: its default. user: of its processes."""
 
     variable: str
     name: str
@@ -26,12 +26,12 @@ class Image:
 
     @property
     def reference(self) -> str:
-        """As a Compose file has it."""
+        """The image in the syntax of a Compose file."""
         return f"${{LIKESTORM_{self.variable}_IMAGE:-{self.name}}}"
 
 
-# Programs, versions and flags are those of Debian 12, which the local processes are and the tests run; nobody's user id
-# is the same in all images.
+# Versions and flags are those of Debian 12, which the local processes and the tests use. The user id of nobody is the
+# same in all images.
 _NOBODY = "65534:65534"
 _IMAGES: Mapping[str, Image] = MappingProxyType(
     {
@@ -55,7 +55,7 @@ _IMAGES: Mapping[str, Image] = MappingProxyType(
 )
 _OUR_IMAGE = Image("SERVICE", f"localhost/{OURS}:{VERSION}", OUR_USER)
 
-# What a report names, by a part that runs it.
+# The servers that a report names, each with a part that runs it.
 SERVERS: Mapping[str, str] = MappingProxyType(
     {
         "PostgreSQL": "postgres-1",
@@ -67,7 +67,7 @@ SERVERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# By part, as binaries.locate() gives them of this machine.
+# By part, like binaries.locate() for this machine.
 PROGRAMS: Mapping[str, str] = MappingProxyType(
     {
         "haproxy": "haproxy",
@@ -87,12 +87,12 @@ PROGRAMS: Mapping[str, str] = MappingProxyType(
 
 
 def image(part: str) -> Image:
-    """The image of a part; ours where there is no official one."""
+    """The image of a part; the project's own where there is no official one."""
     return _IMAGES.get(kind(part), _OUR_IMAGE)
 
 
 def resolve(part: str) -> str:
-    """The image of a part as it is now, whatever the environment puts in the default's place."""
+    """The image of a part, with the replacement that the environment names."""
     chosen = image(part)
     return os.environ.get(f"LIKESTORM_{chosen.variable}_IMAGE") or chosen.name
 
@@ -103,7 +103,7 @@ def is_ours(part: str) -> bool:
 
 
 def health(part: str, topology: Topology) -> list[str]:
-    """The command in the part's container that succeeds when the part is well, with what its image has."""
+    """A command that succeeds in the part's container when the part is healthy, with the programs of its image."""
     port = str(topology.ports.get(part, INSTANCE_PORT))
     own: Mapping[str, list[str]] = {
         "postgres": ["pg_isready", "--quiet", "--host", "127.0.0.1", "--port", port],
@@ -117,7 +117,7 @@ def health(part: str, topology: Topology) -> list[str]:
         "worker": _get(port, "/metrics"),
         "store": _get(port, "/", "403"),
         "signer": _get(port, "/", "403"),
-        "standins": _get(port, "/healthz"),
+        "fakes": _get(port, "/healthz"),
         "collectors": _get(port, "/"),
         "prometheus": _wget(port, "/-/ready"),
         "alertmanager": _wget(port, "/-/ready"),
@@ -131,7 +131,7 @@ def _get(port: str, path: str, status: str = "200") -> list[str]:
 
 
 def _ask(port: str, question: str, answer: str) -> list[str]:
-    """Images that are made for one server have no HTTP client; bash has sockets."""
+    """Images of a single server have no HTTP client; bash has sockets."""
     return [
         "bash",
         "-c",

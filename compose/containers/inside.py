@@ -1,4 +1,4 @@
-"""Where things are within a container: configuration read-only, and what may be written on volumes."""
+"""Paths within a container: configuration is read-only, data is on volumes."""
 
 import re
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ CODE = Path("/opt/likestorm")
 SCRATCH = Path("/tmp")  # noqa: S108 - each container has one of its own
 OBJECTS = Path("/objects")
 LOGS = Path("/logs")
-# Names the file that describes the stack, where load is made from within.
+# The variable with the path of stack.json, for the load generator's containers.
 STACK_VARIABLE = "LIKESTORM_STACK"
 STACK = CONFIGURATION / "stack" / "stack.json"
-# As in the official images, which give these folders to their users.
+# The official images own these folders by their users.
 _VOLUMES: Mapping[str, Path] = MappingProxyType(
     {
         "postgres": Path("/var/lib/postgresql/data"),
@@ -28,24 +28,24 @@ _VOLUMES: Mapping[str, Path] = MappingProxyType(
 
 
 def kind(part: str) -> str:
-    """What a part is one of: postgres for postgres-1-replica, worker for worker-push, nginx for nginx-2."""
+    """The kind of a part: postgres for postgres-1-replica, worker for worker-push, nginx for nginx-2."""
     return re.split(r"-(?=\d|push|fanout|thumbnails|share)", part)[0]
 
 
 def volume(part: str) -> Path | None:
-    """Where a part keeps what outlives its container; None where there is nothing."""
+    """The folder of a part's data, which outlives its container; None without any."""
     return _VOLUMES.get(kind(part))
 
 
 class Inside(Layout):
-    """The layout that every container sees: a folder a part below CONFIGURATION."""
+    """The layout in every container: a folder for each part below CONFIGURATION."""
 
     def __init__(self) -> None:
         super().__init__(state=CONFIGURATION, run=CONFIGURATION, user=None)
 
     @property
     def objects(self) -> Path:
-        """Where the object store keeps photos."""
+        """The object store's photos."""
         return OBJECTS / "objects"
 
     @property
@@ -55,9 +55,9 @@ class Inside(Layout):
 
     @property
     def shards(self) -> Path:
-        """In a folder of its own, which the service's containers have."""
+        """In a folder of its own, which the service's containers mount."""
         return self.folder("shards") / "shards.json"
 
     def writable(self, part: str) -> Path:
-        """The part's volume, or what is gone with its container."""
+        """The part's volume, or a folder that ends with its container."""
         return volume(part) or SCRATCH

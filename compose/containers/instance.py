@@ -1,7 +1,7 @@
 """python -m compose.containers.instance NAME HOST:PORT COMMAND…: one instance of the service, and its metrics.
 
-The command's exit status is ours; it is told to end when we are. Its metrics are served here and not by itself, so that
-whoever scrapes never waits for a request; when it has ended, nobody answers.
+This process passes SIGTERM and SIGINT on, and ends with the command's exit status. It serves the command's metrics, so
+that a scrape never waits for a request; the page ends with the command.
 """
 
 import os
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _environment(name: str) -> Mapping[str, str]:
-    """Containers of one service differ by their host names only."""
+    """The name of the instance has the host name: containers of one service differ by it only."""
     return {**os.environ, "LIKESTORM_INSTANCE": f"{name}-{socket.gethostname()}"}
 
 

@@ -1,11 +1,11 @@
-"""The stack as whoever is in one of its containers sees it, for load from within."""
+"""The stack as a process in one of its containers sees it, for load from within."""
 
-import http.client
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import requests
 
 from compose.containers.inside import CODE, STACK_VARIABLE, Inside
 from compose.errors import StackError
@@ -15,30 +15,30 @@ from compose.parts.service import read_facts
 from compose.scraping import ScrapeJob
 from compose.topology import Topology
 
-# On a volume that the load's workers have too: they read the list of users and photos, and the JPEGs.
+# On a volume that the load's workers share: they read the manifest and the JPEGs.
 SHARED = CODE / ".cache" / "run"
-# Scraped directly: that one is dead is no failure of the instrument.
+# Jobs of the service: a dead instance is no failure of the instrument.
 _INSTANCES = frozenset({"app", "worker"})
 _TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
-class Stack:
-    """What stack.json holds: the topology, and the image of each kind of server by the server's name."""
+class Description:
+    """The content of stack.json: the topology, and the image of each kind of server by the server's name."""
 
     topology: Topology
     images: dict[str, str]
 
 
 class ContainerTarget(Target):
-    """Its processes are in other containers, and nobody's to see from here."""
+    """A stack whose processes run in other containers and cannot be seen from here."""
 
     def states(self) -> dict[str, State]:
-        """Nothing: containers are the engine's."""
+        """Nothing: the engine runs the containers."""
         return {}
 
     def pids(self) -> dict[str, int]:
-        """Nothing, for the same reason."""
+        """Nothing: the engine runs the containers."""
         return {}
 
 
@@ -60,11 +60,11 @@ class _Answer(msgspec.Struct):
 
 
 def attached() -> Target | None:
-    """The stack in whose network this process is; None elsewhere. StackError when its Prometheus does not answer."""
+    """The stack whose network this process is in; None elsewhere. StackError when its Prometheus does not answer."""
     file = os.environ.get(STACK_VARIABLE)
     if not file:
         return None
-    stack, layout = msgspec.json.decode(Path(file).read_bytes(), type=Stack), Inside()
+    stack, layout = msgspec.json.decode(Path(file).read_bytes(), type=Description), Inside()
     topology = stack.topology
     SHARED.mkdir(parents=True, exist_ok=True)
     return ContainerTarget(
@@ -87,17 +87,14 @@ def attached() -> Target | None:
 
 
 def _scraped(topology: Topology) -> tuple[ScrapeJob, ...]:
-    """Every target that Prometheus has at the moment: how many instances there are only it knows."""
-    host, port = topology.host("prometheus"), topology.ports["prometheus"]
-    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+    """Every active target of Prometheus, which alone knows the number of instances."""
     try:
-        connection.request("GET", "/api/v1/targets?state=active")
-        answer = msgspec.json.decode(connection.getresponse().read(), type=_Answer)
-    except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
-        raise StackError(f"Prometheus does not say what it scrapes: {error}") from error
-    finally:
-        connection.close()
+        answer = requests.get(
+            f"http://{topology.address('prometheus')}/api/v1/targets?state=active", timeout=_TIMEOUT_S
+        )
+        active = msgspec.json.decode(answer.content, type=_Answer).data.active
+    except (requests.RequestException, msgspec.MsgspecError) as error:
+        raise StackError(f"Prometheus does not list its targets: {error}") from error
     return tuple(
-        ScrapeJob(each.labels.job, each.labels.instance, 0, "", each.labels.job not in _INSTANCES)
-        for each in answer.data.active
+        ScrapeJob(each.labels.job, each.labels.instance, 0, "", each.labels.job not in _INSTANCES) for each in active
     )

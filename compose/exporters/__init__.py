@@ -1,1 +1,1 @@
-"""The collectors that no kept exporter offers: one process, one path a backend or service instance."""
+"""Collectors for parts without a maintained exporter: one process, one path a backend or service instance."""

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from prometheus_client import disable_created_metrics
+
 from compose.errors import StackError
 from compose.exporters.configuration import load
 from compose.exporters.server import list_pages, serve
@@ -14,6 +16,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         configuration = load(Path(arguments[0]))
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         server = serve(configuration.port, list_pages(configuration), configuration.listen)
     except (StackError, OSError) as error:
         print(error, file=sys.stderr)

@@ -1,12 +1,12 @@
-"""What the collectors watch, read from the file that compose/configuration.py writes."""
+"""The collectors' configuration, read from the file that compose/exporters/part.py writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from compose.credentials import HOST
 from compose.errors import StackError
+from compose.topology import LOOPBACK
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Configuration:
     queues: list[str]
     supervisor: SupervisorConfiguration | None
     interval_s: float
-    listen: str = HOST
+    listen: str = LOOPBACK
 
 
 def load(path: Path) -> Configuration:

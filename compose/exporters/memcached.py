@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from prometheus_client.core import CounterMetricFamily, Metric
 from pymemcache.client.base import Client
 
-from compose.exporters.backend import counter, gauge
+from compose.exporters.backend import TIMEOUT_S, counter, gauge
 
 # (command, status) → the stat that counts it.
 COMMANDS = {
@@ -37,20 +37,20 @@ COUNTERS = {
     "memcached_items_evicted": ("evictions", "Items removed to make room."),
     "memcached_items_reclaimed": ("reclaimed", "Times that an expired item's room was used again."),
     "memcached_connections": ("total_connections", "Connections ever opened."),
-    "memcached_connections_yielded": ("conn_yields", "Times that a connection had to let others go first."),
+    "memcached_connections_yielded": ("conn_yields", "Times that a connection yielded to others."),
     "memcached_read_bytes": ("bytes_read", "Bytes read from the network."),
     "memcached_written_bytes": ("bytes_written", "Bytes written to the network."),
 }
 
 
 class Memcached:
-    """Reads the stats over one connection, made anew when it was lost."""
+    """Reads the stats over one connection, which the client opens again when it was lost."""
 
     def __init__(self, address: str) -> None:
-        self._client = Client(address, connect_timeout=0.4, timeout=0.4, default_noreply=False)
+        self._client = Client(address, connect_timeout=TIMEOUT_S, timeout=TIMEOUT_S, default_noreply=False)
 
     def close(self) -> None:
-        """Give the connection back; the next reading makes a new one."""
+        """Close the connection; the next reading opens a new one."""
         self._client.close()
 
     def __call__(self) -> Iterable[Metric]:

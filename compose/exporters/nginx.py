@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from http.client import HTTPConnection
-from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from prometheus_client.core import Metric
 
-from compose.exporters.backend import counter, gauge
+from compose.exporters.backend import TIMEOUT_S, counter, gauge
 
 _PAGE = re.compile(
     rb"Active connections: (?P<active>\d+)\s+server accepts handled requests\s+(?P<accepted>\d+) (?P<handled>\d+) "
@@ -15,8 +14,8 @@ _PAGE = re.compile(
 )
 GAUGES = {
     "active": "Client connections, idle ones among them.",
-    "reading": "Connections of which a request is being read.",
-    "writing": "Connections to which an answer is being written.",
+    "reading": "Connections whose request is being read.",
+    "writing": "Connections whose response is being written.",
     "waiting": "Idle client connections.",
 }
 COUNTERS = {"accepted": "Accepted client connections.", "handled": "Handled client connections."}
@@ -26,17 +25,12 @@ class Nginx:
     """Reads one instance's page of counters."""
 
     def __init__(self, url: str) -> None:
-        address = urlsplit(url)
-        self._host, self._port, self._path = address.hostname or "", address.port, address.path
+        self._url = url
 
     def __call__(self) -> Iterable[Metric]:
-        """The metrics; OSError or HTTPException without an answer, ValueError when it is no page of counters."""
-        connection = HTTPConnection(self._host, self._port, timeout=0.4)
-        try:
-            connection.request("GET", self._path)
-            body = connection.getresponse().read(4096)
-        finally:
-            connection.close()
+        """The metrics; OSError or HTTPException without a response, ValueError when it is no page of counters."""
+        with urlopen(self._url, timeout=TIMEOUT_S) as response:  # noqa: S310 - the URL is the stack's
+            body = response.read(4096)
         page = _PAGE.search(body)
         if page is None:
             raise ValueError(f"no counters: {body[:100]!r}")

@@ -13,10 +13,10 @@ POOLS = {
     "cl_waiting": ("client_waiting_connections", "Client connections waiting for a server connection."),
     "sv_active": ("server_active_connections", "Server connections linked to a client."),
     "sv_idle": ("server_idle_connections", "Server connections ready for a client."),
-    "sv_used": ("server_used_connections", "Server connections idle for long, to be checked before use."),
+    "sv_used": ("server_used_connections", "Server connections idle for long, checked before use."),
     "sv_tested": ("server_testing_connections", "Server connections being reset or checked."),
     "sv_login": ("server_login_connections", "Server connections logging in."),
-    "maxwait": ("client_maxwait_seconds", "How long the client that waits longest has waited."),
+    "maxwait": ("client_maxwait_seconds", "Longest wait of a waiting client."),
 }
 STATS = {
     "total_query_count": ("queries_pooled", "Queries.", 1.0),
@@ -34,14 +34,14 @@ Row = dict[str, Any]
 
 
 class PgBouncer:
-    """Reads the console over one connection, made anew when it was lost."""
+    """Reads the console over one connection, opened again when it was lost."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: psycopg.Connection[Row] | None = None
 
     def close(self) -> None:
-        """Give the connection back; the next reading makes a new one."""
+        """Close the connection; the next reading opens a new one."""
         if self._connection:
             self._connection.close()
 

@@ -1,5 +1,6 @@
-"""Whether one PostgreSQL server answers, what it is, and how far it lags: the exporter asks all servers in turn, and
-says of a replica that nothing is written to that it lags more and more.
+"""Whether one PostgreSQL server answers, its role and its lag.
+
+Debian's exporter asks all servers in turn, and reports a growing lag for a replica of a primary without writes.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from prometheus_client.core import Metric
 
 from compose.exporters.backend import gauge
 
-# A replica that has replayed all that its living connection brought does not lag, however old that is.
+# A replica that has replayed everything from a streaming connection does not lag, however old its last write is.
 _QUESTION = """
 SELECT pg_is_in_recovery()::int, CASE
     WHEN NOT pg_is_in_recovery() THEN 0
@@ -21,14 +22,14 @@ SELECT pg_is_in_recovery()::int, CASE
 
 
 class Postgres:
-    """Asks over one connection, made anew when it was lost."""
+    """Reads over one connection, opened again when it was lost."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: psycopg.Connection[tuple[float, float]] | None = None
 
     def close(self) -> None:
-        """Give the connection back; the next reading makes a new one."""
+        """Close the connection; the next reading opens a new one."""
         if self._connection:
             self._connection.close()
 
@@ -39,5 +40,5 @@ class Postgres:
         [(is_replica, lag)] = self._connection.execute(_QUESTION).fetchall()
         return [
             gauge("pg_replication_is_replica", "Whether it follows a primary.", is_replica),
-            gauge("pg_replication_lag_seconds", "How old what it shows is; 0 on a primary.", lag),
+            gauge("pg_replication_lag_seconds", "Age of the data that it shows; 0 on a primary.", lag),
         ]

@@ -1,4 +1,4 @@
-"""RQ's queues as metrics, read without RQ's own counting, which tidies up as it counts."""
+"""RQ's queues as metrics, by its keys: RQ's own counting removes expired jobs while it counts."""
 
 import time
 from collections.abc import Iterable
@@ -7,6 +7,8 @@ from typing import cast
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis import Redis
+
+from compose.exporters.backend import TIMEOUT_S
 
 # status → the sorted set that holds such jobs.
 REGISTRIES = {
@@ -24,18 +26,20 @@ class Queues:
     """Reads queues, registries and workers from Redis in two or three round trips."""
 
     def __init__(self, url: str, queues: Iterable[str]) -> None:
-        self._redis: Redis = Redis.from_url(url, socket_timeout=0.4, socket_connect_timeout=0.4, decode_responses=True)
+        self._redis: Redis = Redis.from_url(
+            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, decode_responses=True
+        )
         self._queues = tuple(queues)
 
     def close(self) -> None:
-        """Give the connection back; the next reading makes a new one."""
+        """Close the connection; the next reading opens a new one."""
         self._redis.close()
 
     def __call__(self) -> Iterable[Metric]:
         """The metrics; RedisError when Redis does not answer."""
         jobs = GaugeMetricFamily("rq_jobs", "Jobs, by state.", labels=("queue", "status"))
         ages = GaugeMetricFamily(
-            "rq_queue_oldest_job_age_seconds", "Age of the job that has waited longest; 0 when none waits.",
+            "rq_queue_oldest_job_age_seconds", "Age of the oldest waiting job; 0 when none waits.",
             labels=("queue",),
         )  # fmt: skip
         workers = GaugeMetricFamily("rq_workers", "Workers, by state.", labels=("queue", "state"))

@@ -1,19 +1,19 @@
 """Serves the collectors over HTTP."""
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
 
-from compose.cdn.requests import Cdn
-from compose.credentials import HOST
+from compose.cdn.requests import Requests
 from compose.exporters.access_log import AccessLog
 from compose.exporters.backend import DEADLINE_SHARE, Backend, Read
-from compose.exporters.configuration import Configuration, SupervisorConfiguration
+from compose.exporters.configuration import CdnConfiguration, Configuration, SupervisorConfiguration
 from compose.exporters.instances import Instance
 from compose.exporters.memcached import Memcached
 from compose.exporters.nginx import Nginx
@@ -23,19 +23,20 @@ from compose.exporters.processes import Processes
 from compose.exporters.rq import Queues
 from compose.exporters.store import Store
 from compose.local.supervision import Supervisor
+from compose.topology import LOOPBACK
 
 Page = Callable[[], bytes | None]
-"""The text of a page; None when what it is about is not alive (answered with 503)."""
+"""The text of a page; None when its subject is down (status 503)."""
 
 
 def list_pages(configuration: Configuration) -> Mapping[str, Page]:
-    """Every path and what it answers; of a backend's path the first part names its metrics."""
+    """Every path and its page; the first part of a backend's path is the prefix of its metrics."""
     backends: dict[str, Read] = {
         "pgbouncer": PgBouncer(configuration.pgbouncer),
         "rq": Queues(configuration.redis, configuration.queues),
         "store": Store(configuration.store),
         **({"process": _processes(configuration.supervisor)} if configuration.supervisor else {}),
-        "cdn": Cdn(configuration.cdn.status, Path(configuration.cdn.edge_log), Path(configuration.cdn.origin_log)),
+        "cdn": _cdn(configuration.cdn),
         **{f"pg/{name}": Postgres(url) for name, url in configuration.postgres.items()},
         **{f"memcached/{name}": Memcached(address) for name, address in configuration.memcached.items()},
         **{f"nginx/{name}": _nginx(name, configuration) for name in configuration.nginx},
@@ -58,10 +59,21 @@ def _processes(configuration: SupervisorConfiguration) -> Processes:
 
 
 def _nginx(name: str, configuration: Configuration) -> Read:
-    """One nginx's counters, and once it has shown by them that it lives, what its log adds."""
+    """One nginx's counters, then the metrics of its log: without counters nginx is down, whatever its log says."""
     counters = Nginx(configuration.nginx[name])
     log = AccessLog(Path(configuration.access_logs[name]), configuration.app_servers)
     return lambda: [*counters(), *log()]
+
+
+def _cdn(configuration: CdnConfiguration) -> Read:
+    counters = Nginx(configuration.status)
+    requests = Requests(Path(configuration.edge_log), Path(configuration.origin_log))
+
+    def read() -> Iterable[Metric]:
+        counters()  # raises when nginx is down
+        return requests()
+
+    return read
 
 
 def _backend_page(name: str, read: Read, deadline_s: float) -> Page:
@@ -81,7 +93,7 @@ def _instance_page(instance: Instance) -> Page:
     return page
 
 
-def serve(port: int, pages: Mapping[str, Page], listen: str = HOST) -> ThreadingHTTPServer:
+def serve(port: int, pages: Mapping[str, Page], listen: str = LOOPBACK) -> ThreadingHTTPServer:
     """A server bound to the port, to be run by serve_forever(); OSError when the port is taken."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -105,7 +117,7 @@ def serve(port: int, pages: Mapping[str, Page], listen: str = HOST) -> Threading
             self.wfile.write(text)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nothing: a line a scrape would say only that time passes."""
+            """Nothing: a line for each scrape has no use."""
 
     server = ThreadingHTTPServer((listen, port), Handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""The rules of Apple's push service: which requests it takes, and why not the others.
+"""The rules of Apple's push service: which requests it accepts, and with which reason it refuses the others.
 
 From "Sending notification requests to APNs", "Establishing a token-based connection to APNs" and "Handling
 notification responses from APNs" in Apple's documentation.
@@ -17,7 +17,7 @@ LARGEST_PAYLOAD = 4096
 LARGEST_COLLAPSE_ID = 64
 TOKEN_LIFETIME_S = 3600
 TOKEN_UPDATE_S = 1200
-"""A connection that shows a new token sooner than this after the last one is turned away."""
+"""A connection that shows a new token sooner than this is refused."""
 MOST_GONE = 100_000
 _MOST_TOKENS = 1000
 
@@ -33,9 +33,9 @@ _PRIORITIES = frozenset({"1", "5", "10"})
 
 @dataclass(frozen=True)
 class Refusal:
-    """The status and the reason of an answer.
+    """The status and the reason of a refusal.
 
-    timestamp: since when the device is gone, milliseconds since 1970. retry_after: seconds, 0 when nothing is said.
+    timestamp: when the device was unregistered, milliseconds since 1970. retry_after: seconds, 0 for none.
     """
 
     status: int
@@ -45,13 +45,13 @@ class Refusal:
 
     @property
     def body(self) -> bytes:
-        """The answer's body."""
+        """The body of the response."""
         content: dict[str, Any] = {"reason": self.reason}
         return json.dumps(content if self.timestamp is None else content | {"timestamp": self.timestamp}).encode()
 
 
 class Provider:
-    """What is remembered of one connection: its last token, and when it was first shown."""
+    """The state of one connection: its last token, and when the token was first shown."""
 
     token = ""
     since = float("-inf")
@@ -67,18 +67,18 @@ class Rules:
         self._team_id = team_id
         self._keys = keys
         self._clock = clock
-        # The second in which each token was made, of those that are properly signed; checking a signature is dear.
+        # The issue time of each token with a valid signature: checking a signature is expensive.
         self._made_at: dict[str, int] = {}
         self._gone: dict[str, int] = {}
 
     def retire(self, device: str) -> None:
-        """From now on this device counts as gone."""
+        """Unregister a device."""
         self._gone[device.lower()] = int(self._clock() * 1000)
         if len(self._gone) > MOST_GONE:
             del self._gone[next(iter(self._gone))]
 
     def judge(self, headers: Mapping[str, str], body: bytes, provider: Provider) -> Refusal | None:
-        """Why a request is not taken, None when it is."""
+        """The refusal of a request; None when it is accepted."""
         return (
             self._check_address(headers)
             or self._check_provider(headers.get("authorization", ""), provider)
@@ -113,7 +113,7 @@ class Rules:
         return None
 
     def _verify(self, token: str) -> int | None:
-        """When the token was made, None when it is none of this team's."""
+        """The issue time of the token; None when it is not valid for this team."""
         try:
             key = self._keys[jwt.get_unverified_header(token)["kid"]]
             claims = jwt.decode(

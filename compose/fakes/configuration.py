@@ -1,20 +1,20 @@
-"""What the stand-ins are told, in the file that compose/fakes/part.py writes."""
+"""The fakes' configuration, read from the file that compose/fakes/part.py writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from compose.credentials import HOST
 from compose.errors import StackError
+from compose.topology import LOOPBACK
 
 
 @dataclass(frozen=True)
 class Configuration:
     """port: control, networks and metrics. push_port: the push service. All on the address `listen`.
 
-    certificate, key: of the push service, files in PEM. provider_keys: by key id, the files of public keys in PEM with
-    which pushes may be signed. team_id, topic: the only ones that are taken.
+    certificate, key: of the push service, files in PEM. provider_keys: by key id, files of the public keys in PEM that
+    verify the tokens of pushes. team_id, topic: the only ones that are accepted.
     """
 
     port: int
@@ -24,7 +24,7 @@ class Configuration:
     provider_keys: dict[str, str]
     team_id: str
     topic: str
-    listen: str = HOST
+    listen: str = LOOPBACK
 
 
 def load(path: Path) -> Configuration:

@@ -1,31 +1,32 @@
-"""Over plain HTTP on loopback: the two networks, what tells the stand-ins to fail, what they received, their metrics.
+"""Over plain HTTP: the two networks, the faults of the fakes, the messages that they received, their metrics.
 
 POST /NETWORK/posts {url, caption}, Idempotency-Key    201 new, 200 posted before
 GET, POST, DELETE /faults                              see faults.Fault
 POST /gone {tokens}                                    devices that the push service does not know any more
-GET /received, GET /received/STANDIN                   counts; the last messages of one
+GET /received, GET /received/FAKE, DELETE /received    counts; the last messages of one; forget all
 GET /healthz, GET /metrics
 """
 
+import logging
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Annotated, Any
+from typing import Annotated
 
+import flask
 import msgspec
 import prometheus_client
+from flask import Flask, Response, request
+from werkzeug.serving import BaseWSGIServer, make_server
 
-from compose.credentials import HOST
 from compose.fakes.apns import Rules
 from compose.fakes.faults import Fault, Faults
-from compose.fakes.received import NETWORKS, Metrics, Tally
+from compose.fakes.received import FAKES, NETWORKS, Metrics, Received
+from compose.topology import LOOPBACK
 
 LARGEST_BODY = 64 * 1024
-IDLE_S = 30
 LONGEST_KEY = 200
+_FAKE, _NETWORK = (f"<any({', '.join(names)}):name>" for names in (FAKES, NETWORKS))
 
 
 class Post(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,152 +42,97 @@ class Gone(msgspec.Struct, forbid_unknown_fields=True):
     tokens: list[str]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What is sent back; None as the status hangs up."""
+class Control:
+    """The views behind each address."""
 
-    status: int | None
-    content: Any = None
-    retry_after: int = 0
-
-
-class Desk:
-    """What is behind each address."""
-
-    def __init__(self, rules: Rules, faults: Faults, tallies: Mapping[str, Tally], metrics: Metrics) -> None:
+    def __init__(self, rules: Rules, faults: Faults, received: Mapping[str, Received], metrics: Metrics) -> None:
         self._rules = rules
         self._faults = faults
-        self._tallies = tallies
+        self._received = received
         self._metrics = metrics
 
-    def answer(self, method: str, path: str, key: str, body: bytes) -> Answer:
-        """One request; `key` is the Idempotency-Key. A body that makes no sense is answered with 400."""
-        act = self._acts().get((method, path))
-        name, _, rest = path.removeprefix("/").partition("/")
-        try:
-            if act:
-                return act(body)
-            if name in NETWORKS and rest == "posts" and method == "POST":
-                return self._post(name, key, body)
-            if name == "received" and rest in self._tallies and method == "GET":
-                return Answer(200, self._tallies[rest].messages())
-        except msgspec.MsgspecError as error:
-            return Answer(400, {"error": str(error)})
-        return Answer(404, {"error": "no such address"})
+    def application(self) -> Flask:
+        """The WSGI application; a body that cannot be read gets 400, one that is too large 413."""
+        app = Flask(__name__)
+        app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+        app.register_error_handler(msgspec.MsgspecError, lambda error: ({"error": str(error)}, 400))
+        for (method, path), view in self._views().items():
+            app.add_url_rule(path, f"{method} {path}", view, methods=[method])
+        return app
 
-    def _acts(self) -> dict[tuple[str, str], Callable[[bytes], Answer]]:
+    def _views(self) -> Mapping[tuple[str, str], Callable[..., flask.typing.ResponseReturnValue]]:
+        received = self._received
         return {
-            ("GET", "/healthz"): lambda _: Answer(200, {}),
-            ("GET", "/metrics"): lambda _: Answer(200, prometheus_client.generate_latest(self._metrics.registry)),
-            ("GET", "/received"): lambda _: Answer(200, {name: t.counts() for name, t in self._tallies.items()}),
+            ("GET", "/healthz"): dict,
+            ("GET", "/metrics"): self._expose,
+            ("GET", "/received"): lambda: {name: each.counts() for name, each in received.items()},
+            ("GET", f"/received/{_FAKE}"): lambda name: received[name].messages(),
             ("DELETE", "/received"): self._forget,
-            ("GET", "/faults"): lambda _: Answer(200, self._faults.current),
+            ("GET", "/faults"): lambda: [msgspec.to_builtins(fault) for fault in self._faults.current],
             ("POST", "/faults"): self._add_fault,
             ("DELETE", "/faults"): self._clear_faults,
             ("POST", "/gone"): self._retire,
+            ("POST", f"/{_NETWORK}/posts"): self._post,
         }
 
-    def _add_fault(self, body: bytes) -> Answer:
-        self._faults.add(msgspec.json.decode(body, type=Fault))
-        return Answer(201, self._faults.current)
+    def _expose(self) -> Response:
+        page = prometheus_client.generate_latest(self._metrics.registry)
+        return Response(page, content_type=prometheus_client.CONTENT_TYPE_PLAIN_0_0_4)
 
-    def _clear_faults(self, _body: bytes) -> Answer:
+    def _forget(self) -> flask.typing.ResponseReturnValue:
+        for received in self._received.values():
+            received.clear()
+        return {}
+
+    def _add_fault(self) -> flask.typing.ResponseReturnValue:
+        self._faults.add(msgspec.json.decode(request.get_data(), type=Fault))
+        return {}, 201
+
+    def _clear_faults(self) -> flask.typing.ResponseReturnValue:
         self._faults.clear()
-        return Answer(200, self._faults.current)
+        return {}
 
-    def _forget(self, _body: bytes) -> Answer:
-        for tally in self._tallies.values():
-            tally.clear()
-        return Answer(200, {})
-
-    def _retire(self, body: bytes) -> Answer:
-        for token in msgspec.json.decode(body, type=Gone).tokens:
+    def _retire(self) -> flask.typing.ResponseReturnValue:
+        for token in msgspec.json.decode(request.get_data(), type=Gone).tokens:
             self._rules.retire(token)
-        return Answer(200, {})
+        return {}
 
-    def _post(self, network: str, key: str, body: bytes) -> Answer:
-        """Take a picture, as slowly and as badly as was told."""
+    def _post(self, name: str) -> flask.typing.ResponseReturnValue:
+        """Take a picture, with the faults of this network."""
         began = time.perf_counter()
-        effect, tally = self._faults.draw(network), self._tallies[network]
-        answer = _refuse(effect.refusal) or _check(key, body)
-        if answer:
-            tally.reject(answer.content["error"], time.perf_counter() - began)
+        key, body = request.headers.get("Idempotency-Key", ""), request.get_data()
+        effect, received = self._faults.draw(name), self._received[name]
+        if effect.refusal:
+            reason, status = effect.refusal.reason or "Injected", effect.refusal.status or 500
         else:
-            post = msgspec.json.decode(body, type=Post)
-            message = {"key": key, "url": post.url, "caption": post.caption}
-            new = tally.accept(key, message, time.perf_counter() - began)
-            answer = Answer(201 if new else 200, {"id": key})
+            reason, status = _check(key, body)
+        headers = {"Retry-After": str(effect.refusal.retry_after)} if effect.refusal else {}
+        answer = {"error": reason} if reason else {"id": key}
+        if reason:
+            received.reject(reason, time.perf_counter() - began)
+        else:
+            message = {"key": key, **msgspec.to_builtins(msgspec.json.decode(body, type=Post))}
+            status = 201 if received.accept(key, message, time.perf_counter() - began) else 200
         time.sleep(effect.delay)
-        return Answer(None) if effect.disconnect else answer
+        if effect.disconnect:
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        return answer, status, headers
 
 
-def _refuse(fault: Fault | None) -> Answer | None:
-    return Answer(fault.status, {"error": fault.reason or "Told"}, fault.retry_after) if fault else None
-
-
-def _check(key: str, body: bytes) -> Answer | None:
-    """What is wrong with a post; the names are the reasons in the metrics, so there are few."""
+def _check(key: str, body: bytes) -> tuple[str, int]:
+    """Reason and status for a post that is refused; the reasons are labels of a metric, so there are few."""
     if not 0 < len(key) <= LONGEST_KEY:
-        return Answer(400, {"error": "NoIdempotencyKey"})
+        return "NoIdempotencyKey", 400
     try:
         msgspec.json.decode(body, type=Post)
     except msgspec.MsgspecError:
-        return Answer(422, {"error": "NoPicture"})
-    return None
+        return "NoPicture", 422
+    return "", 201
 
 
-def serve(port: int, desk: Desk, listen: str = HOST) -> ThreadingHTTPServer:
+def serve(port: int, control: Control, listen: str = LOOPBACK) -> BaseWSGIServer:
     """A server bound to the port, to be run by serve_forever(); OSError when the port is taken."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # Otherwise an answer's body waits until its head was acknowledged.
-        disable_nagle_algorithm = True
-        timeout = IDLE_S
-
-        def do_GET(self) -> None:
-            self._answer()
-
-        def do_POST(self) -> None:
-            self._answer()
-
-        def do_DELETE(self) -> None:
-            self._answer()
-
-        def _answer(self) -> None:
-            length = self.headers.get("Content-Length", "0")
-            if not (length.isascii() and length.isdigit() and int(length) <= LARGEST_BODY):
-                self.close_connection = True
-                self._send(Answer(413, {"error": "the body is too large"}))
-                return
-            body = self.rfile.read(int(length))
-            answer = desk.answer(self.command, self.path, self.headers.get("Idempotency-Key", ""), body)
-            if answer.status is None:
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
-            else:
-                self._send(answer)
-
-        def _send(self, answer: Answer) -> None:
-            is_text = isinstance(answer.content, bytes)
-            content = answer.content if is_text else msgspec.json.encode(answer.content)
-            self.send_response(answer.status or HTTPStatus.OK)
-            kind = prometheus_client.CONTENT_TYPE_PLAIN_0_0_4 if is_text else "application/json"
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            if answer.retry_after:
-                self.send_header("Retry-After", str(answer.retry_after))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: what came in is counted."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """Nothing: whoever waits no longer for a slow network has hung up."""
-
-    return Server((listen, port), Handler)
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+    # With a taken port, werkzeug would end the process.
+    listener = socket.create_server((listen, port), backlog=128)
+    return make_server(listen, port, control.application(), threaded=True, fd=listener.detach())

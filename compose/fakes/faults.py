@@ -1,4 +1,4 @@
-"""What the stand-ins are told to do wrong."""
+"""Faults of the fakes."""
 
 import math
 import random
@@ -10,14 +10,14 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that goes wrong with a share of a stand-in's requests, `times` times or until all faults are cleared.
+    """A fault of a share of a fake's requests, `times` times or until all faults are cleared.
 
-    delay: seconds by which the answer comes late; the message is taken all the same. status: the answer, and the
-    message is not taken; with a reason in its body, and Retry-After in seconds unless it is 0. disconnect: the message
-    is taken, but the connection ends before the answer.
+    delay: seconds by which the response is late; the message is accepted. status: of a refusal, with a reason in its
+    body, and Retry-After in seconds unless it is 0. disconnect: the message is accepted, and the connection ends before
+    the response.
     """
 
-    standin: Literal["push", "alpha", "beta"]
+    fake: Literal["push", "alpha", "beta"]
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     delay: Annotated[float, msgspec.Meta(ge=0, le=600)] = 0.0
     status: Annotated[int, msgspec.Meta(ge=400, le=599)] | None = None
@@ -29,7 +29,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Effect:
-    """What goes wrong with one request."""
+    """The faults of one request."""
 
     delay: float = 0.0
     refusal: Fault | None = None
@@ -40,35 +40,35 @@ _NOTHING = Effect()
 
 
 class Faults:
-    """The faults that hold now; all may use them at once."""
+    """The active faults; safe for threads."""
 
     def __init__(self, seed: int = 2011) -> None:
         self._random = random.Random(seed)
         self._lock = threading.Lock()
-        # Each with how many times it is still to strike.
+        # The times that each fault is left.
         self._left: dict[Fault, float] = {}
 
     @property
     def current(self) -> tuple[Fault, ...]:
-        """In the order in which they were told."""
+        """The faults in the order in which they were added."""
         return tuple(self._left)
 
     def add(self, fault: Fault) -> None:
-        """From now on."""
+        """Activate a fault."""
         with self._lock:
             self._left[fault] = math.inf if fault.times is None else fault.times
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove every fault."""
         with self._lock:
             self._left.clear()
 
-    def draw(self, standin: str) -> Effect:
-        """What goes wrong with the next request: delays add up, the first refusal counts."""
+    def draw(self, fake: str) -> Effect:
+        """The faults of the next request: delays add up, the first refusal counts."""
         if not self._left:
             return _NOTHING
         with self._lock:
-            hits = [f for f in self._left if f.standin == standin and self._random.random() < f.share]
+            hits = [f for f in self._left if f.fake == fake and self._random.random() < f.share]
             for fault in hits:
                 self._left[fault] -= 1
                 if self._left[fault] <= 0:

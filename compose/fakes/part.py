@@ -1,4 +1,4 @@
-"""How the stand-ins belong to a stack: their part, its files and probe, what the service is told, what is scraped."""
+"""The fakes in a stack: their part, its files and probe, the service's settings, the scrape job."""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from compose.readiness import Probe, http_probe
 from compose.scraping import ScrapeJob
 from compose.topology import Topology
 
-NAME = "standins"
+NAME = "fakes"
 TEAM_ID = "LIKESTORM0"
-KEY_ID = "STANDIN001"
+KEY_ID = "FAKEKEY001"
 TOPIC = "org.example.likestorm"
 
 # Files in the part's folder.
-_CONFIGURATION = "standins.json"
+_CONFIGURATION = "fakes.json"
 _AUTHORITY = "authority.pem"
 _CERTIFICATE = "certificate.pem"
 _KEY = "key.pem"
@@ -25,19 +25,19 @@ _PROVIDER_KEY = "provider-key.pem"
 _PROVIDER_PUBLIC_KEY = "provider-public-key.pem"
 
 
-def list_standin_parts(layout: Layout) -> tuple[Part, ...]:
-    """The one process; it runs as whoever starts the stack, as the service does, which reads its files."""
+def list_parts(layout: Layout) -> tuple[Part, ...]:
+    """The one process; it runs as the same user as the service, which reads its files."""
     command = python(layout, NAME, "-m", "compose.fakes", f"{layout.folder(NAME)}/{_CONFIGURATION}")
     return (Part(NAME, "service", command, niceness=BACKGROUND),)
 
 
-def standin_texts(topology: Topology, layout: Layout) -> dict[str, dict[str, str]]:
-    """The part's files, with keys made anew: to be called once a stack."""
+def list_files(topology: Topology, layout: Layout) -> dict[str, dict[str, str]]:
+    """The part's files, with new keys: for one call a stack."""
     folder, made = layout.folder(NAME), certificates.make(topology.host(NAME))
     configuration = {
         "listen": topology.listen,
-        "port": topology.ports["standins"],
-        "push_port": topology.ports["standin-push"],
+        "port": topology.ports["fakes"],
+        "push_port": topology.ports["fake-push"],
         "certificate": f"{folder}/{_CERTIFICATE}",
         "key": f"{folder}/{_KEY}",
         "provider_keys": {KEY_ID: f"{folder}/{_PROVIDER_PUBLIC_KEY}"},
@@ -55,11 +55,11 @@ def standin_texts(topology: Topology, layout: Layout) -> dict[str, dict[str, str
     return {NAME: files}
 
 
-def standin_environment(topology: Topology, layout: Layout) -> dict[str, str]:
-    """By which the service talks to the stand-ins and to nobody else."""
+def service_settings(topology: Topology, layout: Layout) -> dict[str, str]:
+    """The variables that make the service talk to the fakes only."""
     folder = layout.folder(NAME)
     return {
-        "LIKESTORM_PUSH_URL": f"https://{topology.address('standin-push')}",
+        "LIKESTORM_PUSH_URL": f"https://{topology.address('fake-push')}",
         "LIKESTORM_PUSH_CA": f"{folder}/{_AUTHORITY}",
         "LIKESTORM_PUSH_KEY": f"{folder}/{_PROVIDER_KEY}",
         "LIKESTORM_PUSH_KEY_ID": KEY_ID,
@@ -69,11 +69,11 @@ def standin_environment(topology: Topology, layout: Layout) -> dict[str, str]:
     }
 
 
-def standin_probes(topology: Topology) -> Mapping[str, Probe]:
-    """Its control port answers, and it opens that only when the push service listens."""
-    return {NAME: http_probe(topology.ports["standins"], "/healthz")}
+def list_probes(topology: Topology) -> Mapping[str, Probe]:
+    """Its control port answers; that port opens after the push service's."""
+    return {NAME: http_probe(topology.ports["fakes"], "/healthz")}
 
 
-def standin_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
-    """What the stand-ins saw: standin_received_total and its like."""
-    return (ScrapeJob(NAME, NAME, topology.ports["standins"], "/metrics", is_instrument=True),)
+def list_jobs(topology: Topology) -> tuple[ScrapeJob, ...]:
+    """The metrics of the fakes, such as fake_received_total."""
+    return (ScrapeJob(NAME, NAME, topology.ports["fakes"], "/metrics", is_instrument=True),)

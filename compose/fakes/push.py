@@ -1,4 +1,4 @@
-"""The push stand-in: HTTP/2 over TLS, as Apple's own service speaks it."""
+"""The fake push service: HTTP/2 over TLS, like Apple's."""
 
 import asyncio
 import ssl
@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import cast
 
 import h2.config
 import h2.connection
@@ -14,15 +14,14 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
-from hpack import Encoder
 
-from compose.credentials import HOST
 from compose.fakes.apns import LARGEST_PAYLOAD, Provider, Refusal, Rules, device_of
 from compose.fakes.faults import Effect, Faults
-from compose.fakes.received import PUSH, Tally
+from compose.fakes.received import PUSH, Received
+from compose.topology import LOOPBACK
 
 MOST_STREAMS = 1000
-# Room for as many of the largest payloads as streams may be open.
+# Room for the largest payload on every stream.
 _WINDOW = MOST_STREAMS * LARGEST_PAYLOAD
 
 
@@ -33,7 +32,7 @@ class _Request:
 
 
 async def listen(
-    port: int, certificate: Path, key: Path, rules: Rules, faults: Faults, tally: Tally, host: str = HOST
+    port: int, certificate: Path, key: Path, rules: Rules, faults: Faults, received: Received, host: str = LOOPBACK
 ) -> asyncio.Server:
     """A server that takes pushes; OSError when the port or the files cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -41,57 +40,40 @@ async def listen(
     context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["h2"])
     return await asyncio.get_running_loop().create_server(
-        lambda: _Connection(rules, faults, tally), host, port, ssl=context
+        lambda: _Connection(rules, faults, received), host, port, ssl=context
     )
-
-
-class _PlainEncoder(Encoder):
-    """Writes headers as they are: Huffman's code would cost more than what it saves on loopback."""
-
-    def encode(self, headers: Any, huffman: bool = False) -> bytes:  # noqa: ARG002
-        return super().encode(headers, huffman=False)
-
-
-class _Protocol(h2.connection.H2Connection):
-    """HTTP/2 that forgets streams some time after they are closed: h2 would remember 65,536 of each connection."""
-
-    MAX_CLOSED_STREAMS = 1024
 
 
 class _Connection(asyncio.Protocol):
     """One provider's connection."""
 
-    def __init__(self, rules: Rules, faults: Faults, tally: Tally) -> None:
+    def __init__(self, rules: Rules, faults: Faults, received: Received) -> None:
         self._rules = rules
         self._faults = faults
-        self._tally = tally
+        self._received = received
         self._provider = Provider()
         self._requests: dict[int, _Request] = {}
-        self._protocol = _Protocol(
-            h2.config.H2Configuration(
-                client_side=False, header_encoding="utf-8",
-                validate_outbound_headers=False, normalize_outbound_headers=False,
-            )
-        )  # fmt: skip
+        self._protocol = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+        )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say hello, unless the other side cannot speak HTTP/2."""
+        """Start HTTP/2; hang up on a client that does not speak it."""
         self._transport = cast(asyncio.Transport, transport)
         if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
             self._transport.abort()
             return
-        self._protocol.encoder = _PlainEncoder()
         self._protocol.initiate_connection()
         self._protocol.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: MOST_STREAMS})
         self._protocol.increment_flow_control_window(_WINDOW)
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is whole, in one write."""
+        """Answer every complete request, in one write."""
         try:
             events = self._protocol.receive_data(data)
         except h2.exceptions.ProtocolError:
-            # h2 has made the GOAWAY that says what was wrong.
+            # h2 has prepared a GOAWAY frame with the reason.
             self._flush()
             self._transport.close()
             return
@@ -107,7 +89,7 @@ class _Connection(asyncio.Protocol):
             case h2.events.DataReceived():
                 self._protocol.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 request = self._requests.get(event.stream_id)
-                # A byte more than is allowed says all that there is to know of a body that is too large.
+                # One byte too many is enough to refuse a body that is too large.
                 if request and len(request.body) <= LARGEST_PAYLOAD:
                     request.body.extend(event.data[: LARGEST_PAYLOAD + 1])
             case h2.events.StreamEnded():
@@ -120,14 +102,14 @@ class _Connection(asyncio.Protocol):
                 self._transport.close()
 
     def _take(self, stream: int, request: _Request) -> None:
-        """Judge a request, book it, and answer now or later."""
+        """Judge a request, count it, and answer now or later."""
         began = perf_counter()
         effect = self._faults.draw(PUSH)
         headers, body = request.headers, bytes(request.body)
         push_id = headers.get("apns-id") or str(uuid.uuid4())
-        refusal = self._rules.judge(headers, body, self._provider) or _told(effect)
+        refusal = self._rules.judge(headers, body, self._provider) or _injected(effect)
         if refusal:
-            self._tally.reject(refusal.reason, perf_counter() - began)
+            self._received.reject(refusal.reason, perf_counter() - began)
         else:
             message = {
                 "apns_id": push_id,
@@ -135,15 +117,15 @@ class _Connection(asyncio.Protocol):
                 "collapse_id": headers.get("apns-collapse-id"),
                 "payload": body.decode(errors="replace"),
             }
-            self._tally.accept(push_id, message, perf_counter() - began)
+            self._received.accept(push_id, message, perf_counter() - began)
         if effect.disconnect:
             self._transport.abort()
         elif effect.delay:
-            asyncio.get_running_loop().call_later(effect.delay, self._answer_late, stream, push_id, refusal)
+            asyncio.get_running_loop().call_later(effect.delay, self._answer_later, stream, push_id, refusal)
         else:
             self._answer(stream, push_id, refusal)
 
-    def _answer_late(self, stream: int, push_id: str, refusal: Refusal | None) -> None:
+    def _answer_later(self, stream: int, push_id: str, refusal: Refusal | None) -> None:
         if not self._transport.is_closing():
             self._answer(stream, push_id, refusal)
             self._flush()
@@ -157,14 +139,14 @@ class _Connection(asyncio.Protocol):
             if refusal:
                 self._protocol.send_data(stream, refusal.body, end_stream=True)
         except h2.exceptions.ProtocolError:
-            # The provider has given this stream up, or the whole connection.
+            # The provider has closed this stream, or the connection.
             return
 
     def _flush(self) -> None:
         self._transport.write(self._protocol.data_to_send())
 
 
-# The reason for each status, unless another one is told.
+# The reason for each status, where the fault names none.
 _REASONS = {
     400: "BadDeviceToken",
     403: "InvalidProviderToken",
@@ -176,9 +158,9 @@ _REASONS = {
 }
 
 
-def _told(effect: Effect) -> Refusal | None:
+def _injected(effect: Effect) -> Refusal | None:
     fault = effect.refusal
     if fault is None or fault.status is None:
         return None
-    reason = fault.reason or _REASONS.get(fault.status, "Told")
+    reason = fault.reason or _REASONS.get(fault.status, "Injected")
     return Refusal(fault.status, reason, retry_after=fault.retry_after)

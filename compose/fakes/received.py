@@ -1,68 +1,57 @@
-"""What the stand-ins received: counts, metrics, and the last messages, in bounded memory."""
+"""The messages that the fakes received: counts, metrics, and the last messages, in bounded memory."""
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from typing import Any
 
-import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 NETWORKS = ("alpha", "beta")
 PUSH = "push"
-STANDINS = (PUSH, *NETWORKS)
+FAKES = (PUSH, *NETWORKS)
 
 MOST_KEYS = 200_000
-"""So many accepted messages are remembered, to know a duplicate by its key."""
+"""The accepted keys that are remembered, to recognise a duplicate."""
 MOST_MESSAGES = 1000
 _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 
 class Metrics:
-    """The stand-ins' metrics in a registry of their own."""
+    """The metrics of all fakes, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = prometheus_client.CollectorRegistry()
-        self.received = prometheus_client.Counter(
-            "standin_received_total", "Requests that came in.", ("standin",), registry=self.registry
-        )
-        self.duplicates = prometheus_client.Counter(
-            "standin_duplicates_total", "Messages that were accepted before.", ("standin",), registry=self.registry
-        )
-        self.rejected = prometheus_client.Counter(
-            "standin_rejected_total", "Requests that were refused.", ("standin", "reason"), registry=self.registry
-        )
-        self.seconds = prometheus_client.Histogram(
-            "standin_work_seconds", "Time that a request cost the stand-in, without the delays that it was told.",
-            ("standin",), buckets=_SECONDS, registry=self.registry,
+        self.registry = CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, ("fake", *labels), registry=self.registry)
+
+        self.received = counter("fake_received", "Requests that came in.")
+        self.duplicates = counter("fake_duplicates", "Messages that were accepted before.")
+        self.rejected = counter("fake_rejected", "Requests that were refused.", "reason")
+        self.seconds = Histogram(
+            "fake_work_seconds", "Time that a request cost the fake, without injected delays.", ("fake",),
+            buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
 
 
-class Tally:
-    """The books of one stand-in; all may use them at once."""
+class Received:
+    """The messages of one fake; safe for threads."""
 
-    def __init__(self, standin: str, metrics: Metrics) -> None:
-        self._standin = standin
+    def __init__(self, fake: str, metrics: Metrics) -> None:
+        self._fake = fake
         self._metrics = metrics
-        self._received = metrics.received.labels(standin)
-        self._duplicates = metrics.duplicates.labels(standin)
-        self._observe = metrics.seconds.labels(standin).observe
         self._lock = threading.Lock()
-        self._counts = Counter[str]()
-        self._rejected = Counter[str]()
-        # In the order of their arrival, as dicts are.
-        self._keys: dict[str, None] = {}
-        self._messages: deque[dict[str, Any]] = deque(maxlen=MOST_MESSAGES)
+        self.clear()
 
     def accept(self, key: str, message: dict[str, Any], seconds: float) -> bool:
-        """Book a message that was taken; whether it is new. `seconds`: what it cost."""
-        self._received.inc()
-        self._observe(seconds)
+        """Count a message that was accepted; returns whether its key is new. seconds: what the message cost."""
+        self._count(seconds)
         with self._lock:
-            self._counts["received"] += 1
-            self._counts["accepted"] += 1
+            self._accepted += 1
             self._messages.append(message)
             if key in self._keys:
-                self._counts["duplicates"] += 1
-                self._duplicates.inc()
+                self._duplicates += 1
+                self._metrics.duplicates.labels(self._fake).inc()
                 return False
             self._keys[key] = None
             if len(self._keys) > MOST_KEYS:
@@ -70,29 +59,38 @@ class Tally:
             return True
 
     def reject(self, reason: str, seconds: float) -> None:
-        """Book a message that was not taken."""
-        self._received.inc()
-        self._observe(seconds)
-        self._metrics.rejected.labels(self._standin, reason).inc()
+        """Count a message that was refused."""
+        self._count(seconds)
+        self._metrics.rejected.labels(self._fake, reason).inc()
         with self._lock:
-            self._counts["received"] += 1
-            self._rejected[reason] += 1
+            self._rejected[reason] = self._rejected.get(reason, 0) + 1
+
+    def _count(self, seconds: float) -> None:
+        self._metrics.received.labels(self._fake).inc()
+        self._metrics.seconds.labels(self._fake).observe(seconds)
 
     def counts(self) -> dict[str, Any]:
         """received = accepted + all rejected; duplicates are among the accepted."""
         with self._lock:
-            numbers = {name: self._counts[name] for name in ("received", "accepted", "duplicates")}
-            return {**numbers, "rejected": dict(self._rejected)}
+            return {
+                "received": self._accepted + sum(self._rejected.values()),
+                "accepted": self._accepted,
+                "duplicates": self._duplicates,
+                "rejected": dict(self._rejected),
+            }
 
     def clear(self) -> None:
-        """Begin anew; metrics, which never go back, stay."""
+        """Forget everything but the metrics, which never go back."""
         with self._lock:
-            self._counts.clear()
-            self._rejected.clear()
-            self._keys.clear()
-            self._messages.clear()
+            self._accepted = self._duplicates = 0
+            self._rejected: dict[str, int] = {}
+            # Dicts keep the order of arrival.
+            self._keys: dict[str, None] = {}
+            self._messages: deque[dict[str, Any]] = deque(maxlen=MOST_MESSAGES)
+        for metric in (self._metrics.received, self._metrics.duplicates, self._metrics.seconds):
+            metric.labels(self._fake)
 
     def messages(self) -> list[dict[str, Any]]:
-        """The last accepted ones, oldest first."""
+        """The last accepted messages, oldest first."""
         with self._lock:
             return list(self._messages)

@@ -1,4 +1,4 @@
-"""haproxy's runtime socket: which nginx gets requests, and how many it has in hand."""
+"""haproxy's runtime socket: which nginx gets requests, and how many are in flight."""
 
 import csv
 import os
@@ -14,29 +14,26 @@ _TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Server:
-    """One nginx as haproxy sees it: requests in hand, what its health check says, whether it is to get more.
+    """One nginx as haproxy sees it; in_flight: requests. answered: responses with 2xx since haproxy started."""
 
-    answered: how many requests it has answered with 2xx since haproxy began.
-    """
-
-    in_hand: int
+    in_flight: int
     answered: int
     is_healthy: bool
     is_drained: bool
 
 
 class Balancer:
-    """One running haproxy, by its folder; StackError where it does not answer or does not know the nginx."""
+    """One running haproxy, by its folder; StackError when it does not answer or does not know the nginx."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def drain(self, name: str) -> None:
-        """Send it no new request; those in hand go on."""
+        """Send the nginx no new requests; those in flight go on."""
         self._command(f"set server {BACKEND}/{name} state drain")
 
     def admit(self, name: str) -> None:
-        """Send it requests again as long as it is healthy."""
+        """Send the nginx requests again while it is healthy."""
         self._command(f"set server {BACKEND}/{name} state ready")
 
     def servers(self) -> dict[str, Server]:
@@ -60,7 +57,7 @@ class Balancer:
         try:
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(_TIMEOUT_S)
-                # By way of the open folder: the address of a socket has no room for a long path.
+                # Through the open folder: a socket address has no room for a long path.
                 client.connect(f"/proc/self/fd/{folder}/admin.sock")
                 client.sendall(f"{command}\n".encode())
                 with client.makefile() as answer:

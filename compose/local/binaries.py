@@ -1,4 +1,4 @@
-"""Where the server programs are on this machine."""
+"""The paths of the server programs on this machine."""
 
 import os
 import re
@@ -22,13 +22,13 @@ PROGRAMS = {
     "exporter-redis": ("prometheus-redis-exporter", "redis_exporter"),
     "exporter-blackbox": ("prometheus-blackbox-exporter", "blackbox_exporter"),
 }
-# Servers live in sbin, which is not on an ordinary user's PATH.
+# Servers are in sbin, which is not on an ordinary user's PATH.
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _VERSIONED_POSTGRES = Path("/usr/lib/postgresql")
 
 
 def locate() -> dict[str, str]:
-    """The path of each part's program, of `postgres` and of `initdb`; StackError names all that are missing."""
+    """The path of each part's program, of `postgres` and of `initdb`; StackError names every missing one."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *_SBIN])
     found = {part: _first(names, path) for part, names in PROGRAMS.items()}
     postgres = _postgres_directory(path)
@@ -44,7 +44,7 @@ def _first(names: tuple[str, ...], path: str) -> str | None:
 
 
 def _postgres_directory(path: str) -> Path | None:
-    """The newest versioned directory, as Debian has them; else where initdb really is."""
+    """Debian's newest versioned directory; else the real directory of initdb."""
     versioned = [entry for entry in _VERSIONED_POSTGRES.glob("*/bin") if (entry / "initdb").exists()]
     if versioned:
         return max(versioned, key=lambda entry: float(re.sub(r"[^\d.]", "", entry.parent.name) or 0))

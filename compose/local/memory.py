@@ -1,24 +1,20 @@
-"""How much memory each part takes."""
+"""The memory of each part."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
+from compose.local.processes import families
+
 
 def measure(pids: Mapping[str, int]) -> dict[str, float]:
-    """MB by part, shared pages counted once (PSS); 0 for what has ended.
-
-    A part's children count with it, unless they are parts themselves: supervisord does not count for all of them.
-    """
-    parts = set(pids.values())
-    children = _children()
-    return {name: sum(map(_proportional, _family(pid, children, parts))) / 1e6 for name, pid in pids.items()}
+    """MB by part, its descendants' included and shared pages counted once (PSS); 0 for a part that has ended."""
+    return {name: sum(map(_proportional, processes)) / 1e6 for name, processes in families(pids).items()}
 
 
 def measure_files(folder: Path) -> float:
-    """MB that the files below a folder occupy."""
+    """MB that the files below a folder take."""
     return sum(_occupied(path) for path in folder.rglob("*")) / 1e6
 
 
@@ -29,23 +25,8 @@ def _occupied(path: Path) -> int:
         return 0
 
 
-def _children() -> Mapping[int, Sequence[int]]:
-    """Every process's children: read once, since to ask for one process's alone takes a look at all there are."""
-    children = defaultdict(list)
-    for process in psutil.process_iter(["ppid"]):
-        children[process.info["ppid"]].append(process.pid)
-    return children
-
-
-def _family(pid: int, children: Mapping[int, Sequence[int]], parts: Set[int]) -> Iterator[int]:
-    yield pid
-    for child in children.get(pid, ()):
-        if child not in parts:
-            yield from _family(child, children, parts)
-
-
-def _proportional(pid: int) -> int:
+def _proportional(process: psutil.Process) -> int:
     try:
-        return int(psutil.Process(pid).memory_full_info().pss)
+        return int(process.memory_full_info().pss)
     except psutil.Error:
         return 0

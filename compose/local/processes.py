@@ -1,7 +1,8 @@
-"""Finds and ends a stack's processes without the help of whoever started them."""
+"""Finds and ends a stack's processes, also after their supervisor has died."""
 
 import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -9,15 +10,15 @@ import psutil
 from compose.layout import Layout
 from compose.local.supervision import MARK
 
-# Time to end in good order, before the processes are killed.
+# Processes have this long to end in good order before they are killed.
 GRACE_S = 5.0
 
 
 def find(layout: Layout, session: int | None) -> list[psutil.Process]:
-    """Every process of this stack, except the caller and what called it.
+    """Every process of this stack, except the caller and the caller's parents.
 
-    By the mark in its environment. nginx overwrites its own; it is found by its session, which is the pid of the
-    stack's supervisord where that is known, and by working in the run directory.
+    A process is known by the mark in its environment. nginx overwrites its environment: it is known by its session,
+    the pid of the stack's supervisord, and by its working directory in the run folder.
     """
     this = psutil.Process()
     mine = {process.pid for process in (this, *this.parents())}
@@ -41,7 +42,7 @@ def _marked(layout: Layout, session: int | None) -> Iterator[psutil.Process]:
 
 
 def end(processes: list[psutil.Process], grace_s: float = GRACE_S) -> None:
-    """Terminate them, kill those that are still there after grace_s, and wait until all are gone."""
+    """Terminate the processes, kill those that still run after grace_s, and wait until all are gone."""
     for process in processes:
         _send(process, "terminate")
     _, alive = psutil.wait_procs(processes, timeout=grace_s)
@@ -58,14 +59,34 @@ def _send(process: psutil.Process, action: str) -> None:
 
 
 def birth(pid: int) -> float:
-    """When the process began: with its pid this names it for good."""
+    """The start time of the process; with the pid it identifies the process."""
     return psutil.Process(pid).create_time()
 
 
 def is_alive(pid: int, born: float) -> bool:
-    """Whether that very process runs, not a later one with its number."""
+    """Whether this process runs, not a later one with the same pid."""
     try:
         process = psutil.Process(pid)
         return process.create_time() == born and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def families(pids: Mapping[str, int]) -> dict[str, list[psutil.Process]]:
+    """The processes of each part, by one pass over the process table; none for a part that has ended.
+
+    A process's descendants belong to its part, unless they are parts themselves.
+    """
+    processes = {process.pid: process for process in psutil.process_iter(["ppid"])}
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for pid, process in processes.items():
+        children[process.info["ppid"]].append(pid)
+    roots = set(pids.values())
+
+    def family(pid: int) -> Iterator[psutil.Process]:
+        yield processes[pid]
+        for child in children[pid]:
+            if child not in roots:
+                yield from family(child)
+
+    return {name: list(family(pid)) if pid in processes else [] for name, pid in pids.items()}

@@ -1,28 +1,28 @@
 """A replica takes its primary's place."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from compose.errors import StackError
 from compose.local.supervision import Supervisor
+from compose.locks import exclusive
 from compose.postgres import shard_map
+from compose.readiness import wait_until
 
 _STOP_TIMEOUT_S = 15.0
-_POLL_S = 0.05
 _STAYS_DOWN = ("STOPPED", "FATAL")
 
 OnStep = Callable[[str], None]
 
 
 def promote(supervisor: Supervisor, file: Path, server: str, replica_url: str, on_step: OnStep) -> None:
-    """Make `server`'s replica its primary and say so in the shard map; writes fail from the first step to the last.
+    """Make `server`'s replica its primary and write the shard map; writes fail from the first step to the last.
 
-    replica_url: for a superuser, past PgBouncer. A primary that still runs is stopped first, in good order if it can:
-    then it hands its replica everything before it ends; one that was killed may take the writes of its last moment
-    with it. UsageError, StackError: what cannot be done and why.
+    replica_url: for a superuser, past PgBouncer. A primary that runs is stopped first, in good order if it can: its
+    replica then gets every write. A primary that was killed can take its last writes with it. UsageError, StackError:
+    what cannot be done and why.
     """
-    with shard_map.alone(file):
+    with exclusive(file.parent):
         promoted = shard_map.read(file).promoted(server)
         replica = f"{server}-replica"
         if not supervisor.states()[replica].pid:
@@ -36,20 +36,23 @@ def promote(supervisor: Supervisor, file: Path, server: str, replica_url: str, o
 
 
 def _stop(supervisor: Supervisor, server: str) -> None:
-    """It must not come back beside its successor."""
-    deadline = time.monotonic() + _STOP_TIMEOUT_S
-    # One that was killed a moment ago cannot be stopped, and supervisord is about to start it again.
-    while supervisor.states()[server].state not in _STAYS_DOWN:
-        if time.monotonic() > deadline:
-            raise StackError(f"{server} does not end: nothing was promoted")
+    """Stop the server for good: it must not come back beside its successor."""
+
+    def is_down() -> bool:
+        if supervisor.states()[server].state in _STAYS_DOWN:
+            return True
+        # supervisord cannot stop a server that was just killed, and is about to start it again.
         supervisor.stop([server])
-        time.sleep(_POLL_S)
+        return False
+
+    if not wait_until(is_down, _STOP_TIMEOUT_S):
+        raise StackError(f"{server} does not end: nothing was promoted")
 
 
 def _take_over(replica: str, url: str) -> None:
     import psycopg
 
-    # Whatever it has received it replays before it becomes a primary.
+    # The replica replays everything that it has received before it becomes a primary.
     statement = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(true, 30) ELSE true END"
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:

@@ -1,4 +1,4 @@
-"""The start of a stack, stage by stage, each part asked until it works."""
+"""The start of a stack, stage by stage; each part is probed until it is ready."""
 
 import contextlib
 import errno
@@ -13,31 +13,31 @@ from pathlib import Path
 
 import psutil
 
-from compose.credentials import HOST, Credentials
+from compose.credentials import Credentials
 from compose.errors import StackError
 from compose.layout import CLONE, Layout
 from compose.local.supervision import DEAD, Supervisor
 from compose.parts import Part, Stage
-from compose.readiness import Probe
+from compose.readiness import Probe, wait_until
 from compose.registry import list_probes
-from compose.topology import Topology
+from compose.topology import LOOPBACK, Topology
 
 READY_TIMEOUT_S = 60.0
 AT_ONCE_PER_CORE = 4
-"""Parts that are on their way at a time: more of them would only keep each other, and who is ready already, waiting."""
+"""Parts that start at the same time; more of them would slow each other down."""
 _POLL_S = 0.05
 
 OnPhase = Callable[[str], None]
 
 
 def check_ports(topology: Topology) -> None:
-    """StackError names the first part whose port somebody else has."""
+    """StackError names the first part whose port another process has."""
     for part, port in topology.ports.items():
         with contextlib.closing(socket.socket()) as probe:
-            # As servers do: a port whose last connections are merely fading counts as free.
+            # Like servers: a port whose last connections are in TIME_WAIT counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, port))
+                probe.bind((LOOPBACK, port))
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise StackError(f"port {port} ({part}) cannot be used: {error.strerror}") from error
@@ -57,12 +57,10 @@ def _owner(port: int) -> str:
 def await_supervisor(
     supervisor: Supervisor, layout: Layout, is_alive: Callable[[], bool], timeout_s: float = 10
 ) -> None:
-    """Wait until supervisord answers; StackError with what it said when it ended instead."""
-    deadline = time.monotonic() + timeout_s
-    while not supervisor.answers():
-        if not is_alive() or time.monotonic() > deadline:
-            raise StackError(f"supervisord does not start: {tail(layout.log('supervisor-start'))}")
-        time.sleep(_POLL_S)
+    """Wait until supervisord answers; StackError with its last log lines when it does not."""
+    wait_until(lambda: supervisor.answers() or not is_alive(), timeout_s)
+    if not supervisor.answers():
+        raise StackError(f"supervisord does not start: {tail(layout.log('supervisor-start'))}")
 
 
 def bring_up(
@@ -74,7 +72,7 @@ def bring_up(
     on_phase: OnPhase,
     service_environment: Mapping[str, str],
 ) -> None:
-    """Start every part and the schema; StackError names the part that failed and says what it logged last."""
+    """Start every part and make the schema; StackError names the part that failed, with its last log lines."""
     probes = list_probes(topology, credentials)
 
     def named(*stages: Stage) -> list[str]:
@@ -100,9 +98,9 @@ def await_ready(
     timeout_s: float = READY_TIMEOUT_S,
     to_start: Iterable[str] = (),
 ) -> None:
-    """Ask each part until all are ready; StackError at once for one that died, and when the last ones take too long.
+    """Probe each part until all are ready; StackError at once when a part died, and when a part takes too long.
 
-    to_start: those of them that do not run yet; each is started when another one is ready.
+    to_start: parts that do not run yet; each starts when another part is ready.
     """
     waiting = deque(to_start)
     deadline = time.monotonic() + timeout_s
@@ -131,7 +129,7 @@ def await_ready(
 
 
 def tail(log: Path, lines: int = 3) -> str:
-    """The last lines of a log as one, and where the rest is."""
+    """The last lines of a log as one line, with the path of the log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 4096))
@@ -142,9 +140,9 @@ def tail(log: Path, lines: int = 3) -> str:
 
 
 def run_service(arguments: Iterable[str], environment: Mapping[str, str], *, is_shown: bool = False) -> str:
-    """Run one command of the service and return what it printed; StackError with its last line of complaint.
+    """Run one command of the service and return its output; StackError with its last line on stderr.
 
-    is_shown: it speaks to the caller's terminal instead.
+    is_shown: its output goes to the caller's terminal instead.
     """
     command = ("-m", "service", *arguments)
     into = None if is_shown else subprocess.PIPE

@@ -13,27 +13,27 @@ from pathlib import Path
 from typing import Any
 
 from compose.connection_limits import plan
-from compose.credentials import HOST, Credentials
+from compose.credentials import Credentials
 from compose.errors import StackError
 from compose.layout import CLONE, Layout
 from compose.parts import STAGES, Part, launcher
-from compose.topology import Topology
+from compose.topology import LOOPBACK, Topology
 
-# By this in their environment the stack's processes are found again, whoever lost track of them.
+# The variable in every process's environment by which the stack's processes are found.
 MARK = "LIKESTORM_STACK"
-# States of a process that ended by itself. BACKOFF: it ended within a second and is about to be started again.
+# States of a process that ended by itself. BACKOFF: it ended within a second, and supervisord starts it again.
 DEAD = frozenset({"BACKOFF", "EXITED", "FATAL", "UNKNOWN"})
 _USER = "likestorm"
 _RPC_TIMEOUT_S = 5.0
-# What the parts inherit of the caller's environment; more would let one run differ from the next.
-# Where glibc keeps a heap for each of many threads, freed memory stays with whichever needed it last.
+# With one glibc heap for each of many threads, freed memory would stay with its thread.
 _LEAN = {"MALLOC_ARENA_MAX": "2"}
+# Variables that parts inherit from the caller; more would let one run differ from the next.
 _INHERITED = ("PATH", "HOME", "USER", "TMPDIR", "TZ")
 
 
 @dataclass(frozen=True)
 class State:
-    """What supervisord knows of one part; pid is 0 when it does not run, uptime in seconds."""
+    """The state of one part by supervisord's account; pid is 0 when the part does not run."""
 
     name: str
     state: str
@@ -47,34 +47,29 @@ def configuration_path(layout: Layout) -> Path:
     return layout.folder("supervisor") / "supervisord.conf"
 
 
-def pid_file(layout: Layout) -> Path:
-    """Where supervisord writes its pid."""
-    return layout.folder("supervisor") / "pid"
-
-
 def command(layout: Layout) -> tuple[str, ...]:
     """supervisord's command line."""
     return (sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(configuration_path(layout)))
 
 
 def configure(topology: Topology, layout: Layout, credentials: Credentials, parts: Iterable[Part]) -> str:
-    """The text of supervisord.conf: nothing starts by itself, what dies is started again."""
+    """The text of supervisord.conf: no part starts by itself, a part that dies is started again."""
     config = RawConfigParser()
     daemon = {
         "logfile": layout.log("supervisor"),
         "logfile_maxbytes": "5MB",
         "logfile_backups": 1,
-        "pidfile": pid_file(layout),
+        "pidfile": layout.supervisor_pid,
         "childlogdir": layout.logs,
         "identifier": "likestorm",
         # Its children inherit it, and PgBouncer needs a file for each of its clients.
         "minfds": max(4096, plan(topology).max_files),
     }
     if os.geteuid() == 0:
-        daemon["user"] = "root"  # said aloud, or it warns of it
+        daemon["user"] = "root"  # supervisord warns when this is missing
     config["supervisord"] = _escape(daemon)
     config["inet_http_server"] = _escape(
-        {"port": f"{HOST}:{topology.ports['supervisor']}", "username": _USER, "password": credentials.supervisor}
+        {"port": f"{LOOPBACK}:{topology.ports['supervisor']}", "username": _USER, "password": credentials.supervisor}
     )
     config["rpcinterface:supervisor"] = {
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
@@ -99,7 +94,7 @@ def _program(part: Part, layout: Layout) -> dict[str, object]:
         "stopwaitsecs": part.patience_s,
         "stopasgroup": "false",
         "killasgroup": "true",
-        # Ended in reverse, so that nobody misses what it needs.
+        # Parts stop in reverse order, each before the parts that it needs.
         "priority": STAGES.index(part.stage),
         "redirect_stderr": "true",
         "stdout_logfile": layout.log(part.name),
@@ -116,11 +111,11 @@ def _escape(values: dict[str, Any]) -> dict[str, str]:
 def launch(layout: Layout, *, tied: bool) -> int:
     """Start supervisord in a session of its own, so that Ctrl-C does not reach it, and return its pid.
 
-    tied: when the thread that calls this ends, by kill -9 even, the kernel tells supervisord to stop everything.
+    tied: when the calling thread ends, even by kill -9, the kernel sends supervisord SIGTERM, which stops every part.
     """
     arguments = (*(("setpriv", "--pdeathsig", "TERM") if tied else ()), *command(layout))
     with layout.log("supervisor-start").open("wb") as log:
-        # Not subprocess.Popen: that would complain of a process that outlives its object, as this one may.
+        # subprocess.Popen would warn about a process that outlives its object, as this one may.
         return os.posix_spawnp(
             arguments[0], arguments, environment(layout), setsid=True,
             file_actions=[
@@ -132,14 +127,14 @@ def launch(layout: Layout, *, tied: bool) -> int:
 
 
 def environment(layout: Layout) -> dict[str, str]:
-    """What every process of the stack is told, ours and the servers'."""
+    """The environment of every process of the stack, Python parts and servers alike."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     own = {MARK: str(layout.state), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(CLONE)}
     return inherited | own | _LEAN
 
 
 class _Transport(xmlrpc.client.Transport):
-    """With a deadline, which the library's own lacks."""
+    """A transport with a deadline, which the library's own lacks."""
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         connection = super().make_connection(host)
@@ -151,7 +146,7 @@ class Supervisor:
     """One running supervisord; StackError where it does not answer."""
 
     def __init__(self, port: int, password: str) -> None:
-        self._url = f"http://{_USER}:{password}@{HOST}:{port}/RPC2"
+        self._url = f"http://{_USER}:{password}@{LOOPBACK}:{port}/RPC2"
 
     def _call(self, method: str, *arguments: object) -> Any:
         try:
@@ -161,14 +156,14 @@ class Supervisor:
             raise StackError(f"supervisord does not answer: {error}") from error
 
     def answers(self) -> bool:
-        """Whether it is there and not about to end."""
+        """Whether supervisord runs and is not shutting down."""
         try:
             return bool(self._call("getState")["statename"] == "RUNNING")
         except StackError:
             return False
 
     def start(self, names: Iterable[str]) -> None:
-        """Start these parts, none of which may run or be about to end, without waiting; states() tells how it went."""
+        """Start these parts without waiting; StackError when one already runs or is about to end."""
         for name in names:
             try:
                 self._call("startProcess", name, False)
@@ -176,7 +171,7 @@ class Supervisor:
                 raise StackError(f"{name} cannot be started: {fault.faultString}") from fault
 
     def states(self) -> dict[str, State]:
-        """Every part's state by name."""
+        """The state of every part, by name."""
         return {
             info["name"]: State(
                 info["name"], info["statename"], info["pid"],
@@ -186,7 +181,7 @@ class Supervisor:
         }  # fmt: skip
 
     def stop(self, names: Iterable[str]) -> None:
-        """Ask these parts to end, without waiting."""
+        """Tell these parts to end, without waiting."""
         for name in names:
             try:
                 self._call("stopProcess", name, False)
@@ -194,5 +189,5 @@ class Supervisor:
                 continue  # it does not run
 
     def shut_down(self) -> None:
-        """Ask supervisord to end what still runs, and itself."""
+        """Tell supervisord to stop every part and to end."""
         self._call("shutdown")

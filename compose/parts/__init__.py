@@ -1,4 +1,4 @@
-"""The parts of the stack: what a part is, and in which order they start; compose/registry.py knows them all."""
+"""The parts of the stack and their order of start; compose/registry.py lists them all."""
 
 import sys
 from collections.abc import Mapping
@@ -11,18 +11,17 @@ from compose.layout import Layout
 Stage = Literal["stores", "pool", "service", "monitoring"]
 STAGES: tuple[Stage, ...] = ("stores", "pool", "service", "monitoring")
 
-# The load generator, at 0, comes first: what it measures must not be its own wait for a core. What nobody waits for
-# comes last, so that no request is kept waiting by a thumbnail or a scrape; but see monitoring.py's niceness().
+# Niceness: the load generator, at 0, comes first, so that it does not measure its own wait for a core. Background work
+# comes last, so that no request waits for a thumbnail or a scrape; but see niceness() in monitoring.py.
 MEASURING, SERVING, BACKGROUND = 0, 5, 15
 
 
 @dataclass(frozen=True)
 class Part:
-    """One process of the stack; its command line is unlike any other on the machine, by a path or a port in it.
+    """One process of the stack; a path or a port makes its command line unique on the machine.
 
-    user: as whom it runs, None is whoever starts the stack. niceness: how far it stands back when CPU is short.
-    is_leisurely: it gives way to everybody at once (SCHED_IDLE); a nice part still has the slice of time that it began.
-    environment: on top of the service's, which all get. patience_s: how long it may take to end in good order.
+    user: None is the caller. is_leisurely: runs under SCHED_IDLE, which yields to other processes at once; a nice part
+    finishes its time slice first. environment: added to the common one. patience_s: the time to end in good order.
     """
 
     name: str
@@ -37,17 +36,17 @@ class Part:
 
 
 def launcher(part: Part) -> tuple[str, ...]:
-    """The part's command line behind what sets its precedence; the process itself shows the command alone."""
+    """The part's command line with its niceness; the process shows the command alone."""
     idle = ("chrt", "--idle", "0") if part.is_leisurely else ()
     return (*idle, "nice", "-n", str(part.niceness), *part.command)
 
 
 def python(layout: Layout, part: str, *arguments: str) -> tuple[str, ...]:
-    """A command line of this Python, marked with the part that it is."""
-    # -X sets nothing here; it is Python's own way to carry a mark on a command line.
+    """A command line of this Python, marked with the part's folder."""
+    # Python ignores unknown -X options: this one is a mark only.
     return (sys.executable, "-X", f"part={layout.folder(part)}", *arguments)
 
 
 def metrics_folder(layout: Layout, instance: str) -> Path:
-    """Where one service instance keeps its metrics (PROMETHEUS_MULTIPROC_DIR)."""
+    """The folder of one service instance's metrics (PROMETHEUS_MULTIPROC_DIR)."""
     return layout.writable(instance) / "metrics"

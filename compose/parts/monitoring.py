@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager, the exporters that others keep, and the collectors of ours."""
+"""Prometheus, Alertmanager, stock exporters, and the project's collectors."""
 
 from collections.abc import Mapping
 
@@ -7,18 +7,17 @@ from compose.layout import Layout
 from compose.parts import BACKGROUND, MEASURING, Part, python
 from compose.topology import Topology
 
-# Go runs as many collector threads as there are cores unless told otherwise; exporters need one.
-# And a heap that may double before it is collected is twice as large as it needs to be.
+# Exporters need one thread of Go's garbage collector, and a heap that grows by half before a collection, not by all.
 _ONE_CORE = {"GOMAXPROCS": "1", "GOGC": "50"}
 OFTEN_S = 1
-# The exporter of the nodes reads everything it can; only these are ever looked at.
+# The collectors of the node exporter that dashboards and alerts use.
 _NODE_COLLECTORS = ("cpu", "meminfo", "pressure", "loadavg", "diskstats", "netdev", "stat", "vmstat", "filesystem")
 
 
 def list_monitoring(
     topology: Topology, layout: Layout, credentials: Credentials, programs: Mapping[str, str]
 ) -> tuple[Part, ...]:
-    """What watches the others."""
+    """The parts that watch the others."""
     ports, user, nice = topology.ports, layout.user, niceness(topology)
 
     def exporter(name: str, *arguments: str, listen: str = "--web.listen-address", **environment: str) -> Part:
@@ -32,7 +31,7 @@ def list_monitoring(
             (programs["prometheus"], f"--config.file={prometheus}/prometheus.yml",
              f"--storage.tsdb.path={layout.writable('prometheus')}/data", "--storage.tsdb.retention.time=4d",
              "--storage.tsdb.retention.size=1GB", f"--web.listen-address={topology.listen}:{ports['prometheus']}",
-             # For snapshots, which are kept with a run.
+             # For the snapshots that a run keeps.
              "--web.enable-lifecycle", "--web.enable-admin-api", "--log.level=warn"),
             user, _ONE_CORE, niceness=nice,
         ),
@@ -46,7 +45,7 @@ def list_monitoring(
         exporter(
             "exporter-node", "--collector.disable-defaults", "--web.disable-exporter-metrics", "--log.level=warn",
             *(f"--collector.{name}" for name in _NODE_COLLECTORS),
-            # Of memory's file systems, the one that the stack's data may lie in is looked at too.
+            # /dev/shm is not excluded: the stack's data may be there.
             "--collector.filesystem.mount-points-exclude=^/(proc|sys|run|etc)($|/)",
         ),
         exporter(
@@ -63,7 +62,7 @@ def list_monitoring(
             "exporter-blackbox", f"--config.file={layout.folder('exporter-blackbox')}/blackbox.yml",
             "--log.level=warn",
         ),
-        # As whoever started the stack: it counts other users' open files.
+        # As the caller's user, to count other users' open files.
         Part(
             "collectors", "monitoring",
             python(layout, "collectors", "-m", "compose.exporters", f"{layout.folder('collectors')}/collectors.json"),
@@ -73,16 +72,16 @@ def list_monitoring(
 
 
 def niceness(topology: Topology) -> int:
-    """How far these stand back: in front of what they watch where they seldom ask it.
+    """The niceness of the monitoring.
 
-    With hundreds of processes on full cores a scrape at the end of the queue is never done, and a run that nobody saw
-    proves nothing. Each second, where a scrape would hold up requests sixty times a minute, it is last.
+    Scraped each second it comes last, so that requests do not wait for scrapes. Scraped seldom, as in the large
+    topology, it comes first: there, with hundreds of processes on full cores, a scrape would miss its deadline.
     """
     return BACKGROUND if topology.scrape_interval_s <= OFTEN_S else MEASURING
 
 
 def _data_sources(topology: Topology, credentials: Credentials) -> list[str]:
-    servers = (*topology.primary_instances, *topology.replica_instances)
+    servers = topology.database_servers
     urls = (
         postgres_url(MONITOR, credentials.monitor, topology.ports[name], host=topology.host(name)) for name in servers
     )

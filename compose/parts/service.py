@@ -18,12 +18,12 @@ _GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20)}
 
 
 def worker_part(queue: str) -> str:
-    """The name of the part that is all workers of a queue."""
+    """The name of the part with all workers of a queue."""
     return f"worker-{queue}"
 
 
 def list_instances(topology: Topology) -> tuple[str, ...]:
-    """The parts that are instances of the service, each with metrics of its own."""
+    """The parts that are instances of the service; each has its own metrics."""
     return (*topology.app_instances, *(worker_part(queue) for queue in topology.workers))
 
 
@@ -43,7 +43,7 @@ def read_facts(topology: Topology) -> Mapping[str, str]:
 
 
 def list_service(topology: Topology, layout: Layout, common: Mapping[str, str]) -> tuple[Part, ...]:
-    """App instances, then workers; `common` as compose.environment gives it."""
+    """App instances, then workers; `common` as service_environment() returns it."""
     capacity = plan(topology)
 
     def environment(instance: str, pool: int) -> Mapping[str, str]:
@@ -72,7 +72,7 @@ def list_service(topology: Topology, layout: Layout, common: Mapping[str, str]) 
             python(layout, worker_part(queue), "-m", "service.worker", queue, "--count", str(count)),
             environment=environment(worker_part(queue), capacity.worker_pool),
             niceness=BACKGROUND,
-            # Seconds pass before anybody misses a thumbnail; a push is awaited.
+            # A thumbnail may come seconds late; a push may not.
             is_leisurely=queue != "push",
         )
         for queue, count in topology.workers.items()

@@ -1,10 +1,11 @@
-"""Whatever keeps data, and PgBouncer, which stands before the databases."""
+"""The stores: PostgreSQL with PgBouncer before it, Redis, memcached, and the object store."""
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from compose.connection_limits import plan
-from compose.credentials import REGION, Credentials
+from compose.credentials import BUCKET, REGION, Credentials
 from compose.layout import Layout
 from compose.parts import Part
 from compose.topology import Topology
@@ -13,18 +14,17 @@ MEMCACHED_MB = 64
 
 
 def ending_last(topology: Topology) -> frozenset[str]:
-    """Who is asked by the others: they end in good order only while it is there."""
-    servers = (*topology.primary_instances, *topology.replica_instances)
-    return frozenset({*servers, *topology.memcached_instances, "pgbouncer", "redis", "store", "standins"})
+    """Parts that other parts talk to while they end."""
+    kept = {"pgbouncer", "redis", "store", "fakes"}
+    return frozenset({*topology.database_servers, *topology.memcached_instances, *kept})
 
 
 def list_stores(
     topology: Topology, layout: Layout, credentials: Credentials, programs: Mapping[str, str]
 ) -> tuple[Part, ...]:
-    """All that must answer before there can be a schema, and the pooler."""
-    servers = (*topology.primary_instances, *topology.replica_instances)
+    """The parts that must answer before there can be a schema."""
     return (
-        *(_postgres(name, layout, programs) for name in servers),
+        *(_postgres(name, layout, programs) for name in topology.database_servers),
         Part("redis", "stores", (programs["redis"], f"{layout.folder('redis')}/redis.conf"), layout.user),
         *(_memcached(name, topology, layout, programs) for name in topology.memcached_instances),
         _objects(topology, layout, credentials, programs),
@@ -32,8 +32,32 @@ def list_stores(
     )  # fmt: skip
 
 
+def redis_url(topology: Topology, credentials: Credentials) -> str:
+    """Redis, with the password."""
+    return f"redis://:{credentials.redis}@{topology.address('redis')}/0"
+
+
+def store_settings(topology: Topology, credentials: Credentials) -> dict[str, str]:
+    """The service's variables for the object store."""
+    return {
+        "LIKESTORM_S3_ENDPOINT": f"http://{topology.address('store')}",
+        "LIKESTORM_S3_BUCKET": BUCKET,
+        "LIKESTORM_S3_REGION": REGION,
+        "LIKESTORM_S3_ACCESS_KEY": credentials.store_access,
+        "LIKESTORM_S3_SECRET_KEY": credentials.store_secret,
+    }
+
+
+def make_bucket(data: Path) -> None:
+    """Make the store's folder and bucket by nanio's own code: the service is ready only when its bucket exists."""
+    from nanio.storage.filesystem import FilesystemStorage  # type: ignore[import-untyped]
+
+    data.mkdir()
+    FilesystemStorage(data).create_bucket(BUCKET)
+
+
 def _objects(topology: Topology, layout: Layout, credentials: Credentials, programs: Mapping[str, str]) -> Part:
-    # What lies in memory elsewhere lies in the page cache here: as fast, as safe, and the kernel can give it back.
+    # Where the other stores' data is in memory, photos stay in the page cache: as fast, and the kernel can free it.
     unsynced = () if layout.storage == "disk" else (programs["eatmydata"],)
     return Part(
         "store", "stores",

@@ -1,4 +1,4 @@
-"""The PostgreSQL clusters of a stack: one is made, and copied before any server starts."""
+"""The PostgreSQL clusters of a stack: one is made and copied before any server starts."""
 
 import shutil
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compose.credentials import DATABASE, MONITOR, REPLICATOR, ROLE, Credentials, scram_secret
 from compose.errors import StackError
+from compose.files import write_whole
 from compose.layout import Layout
 from compose.local.supervision import environment
 from compose.topology import Topology
@@ -18,16 +19,13 @@ WAL_SEGMENT_MB = 4
 
 
 def initialise(topology: Topology, layout: Layout, credentials: Credentials, programs: Mapping[str, str]) -> None:
-    """Make every primary's and replica's data folder; without syncing, for a crash now would only mean to start again.
+    """Make the data folder of every primary and replica as copies of one cluster, so each replica matches its primary.
 
-    All are copies of one, so a replica goes on from where its primary begins. StackError with what PostgreSQL said.
+    Nothing is synced: after a crash the stack starts anew. StackError with PostgreSQL's message.
     """
     template = layout.make_folder(TEMPLATE, layout.user)
     password = template / "password"
-    password.touch(mode=0o600)
-    password.write_text(credentials.superuser)
-    if layout.user:
-        shutil.chown(password, layout.user, layout.user)
+    write_whole(password, credentials.superuser, user=layout.user)
     data = template / "data"
     _run(
         layout, template, "initdb",
@@ -35,15 +33,15 @@ def initialise(topology: Topology, layout: Layout, credentials: Credentials, pro
          "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--wal-segsize", str(WAL_SEGMENT_MB),
          "--no-sync", "--no-instructions"),
     )  # fmt: skip
-    # Alone on its files the server reads statements, a line each, and opens no port. With a primary's own settings: a
-    # replica must not find that its cluster was used with greater ones.
+    # In single-user mode the server reads one statement a line and opens no port. It gets a primary's settings: a
+    # replica refuses a cluster that was used with greater ones.
     settings = f"config_file={layout.folder(topology.primary_instances[0])}/postgresql.conf"
     _run(
         layout, template, "the roles",
         (programs["postgres"], "--single", "-F", "-D", data, "-c", settings, "template1"),
         "".join(f"{statement}\n" for statement in statements(credentials)),
     )  # fmt: skip
-    folders = [layout.folder(name) for name in (*topology.primary_instances, *topology.replica_instances)]
+    folders = [layout.folder(name) for name in topology.database_servers]
     with ThreadPoolExecutor(2) as threads:
         for _ in threads.map(lambda folder: _copy(data, folder / "data"), folders):
             pass
@@ -53,10 +51,10 @@ def initialise(topology: Topology, layout: Layout, credentials: Credentials, pro
 
 
 def statements(credentials: Credentials) -> tuple[str, ...]:
-    """The service's role and database, and roles that may see every statistic, or copy the server, and nothing else.
+    """The statements that make the service's role and database, the role for monitoring and the role for replication.
 
-    Secrets need no quoting. A statement whose client has left must end some time, so the role has a deadline; the
-    commands that need longer set their own.
+    Secrets need no quoting. The service's role has a deadline, so that a statement without its client ends; commands
+    that need longer set their own.
     """
     return (
         f"CREATE ROLE {ROLE} LOGIN PASSWORD '{scram_secret(credentials.database, credentials.salt)}'",
@@ -64,10 +62,10 @@ def statements(credentials: Credentials) -> tuple[str, ...]:
         f"ALTER ROLE {ROLE} SET idle_in_transaction_session_timeout = '60s'",
         f"CREATE ROLE {MONITOR} LOGIN PASSWORD '{credentials.monitor}' IN ROLE pg_monitor",
         f"CREATE ROLE {REPLICATOR} LOGIN REPLICATION PASSWORD '{credentials.replicator}'",
-        # A database of its own would be one more in each copy.
+        # A second database would make every copy larger.
         f"ALTER DATABASE postgres RENAME TO {DATABASE}",
         f"ALTER DATABASE {DATABASE} OWNER TO {ROLE}",
-        # Or autovacuum would, on all servers at the same moment: a minute after they started, where load is measured.
+        # Without this, autovacuum runs on all servers a minute after their start, within the measurement.
         "VACUUM (ANALYZE)",
     )
 
@@ -77,13 +75,13 @@ def _run(layout: Layout, folder: Path, what: str, command: tuple[str | Path, ...
         command, user=layout.user, group=layout.user, cwd=folder, env=environment(layout), input=text,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    # In single-user mode a statement that fails shows in what is said only.
+    # In single-user mode a failed statement shows in the output only.
     if done.returncode != 0 or "ERROR:" in done.stderr + done.stdout:
         raise StackError(f"postgres: {what} failed: {' '.join(done.stderr.split())[-300:]}")
 
 
 def _copy(source: Path, target: Path) -> None:
-    """With owners and modes; sparse or shared blocks where the file system has them."""
+    """Copy with owners and modes; blocks stay sparse or shared where the file system can."""
     done = subprocess.run(
         ("cp", "-a", "--reflink=auto", "--", source, target), capture_output=True, text=True, check=False
     )

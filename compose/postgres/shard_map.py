@@ -1,9 +1,5 @@
-"""The one file that says which server each logical shard is on."""
+"""The file that maps logical shards to servers; a process that changes it holds the lock of its folder."""
 
-import contextlib
-import fcntl
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,13 +7,13 @@ import msgspec
 
 from compose.credentials import ROLE, Credentials, postgres_url
 from compose.errors import StackError, UsageError
-from compose.layout import Layout
+from compose.files import write_whole
 from compose.topology import Topology
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where to reach one server's databases, through PgBouncer; replica None means that it has none any more."""
+    """URLs of one server's databases, through PgBouncer; replica None after its promotion."""
 
     primary: str
     replica: str | None
@@ -38,11 +34,6 @@ class ShardMap:
         if replica is None:
             raise UsageError(f"{name} has no replica left: it was promoted already")
         return replace(self, servers={**self.servers, name: Server(replica, None)})
-
-
-def path(layout: Layout) -> Path:
-    """Where a stack has it (LIKESTORM_SHARDS)."""
-    return layout.shards
 
 
 def spread(topology: Topology, credentials: Credentials) -> ShardMap:
@@ -69,20 +60,5 @@ def read(file: Path) -> ShardMap:
 
 
 def write(file: Path, content: ShardMap) -> None:
-    """Put a map in the place of the one that is there: whoever reads finds the one or the other, and whole."""
-    beside = file.with_suffix(".new")
-    beside.unlink(missing_ok=True)
-    beside.touch(mode=0o600)
-    beside.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1))
-    beside.rename(file)
-
-
-@contextlib.contextmanager
-def alone(file: Path) -> Iterator[None]:
-    """Nobody else changes the map meanwhile: who does locks the folder that it is in."""
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
+    """Replace the map as a whole."""
+    write_whole(file, msgspec.json.format(msgspec.json.encode(content), indent=1))

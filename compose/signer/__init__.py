@@ -1,1 +1,1 @@
-"""Signs what the CDN's origin asks of the object store, which answers nobody who does not sign."""
+"""Signs the requests of the CDN's origin to the object store, which refuses unsigned ones."""

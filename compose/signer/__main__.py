@@ -1,4 +1,4 @@
-"""python -m compose.signer [HOST:]PORT: sign what nginx asks for, with the keys of LIKESTORM_S3_…, until SIGTERM."""
+"""python -m compose.signer [HOST:]PORT: sign nginx's requests with the keys in LIKESTORM_S3_…, until SIGTERM."""
 
 import sys
 from http import HTTPStatus
@@ -6,15 +6,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from compose.errors import UsageError
 from compose.signer.signing import Signer, Store
+from compose.topology import LOOPBACK
 
-HOST = "127.0.0.1"
 OBJECT = "X-Object"
 
 
-def serve(port: int, signer: Signer, host: str = HOST) -> ThreadingHTTPServer:
+def serve(port: int, signer: Signer, host: str = LOOPBACK) -> ThreadingHTTPServer:
     """A server bound to the port, to be run by serve_forever(); OSError when the port is taken.
 
-    GET with the path in X-Object: 204 with the signed headers, 403 for what is not to be served.
+    GET with the path in X-Object: 204 with the signed headers, 403 for a path that is not served.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m compose.signer [HOST:]PORT", file=sys.stderr)
         return 2
     try:
-        server = serve(int(port), Signer(Store.from_env()), host or HOST)
+        server = serve(int(port), Signer(Store.from_env()), host or LOOPBACK)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2

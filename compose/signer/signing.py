@@ -18,7 +18,7 @@ SIGNED = ("Authorization", "X-Amz-Date", "X-Amz-Content-SHA256")
 
 @dataclass(frozen=True)
 class Store:
-    """Where objects are and what signs for them; `endpoint` as a URL without a slash at its end."""
+    """The object store and its keys; endpoint: a URL without a slash at its end."""
 
     endpoint: str
     bucket: str
@@ -40,7 +40,7 @@ def _read(environment: Mapping[str, str], name: str) -> str:
 
 
 class Signer:
-    """Signs anew each time: a signature is good for some minutes only."""
+    """Makes a new signature for each request: a signature is valid for some minutes only."""
 
     def __init__(self, store: Store) -> None:
         self._base = f"{store.endpoint}/{store.bucket}"

@@ -6,7 +6,7 @@ from likestorm.panels.model import Dashboard, Panel, Row, Threshold, named, p99,
 from alerts.slo import OBJECTIVES
 from dashboards.panels.overview import QUEUE_DEPTH
 
-WORKER, FAKES = 'job="worker"', 'job="standins"'
+WORKER, FAKES = 'job="worker"', 'job="fakes"'
 
 
 def _chain_thresholds() -> tuple[Threshold, ...]:
@@ -61,7 +61,7 @@ CHAINS = Panel(
 PUSHES = Panel(
     "pushes-per-second", "Pushes per second",
     "How many pushes does the push server accept? Many likes of one photo become one push.",
-    rate("standin_received_total", f'{FAKES},standin="push"'), "pushes", "suffix:pushes/s",
+    rate("fake_received_total", f'{FAKES},fake="push"'), "pushes", "suffix:pushes/s",
 )
 PUSH_OUTCOMES = Panel(
     "push-outcomes", "Pushes by outcome",
@@ -71,7 +71,7 @@ PUSH_OUTCOMES = Panel(
 OUTSIDE = Panel(
     "outside-world", "Received by the outside world",
     "What do the push server and the two social networks receive, and what twice? Sends happen at least once.",
-    named("kind", received=rate("standin_received_total", FAKES), twice=rate("standin_duplicates_total", FAKES)),
+    named("kind", received=rate("fake_received_total", FAKES), twice=rate("fake_duplicates_total", FAKES)),
     "{{kind}}", "suffix:/s",
 )
 

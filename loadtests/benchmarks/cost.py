@@ -5,8 +5,7 @@ and divides the CPU time of all processes by the number of likes. A busy machine
 and rate. Scrapes and health checks are included, and weigh more at a lower rate.
 
 With --metrics it boots the stack several times in turn, with and without the service's metrics (LIKESTORM_METRICS), and
-prints what metrics cost: the Hodges-Lehmann estimate of the difference with its 95 % interval. Server-Timing is off on
-both sides.
+prints what metrics cost: the ratio of the pairs with its 95 % interval. Server-Timing is off on both sides.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from likestorm.arguments import count, positive
-from likestorm.comparison import paired
 from rich.console import Console
 from rich.table import Table
 
@@ -28,10 +26,11 @@ from compose import local
 from compose.errors import StackError
 from compose.exporters.processes import Processes
 from compose.layout import find
-from compose.local import Target, supervision
+from compose.local import Target
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, Topology, named
 from loadtests.benchmarks import overhead
 from loadtests.benchmarks.overhead import OverheadError
+from loadtests.benchmarks.result import Figure, median, ratio
 
 RATE, SECONDS, WARM_UP_S, PAIRS = 450.0, 20, 5, 8
 PAUSES = """
@@ -42,7 +41,7 @@ PARTS = {
     "app servers": ("app",),
     "PostgreSQL and its replicas": ("postgres",),
     "balancer and nginx": ("front", "nginx"),
-    "push worker and its stand-in": ("worker-push", "standins"),
+    "push worker and its fake": ("worker-push", "fakes"),
     "watching": ("prometheus", "alertmanager", "collectors", "exporter"),
     "Redis": ("redis",),
     "PgBouncer": ("pgbouncer",),
@@ -66,7 +65,7 @@ def measure(target: Target, rate: float, seconds: int) -> tuple[float, dict[str,
     manifest = json.loads(
         local.seed(target, users=overhead.USERS, photos_per_user=3, follows_per_user=20, seed=1).read_text()
     )
-    processes = Processes(supervision.pid_file(find(target.state_dir)), target.pids)
+    processes = Processes(find(target.state_dir).supervisor_pid, target.pids)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "like.lua"
         mean_ms = 1e3 * overhead.CONNECTIONS / rate
@@ -97,30 +96,34 @@ def describe(rate: float, shared: Mapping[str, float]) -> Table:
     return table
 
 
-def compare(topology: Topology, rate: float, seconds: int, pairs: int, console: Console) -> Table:
-    """Measure stacks with and without metrics in turn; a table of the differences in CPU time a like."""
-    differences: list[dict[str, float]] = []
+def compare(topology: Topology, rate: float, seconds: int, pairs: int) -> list[tuple[float, float]]:
+    """CPU time a like in ms of stacks without metrics and with them, in pairs in turn."""
+    found = []
     for number in range(pairs):
-        shared: dict[str, dict[str, float]] = {}
+        taken: dict[str, float] = {}
         for metrics in (METRICS_OFF, METRICS_ON)[:: 1 if number % 2 else -1]:
             settings = {"LIKESTORM_METRICS": metrics, "LIKESTORM_SERVER_TIMING": "0"}
             with local.up(replace(topology, settings=settings)) as target:
-                _, shared[metrics] = measure(target, rate, seconds)
-        off, on = shared[METRICS_OFF], shared[METRICS_ON]
-        console.print(f"pair {number + 1}: {sum(off.values()):.3f} ms without metrics, {sum(on.values()):.3f} with")
-        differences.append({kind: on[kind] - off[kind] for kind in on})
-    return describe_differences(differences)
+                taken[metrics] = sum(measure(target, rate, seconds)[1].values())
+        found.append((taken[METRICS_OFF], taken[METRICS_ON]))
+        print(f"pair {number + 1}: {found[-1][0]:.3f} ms without metrics, {found[-1][1]:.3f} with", flush=True)
+    return found
 
 
-def describe_differences(differences: Sequence[Mapping[str, float]]) -> Table:
-    """The difference of each kind of part and of their sum, each with its interval."""
-    title = f"what metrics add to a like, {len(differences)} pairs in turn"
-    table = Table("part", "ms of CPU a like", "95 % interval", title=title, title_justify="left")
-    columns = {kind: [each[kind] for each in differences] for kind in differences[0]}
-    for kind, values in (columns | {"all": [sum(each.values()) for each in differences]}).items():
-        shift = paired.of_pairs(values)
-        table.add_row(kind, f"{shift.estimate:+.3f}", f"{shift.low:+.3f} to {shift.high:+.3f}")
-    return table
+def describe_pairs(pairs: Sequence[tuple[float, float]]) -> list[Figure]:
+    """The medians without and with metrics, and the ratio of the pairs."""
+    without, with_metrics = zip(*pairs, strict=True)
+    return [
+        median("CPU time a like without metrics", without, "ms", 3),
+        median("CPU time a like with metrics", with_metrics, "ms", 3),
+        ratio("with metrics over without", pairs),
+    ]
+
+
+def figures(base_port: int) -> list[Figure]:
+    """What metrics cost, as BENCHMARKS.md has it."""
+    overhead.find_wrk()
+    return describe_pairs(compare(named(DEFAULT, base_port), RATE, SECONDS, PAIRS))
 
 
 def main(arguments: list[str]) -> int:
@@ -133,16 +136,17 @@ def main(arguments: list[str]) -> int:
         "--metrics", type=count, nargs="?", const=PAIRS, metavar="PAIRS", help=f"what metrics cost, in pairs ({PAIRS})"
     )
     options = parser.parse_args(arguments)
-    console, topology = Console(), named(DEFAULT, options.base_port)
+    topology = named(DEFAULT, options.base_port)
     try:
         overhead.find_wrk()
         if options.metrics:
-            console.print(compare(topology, options.rate, options.seconds, options.metrics, console))
+            for figure in describe_pairs(compare(topology, options.rate, options.seconds, options.metrics)):
+                print(f"{figure.what}: {figure.value} ({figure.interval})")
             return 0
         with local.up(topology) as target:
-            console.print(describe(*measure(target, options.rate, options.seconds)))
+            Console().print(describe(*measure(target, options.rate, options.seconds)))
     except (OverheadError, StackError) as error:
-        print(f"cost: {error}", file=sys.stderr)  # noqa: T201
+        print(f"cost: {error}", file=sys.stderr)
         return 1
     return 0
 

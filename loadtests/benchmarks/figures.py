@@ -1,151 +1,82 @@
-"""The figures that the READMEs quote, measured anew: start-up, whole benches, and what storage and priority do.
+"""The figures of BENCHMARKS.md.
 
-`python -m loadtests.benchmarks.figures` (or `make figures`) takes about half an hour on two cores; nothing else should
-run on the machine meanwhile.
+`python -m loadtests.benchmarks.figures` (or `make figures`) measures all of them one after the other and writes the
+page; --only NAME measures one, --page only writes the page from the results of before. Nothing else should run on the
+machine meanwhile. A benchmark that fails keeps its earlier result, and the exit status is then 1.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import subprocess
+import os
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import msgspec
-from likestorm import run
 from likestorm.errors import LikestormError
-from likestorm.results.record import document
-from likestorm.scenario import Scenario
-from likestorm.scenario.reading import load
-from rich.console import Console, RenderableType
-from rich.table import Table
 
-from compose import local
-from compose.layout import STORAGES, Storage
-from compose.topology import DEFAULT_BASE_PORT, named
-
-STARTS = 3
-BENCHES = 3
-LAG_S = 15.0
-PAIRS = 3
-STORAGE_PAIRS = 8
-STORAGE_S = 30.0
+from compose.errors import StackError
+from compose.topology import DEFAULT_BASE_PORT
+from loadtests.accuracy.drive import DriveError
+from loadtests.benchmarks import accuracy, baseline, cost, overhead, package, result, stack, stall_plot
+from loadtests.benchmarks.result import BenchmarkError, Figure
 
 
-def _start_up(base_port: int, _folder: Path) -> str:
-    """Seconds from `python -m compose up` to a seeded stack that answers, warm."""
-    seconds = []
-    for _ in range(STARTS):
-        began = time.monotonic()
-        _call("compose", "up", "--base-port", str(base_port))
-        seconds.append(time.monotonic() - began)
-        _call("compose", "down")
-    return (
-        f"up, warm: {statistics.median(seconds):.1f} s (median of {STARTS}: {min(seconds):.1f} to {max(seconds):.1f})"
-    )
+@dataclass(frozen=True)
+class Benchmark:
+    """Its title, and what measures it on a stack whose first port is given."""
+
+    title: str
+    measure: Callable[[int], list[Figure]]
 
 
-def _benches(base_port: int, folder: Path) -> Table:
-    """Whole benches in a row, as a person starts them; every one counts."""
-    title = f"{BENCHES} benches in a row, scenario likes"
-    columns = ("bench, s", "exit", "likes/s", "photos/s", "like p99 ms", "confirm p99 ms", "failed", "residual")
-    table = Table(*columns, "lag p99 ms", "memory, MB", title=title, title_justify="left")
-    for number in range(BENCHES):
-        out = folder / f"bench-{number}"
-        began = time.monotonic()
-        status = _call("likestorm", "run", "likes", "--base-port", str(base_port), "--out", str(out), check=False)
-        seconds = time.monotonic() - began
-        saved = document.load(out / run.RECORD_FILE)
-        table.add_row(
-            f"{seconds:.0f}",
-            f"{status}",
-            f"{saved.arrivals['like'].load.completed / saved.scenario.duration_s:.1f}",
-            f"{saved.arrivals['upload'].load.completed / saved.scenario.duration_s:.1f}",
-            f"{saved.requests['like'].response_time_ms.p99}",
-            f"{saved.requests['upload-confirm'].response_time_ms.p99}",
-            f"{sum(request.failures for request in saved.requests.values())}",
-            f"{sum(entry.residual for entry in saved.ledger)}",
-            f"{saved.generator.dispatch_lag_ms.p99}",
-            f"{sum(saved.memory_mb.values()):.0f}",
-        )
-    return table
-
-
-def _storage(base_port: int, folder: Path) -> Table:
-    """Like p99 with the stack's data in memory and on disk, a new stack each time, in turn (ABBA)."""
-    title = f"like p99, ms, {STORAGE_PAIRS} pairs of {STORAGE_S:g} s in turn"
-    table = Table("data in", "median", "all", title=title, title_justify="left")
-    scenario = load("likes").scaled(duration_s=STORAGE_S)
-    found: dict[Storage, list[float]] = {storage: [] for storage in STORAGES}
-    for pair in range(STORAGE_PAIRS):
-        for storage in STORAGES if pair % 2 else reversed(STORAGES):
-            out = folder / f"storage-{pair}-{storage}"
-            run.run(run.Options(_settled(scenario, base_port=base_port, storage=storage), out))
-            p99 = document.load(out / run.RECORD_FILE).requests["like"].response_time_ms.p99
-            if p99 is None:
-                raise LikestormError(f"no like was answered: {out}")
-            found[storage].append(p99)
-    for storage, values in found.items():
-        table.add_row(storage, f"{statistics.median(values):.1f}", ", ".join(f"{value:.1f}" for value in values))
-    return table
-
-
-def _lag(base_port: int, folder: Path) -> Table:
-    """Dispatch lag with the generator at real-time and at ordinary priority, in turn on the same stack."""
-    title = f"dispatch lag p99, ms, {PAIRS} pairs of runs in turn"
-    table = Table("priority", "median", "all", title=title, title_justify="left")
-    scenario = load("likes").scaled(duration_s=LAG_S)
-    topology = named("small", base_port)
-    lags: dict[bool, list[float]] = {True: [], False: []}
-    with local.up(topology):
-        for pair in range(PAIRS):
-            for realtime in (True, False):
-                out = folder / f"lag-{pair}-{realtime}"
-                run.run(run.Options(_settled(scenario, base_port=base_port), out, realtime))
-                generator = document.load(out / run.RECORD_FILE).generator
-                if generator.dispatch_lag_ms.p99 is not None and generator.realtime is realtime:
-                    lags[realtime].append(generator.dispatch_lag_ms.p99)
-    for name, values in (("real-time", lags[True]), ("ordinary", lags[False])):
-        median = f"{statistics.median(values):.2f}" if values else "not to be had by this user"
-        table.add_row(name, median, ", ".join(f"{value:.2f}" for value in sorted(values)))
-    return table
-
-
-def _settled(scenario: Scenario, **settings: object) -> Scenario:
-    """The scenario with other settings of the stack."""
-    target = msgspec.structs.replace(scenario.target, settings=scenario.target.settings | settings)
-    return msgspec.structs.replace(scenario, target=target)
-
-
-def _call(*arguments: str, check: bool = True) -> int:
-    command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, check=check, stdout=subprocess.DEVNULL).returncode
-
-
-PARTS: Mapping[str, Callable[[int, Path], RenderableType]] = {
-    "start": _start_up,
-    "bench": _benches,
-    "lag": _lag,
-    "storage": _storage,
+BENCHMARKS = {
+    "bench": Benchmark("Benches of the scenario `likes`, one after the other", stack.benches),
+    "start": Benchmark("From `compose up` to a stack that is filled and answers, warm", stack.start_up),
+    "package": Benchmark("The installed package in a fresh virtual environment", lambda _port: package.figures()),
+    "stall": Benchmark("A stall of 2 s, three accounts of it", lambda _port: stall_plot.figures()),
+    "accuracy": Benchmark("Reported percentiles against their true values", lambda _port: accuracy.figures()),
+    "lag": Benchmark("Dispatch lag by the generator's priority, in turn on one stack", stack.lag),
+    "baseline": Benchmark(f"CPU time a like and capacity against commit {baseline.COMMIT}, in turn", baseline.figures),
+    "metrics": Benchmark("What the service's metrics cost, in turn", cost.figures),
+    "overhead": Benchmark("A like beside a bare Flask route with one INSERT", overhead.figures),
 }
+EARLIER = "earlier"
+"""The result that holds figures of earlier commits, which nothing measures anew."""
 
 
 def main(arguments: list[str]) -> int:
-    """Measure everything and print it."""
+    """Measure and write the page; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.benchmarks.figures", description=__doc__)
-    parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT)
-    parser.add_argument("--only", choices=PARTS, help="one of the parts")
+    parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="first of the ports (%(default)s)")
+    parser.add_argument("--only", choices=BENCHMARKS, action="append", help="one benchmark; may be repeated")
+    parser.add_argument("--page", action="store_true", help="measure nothing")
     options = parser.parse_args(arguments)
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="likestorm-figures-") as folder:
-        for name, part in PARTS.items():
-            if options.only in (None, name):
-                console.print(part(options.base_port, Path(folder)))
-    return 0
+    names = [] if options.page else options.only or list(BENCHMARKS)
+    _write_page()
+    failed = [name for name in names if not _measure(name, options.base_port)]
+    return 1 if failed else 0
+
+
+def _write_page() -> None:
+    kept = (result.load(name) for name in (*BENCHMARKS, EARLIER))
+    result.PAGE.write_text(result.page(each for each in kept if each))
+
+
+def _measure(name: str, base_port: int) -> bool:
+    """Measure one benchmark and save its result; False, with a line that says why, where it failed."""
+    load = os.getloadavg()[0]
+    print(f"{name}: {BENCHMARKS[name].title}", flush=True)
+    try:
+        found = BENCHMARKS[name].measure(base_port)
+    except (BenchmarkError, DriveError, LikestormError, StackError, overhead.OverheadError) as error:
+        print(f"figures: {name}: {error}", file=sys.stderr)
+        return False
+    for figure in found:
+        print(f"  {figure.what}: {figure.value} ({figure.interval})", flush=True)
+    result.save(name, result.measured(BENCHMARKS[name].title, name, found, load))
+    _write_page()
+    return True
 
 
 if __name__ == "__main__":

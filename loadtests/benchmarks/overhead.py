@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import os
 import re
 import shutil
@@ -28,9 +27,6 @@ from pathlib import Path
 from typing import Any
 
 from likestorm.arguments import count
-from likestorm.comparison import paired
-from rich.console import Console
-from rich.table import Table
 
 from compose import local
 from compose.errors import StackError
@@ -39,6 +35,7 @@ from compose.layout import STATE
 from compose.local import Target
 from compose.topology import DEFAULT, DEFAULT_BASE_PORT, named
 from loadtests.benchmarks import bare
+from loadtests.benchmarks.result import Figure, median, ratio
 
 ROUNDS, SECONDS, CONNECTIONS = 16, 8, 16
 USERS = 4000
@@ -66,49 +63,47 @@ class OverheadError(Exception):
     """The comparison cannot be made; the message says why."""
 
 
-def measure(options: argparse.Namespace, console: Console) -> Table:
-    """Requests a second of both, in pairs, and what their ratios say."""
+def figures(base_port: int) -> list[Figure]:
+    """Everything, as BENCHMARKS.md has it."""
+    return describe(measure(base_port, STATE, ROUNDS, SECONDS))
+
+
+def describe(pairs: Sequence[tuple[float, float]]) -> list[Figure]:
+    """The medians of both rates, and the ratio of the pairs; `pairs`: the bare route's rate and the like's."""
+    bare_rates, likes = zip(*pairs, strict=True)
+    return [
+        median(f"likes/s at {CONNECTIONS} connections", likes, "", 0),
+        median(f"bare route, requests/s at {CONNECTIONS} connections", bare_rates, "", 0),
+        ratio("like over bare route", pairs),
+    ]
+
+
+def measure(base_port: int, state: Path, rounds: int, seconds: int) -> list[tuple[float, float]]:
+    """Requests a second of the bare route and of the like, in pairs; one more pair before warms both up."""
     find_wrk()
-    title = f"{options.rounds} pairs in turn, {options.seconds} s each at {CONNECTIONS} connections"
-    table = Table("pair", "likes/s", "bare INSERTs/s", "ratio", title=title, title_justify="left")
-    ratios = []
+    pairs = []
     with (
-        local.up(named(DEFAULT, options.base_port), state=options.state.resolve()) as target,
+        local.up(named(DEFAULT, base_port), state=state.resolve()) as target,
         tempfile.TemporaryDirectory(prefix="likestorm-overhead-") as folder,
     ):
-        manifest = json.loads(
-            local.seed(target, users=USERS, photos_per_user=3, follows_per_user=20, seed=1).read_text()
-        )
+        filled = local.seed(target, users=USERS, photos_per_user=3, follows_per_user=20, seed=1)
+        manifest = json.loads(filled.read_text())
         like, plain = Path(folder) / "like.lua", Path(folder) / "bare.lua"
-        with _bare(target, options.base_port + BARE_OFFSET) as bare_url:
-            for number in range(options.rounds + 1):
+        with _bare(target, base_port + BARE_OFFSET) as bare_url:
+            for number in range(rounds + 1):
                 like.write_text(like_script(manifest, number))
                 plain.write_text(BARE_SCRIPT % number)
                 rates, left_s = {}, {}
                 for url, script in ((target.url, like), (bare_url, plain))[:: 1 if number % 2 else -1]:
-                    rates[script] = drive(url, script, options.seconds)
+                    rates[script] = drive(url, script, seconds)
                     left_s[script] = await_quiet(target)
-                if number == 0:
-                    continue  # warms both up
-                ratios.append(rates[like] / rates[plain])
-                table.add_row(f"{number}", f"{rates[like]:.0f}", f"{rates[plain]:.0f}", f"{ratios[-1]:.3f}")
-                console.print(
-                    f"pair {number}: {rates[like]:.0f} likes/s, pushes done {left_s[like]:.1f} s later, "
-                    f"{rates[plain]:.0f} bare, {ratios[-1]:.3f}"
-                )
-    table.add_row("estimate", "", "", estimate(ratios))
-    return table
-
-
-def estimate(ratios: Sequence[float]) -> str:
-    """The ratio that pairs point to, with its 95 % interval, for a person."""
-    shift = paired.of_pairs([math.log(ratio) for ratio in ratios])
-    interval = (
-        f"{math.exp(shift.low):.3f} to {math.exp(shift.high):.3f}"
-        if math.isfinite(shift.high)
-        else "no interval of so few pairs"
-    )
-    return f"{math.exp(shift.estimate):.3f} ({interval})"
+                if number:
+                    pairs.append((rates[plain], rates[like]))
+                    print(
+                        f"pair {number}: {rates[like]:.0f} likes/s, pushes done {left_s[like]:.1f} s later, "
+                        f"{rates[plain]:.0f} bare, {rates[like] / rates[plain]:.3f}", flush=True
+                    )  # fmt: skip
+    return pairs
 
 
 def await_quiet(target: Target) -> float:
@@ -203,11 +198,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=count, default=ROUNDS, help="how many pairs (%(default)s)")
     parser.add_argument("--seconds", type=count, default=SECONDS, help="how long each side is driven (%(default)s)")
     options = parser.parse_args(arguments)
-    console = Console()
     try:
-        console.print(measure(options, console))
+        for figure in describe(measure(options.base_port, options.state, options.rounds, options.seconds)):
+            print(f"{figure.what}: {figure.value} ({figure.interval})")
     except (OverheadError, StackError) as error:
-        print(f"overhead: {error}", file=sys.stderr)  # noqa: T201
+        print(f"overhead: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -135,7 +135,7 @@ class _Stack(Running):
         self._errors_before = local.read_errors(stack)
         self.data, self.is_reused = str(manifest), settings.keep
         self.hosts = stack.hosts
-        self.metrics_port = stack.topology.ports["swarm"]
+        self.metrics_port = stack.topology.ports["generator"]
         self.warm_up_s = stack.topology.warm_up_s
         self.prometheus = stack.prometheus_url
         self.scrapes = [

@@ -9,8 +9,7 @@ import requests
 
 from alerts.drills import drill
 from alerts.drills.faults import BY_NAME, SHORT
-from compose.credentials import HOST
-from compose.topology import Topology, named
+from compose.topology import LOOPBACK, Topology, named
 from tests.compose.stacks import free_range
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timed]
@@ -19,7 +18,7 @@ USERS, LOAD = 200, 0.1
 
 
 def ask(topology: Topology, promql: str) -> list[object]:
-    url = f"http://{HOST}:{topology.ports['prometheus']}/api/v1/query"
+    url = f"http://{LOOPBACK}:{topology.ports['prometheus']}/api/v1/query"
     result: list[object] = requests.get(url, {"query": promql}, timeout=5).json()["data"]["result"]
     return result
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from compose import configuration, layout
+from compose import layout
 from compose.credentials import DATABASE, MONITOR, Credentials, postgres_url
 from compose.errors import StackError
 from compose.layout import Layout, Storage
 from compose.local import binaries, processes, startup, supervision
+from compose.local.files import write_files
 from compose.local.supervision import MARK, Supervisor
 from compose.postgres import clusters, shard_map
 from compose.postgres.shard_map import ShardMap
@@ -81,7 +82,7 @@ class Databases:
 
     @property
     def map_file(self) -> Path:
-        return shard_map.path(self.layout)
+        return self.layout.shards
 
     @property
     def shards(self) -> ShardMap:
@@ -116,7 +117,7 @@ def databases(topology: Topology, state: Path, storage: Storage | None = None) -
     credentials, programs = Credentials(), binaries.locate()
     try:
         parts = list_parts(topology, made, credentials, programs)
-        configuration.write(topology, made, credentials, parts)
+        write_files(topology, made, credentials, parts)
         clusters.initialise(topology, made, credentials, programs)
         pid = supervision.launch(made, tied=True)
         supervisor = Supervisor(topology.ports["supervisor"], credentials.supervisor)

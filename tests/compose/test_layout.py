@@ -32,7 +32,7 @@ def test_a_folder_of_somebody_else_is_not_used(state: Path) -> None:
     foreign = state / "foreign"
     foreign.mkdir()
     os.chown(foreign, 12345, 12345)
-    with pytest.raises(StackError, match="belongs to somebody else"):
+    with pytest.raises(StackError, match="belongs to another user"):
         Layout(state / "stack", foreign / "run", None).make()
 
 

@@ -39,7 +39,6 @@ def test_small_names_its_instances() -> None:
     assert topology.app_instances == ("app-1", "app-2")
     assert topology.primary_instances == ("postgres-1", "postgres-2")
     assert topology.replica_instances == ("postgres-1-replica", "postgres-2-replica")
-    assert topology.worker_instances["worker-thumbnails-2"] == "thumbnails"
 
 
 def test_2011_has_the_counts_of_2011() -> None:

@@ -98,9 +98,9 @@ def _nothing_lost(file: Path) -> Record:
     return record
 
 
-def test_workers_of_the_profile_swarm_share_the_load(containers: Stack) -> None:
+def test_workers_of_the_profile_generator_share_the_load(containers: Stack) -> None:
     done = containers.compose(
-        "--profile", "swarm", "up", "--no-build", "--no-deps", "--no-recreate", "--scale", "locust-worker=4",
+        "--profile", "generator", "up", "--no-build", "--no-deps", "--no-recreate", "--scale", "locust-worker=4",
         "locust", "locust-worker",
         SCENARIO="ci", LOCUST_WORKERS="4",
     )  # fmt: skip

@@ -17,7 +17,7 @@ from rq.registry import FailedJobRegistry
 from service.catalog import FANOUT, PUSH, SHARE, THUMBNAILS
 from service.config import Config
 from service.domain.ids import shard_of
-from tests.fakes import KEY_ID, TEAM_ID, TOPIC, Standins, standins
+from tests.fakes import KEY_ID, TEAM_ID, TOPIC, Fakes, fakes
 from tests.servers import LOGICAL_SHARDS, Servers, standing_still, wait_until
 from tests.service.conftest import Member, jpeg
 from tests.service.workers import job_of, open_empty_queue, open_queue, worker_processes, workers_of
@@ -184,18 +184,18 @@ def test_a_worker_that_is_told_to_end_finishes_its_job(
 
 
 @pytest.fixture(scope="module")
-def running_standins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
-    with standins(tmp_path_factory.mktemp("standins")) as running:
+def running_fakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fakes]:
+    with fakes(tmp_path_factory.mktemp("fakes")) as running:
         yield running
 
 
 @pytest.fixture
-def outside(running_standins: Standins) -> Standins:
-    running_standins.forget()
-    return running_standins
+def outside(running_fakes: Fakes) -> Fakes:
+    running_fakes.forget()
+    return running_fakes
 
 
-def of_standins(outside: Standins) -> dict[str, str]:
+def of_fakes(outside: Fakes) -> dict[str, str]:
     """What a worker has to know of them."""
     return {
         "LIKESTORM_PUSH_URL": outside.push_url,
@@ -209,13 +209,13 @@ def of_standins(outside: Standins) -> dict[str, str]:
 
 
 def test_a_killed_workers_push_is_sent_again_at_most_once(
-    connection: Redis, servers: Servers, member: Member, other: Member, outside: Standins, tmp_path: Path
+    connection: Redis, servers: Servers, member: Member, other: Member, outside: Fakes, tmp_path: Path
 ) -> None:
     queue = open_queue(PUSH, connection)
     assert member.ask("POST", "/devices", json={"token": "ab" * 32}).status_code in {200, 201, 204}
     photo = member.publish(jpeg())
     outside.tell("push", delay=15, times=1)
-    with worker_processes(PUSH, servers, lambda: bool(workers_of(queue)), tmp_path, **of_standins(outside)):
+    with worker_processes(PUSH, servers, lambda: bool(workers_of(queue)), tmp_path, **of_fakes(outside)):
         [worker] = workers_of(queue).values()
         assert other.ask("PUT", f"/photos/{photo}/like").status_code == 201
         wait_until(lambda: outside.counts()["received"] == 1)
@@ -230,11 +230,11 @@ def test_a_killed_workers_push_is_sent_again_at_most_once(
 
 
 def test_a_killed_workers_photo_is_shared_again_at_most_once(
-    connection: Redis, servers: Servers, member: Member, outside: Standins, tmp_path: Path
+    connection: Redis, servers: Servers, member: Member, outside: Fakes, tmp_path: Path
 ) -> None:
     queue = open_queue(SHARE, connection)
     outside.tell("alpha", delay=15, times=1)
-    with worker_processes(SHARE, servers, lambda: bool(workers_of(queue)), tmp_path, **of_standins(outside), **PATIENT):
+    with worker_processes(SHARE, servers, lambda: bool(workers_of(queue)), tmp_path, **of_fakes(outside), **PATIENT):
         [worker] = workers_of(queue).values()
         photo = member.publish(jpeg(), share_to=["alpha", "beta"])
         wait_until(lambda: outside.counts("alpha")["received"] == 1)

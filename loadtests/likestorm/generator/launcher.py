@@ -17,13 +17,7 @@ from typing import IO, NoReturn
 import msgspec
 
 from likestorm.errors import LikestormError
-from likestorm.generator.plan import (
-    MASTER_VARIABLE,
-    PATIENCE_VARIABLE,
-    PLAN_VARIABLE,
-    PROGRESS_VARIABLE,
-    Plan,
-)
+from likestorm.generator.plan import MASTER_VARIABLE, PATIENCE_VARIABLE, PLAN_VARIABLE, PROGRESS_VARIABLE, Plan
 from likestorm.results.outcome import Outcome
 from likestorm.results.progress import Progress
 

@@ -26,13 +26,7 @@ from likestorm.generator import summary
 from likestorm.generator.abort_rule import EarlyEnd
 from likestorm.generator.coordinator import LEAD_S, Coordinator
 from likestorm.generator.engine import Engine, EngineError, Users, load_users
-from likestorm.generator.plan import (
-    MASTER_VARIABLE,
-    PATIENCE_VARIABLE,
-    PLAN_VARIABLE,
-    PROGRESS_VARIABLE,
-    Plan,
-)
+from likestorm.generator.plan import MASTER_VARIABLE, PATIENCE_VARIABLE, PLAN_VARIABLE, PROGRESS_VARIABLE, Plan
 from likestorm.generator.worker import Worker, fetch_plan
 from likestorm.results.progress import Progress
 from likestorm.scenario.hosts import HostGuard

@@ -199,8 +199,3 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     def steps(self) -> dict[str, list[str]]:
         """The requests of each schedule's arrivals and of each closed user's task, in order."""
         return {n: p.steps for n, p in self.arrivals.items()} | {n: p.steps for n, p in self.closed.items()}
-
-    @property
-    def lateness_max_s(self) -> float:
-        """The queue timeout under its earlier name."""
-        return self.queue_timeout_s

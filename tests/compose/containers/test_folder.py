@@ -12,7 +12,7 @@ import yaml
 
 from compose.containers import folder
 from compose.containers.inside import STACK
-from compose.containers.target import Stack, attached
+from compose.containers.target import Description, attached
 from compose.errors import StackError, UsageError
 from compose.topology import Topology, named
 
@@ -85,7 +85,7 @@ def test_prometheus_finds_instances_by_name(written: Path) -> None:
 def test_the_stack_describes_itself(written: Path, topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
     content = json.loads((written / STACK.parent.name / STACK.name).read_text())
     assert content["topology"]["in_containers"] is True
-    assert msgspec.convert(content, Stack).topology == topology
+    assert msgspec.convert(content, Description).topology == topology
     assert content["images"]["PostgreSQL"].startswith("docker.io/library/postgres:")
     monkeypatch.delenv("LIKESTORM_STACK", raising=False)
     assert attached() is None

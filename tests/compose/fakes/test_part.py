@@ -1,4 +1,4 @@
-"""What the stand-ins contribute to a stack fits together."""
+"""What the fakes contribute to a stack fits together."""
 
 import ipaddress
 from pathlib import Path
@@ -7,19 +7,18 @@ import jwt
 import pytest
 from cryptography import x509
 
-from compose.credentials import HOST
 from compose.fakes import configuration
 from compose.fakes.apns import Provider, Rules
 from compose.fakes.part import (
     NAME,
-    list_standin_parts,
-    standin_environment,
-    standin_jobs,
-    standin_probes,
-    standin_texts,
+    list_files,
+    list_jobs,
+    list_parts,
+    list_probes,
+    service_settings,
 )
 from compose.layout import Layout
-from compose.topology import named
+from compose.topology import LOOPBACK, named
 from service.config import Config
 from service.stores.provider_tokens import ProviderTokens
 from tests.servers import Servers
@@ -30,16 +29,16 @@ def layout(tmp_path: Path) -> Layout:
     """A stack's folders, with the part's files in them."""
     layout = Layout(tmp_path, tmp_path / "run", None)
     layout.folder(NAME).mkdir(parents=True)
-    for name, text in standin_texts(named("small"), layout)[NAME].items():
+    for name, text in list_files(named("small"), layout)[NAME].items():
         (layout.folder(NAME) / name).write_text(text)
     return layout
 
 
 def test_the_service_s_settings_and_the_part_s_files_fit_together(layout: Layout, servers: Servers) -> None:
     topology = named("small", 9000)
-    [part] = list_standin_parts(layout)
+    [part] = list_parts(layout)
     told = configuration.load(Path(part.command[-1]))
-    config = Config.from_env(servers.environment() | standin_environment(topology, layout))
+    config = Config.from_env(servers.environment() | service_settings(topology, layout))
     assert config.push is not None
     assert config.push.url == "https://127.0.0.1:9017"
     assert config.share_networks == {
@@ -60,20 +59,20 @@ def test_the_service_s_settings_and_the_part_s_files_fit_together(layout: Layout
 
 
 def test_the_certificate_is_the_authority_s_and_for_loopback(layout: Layout, servers: Servers) -> None:
-    told = configuration.load(Path(list_standin_parts(layout)[0].command[-1]))
-    config = Config.from_env(servers.environment() | standin_environment(named("small"), layout))
+    told = configuration.load(Path(list_parts(layout)[0].command[-1]))
+    config = Config.from_env(servers.environment() | service_settings(named("small"), layout))
     assert config.push is not None
     assert config.push.ca is not None
     authority = x509.load_pem_x509_certificate(config.push.ca.read_bytes())
     certificate = x509.load_pem_x509_certificate(Path(told.certificate).read_bytes())
     certificate.verify_directly_issued_by(authority)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.IPAddress) == [ipaddress.ip_address(HOST)]
+    assert names.get_values_for_type(x509.IPAddress) == [ipaddress.ip_address(LOOPBACK)]
 
 
 def test_keys_are_made_anew_for_each_stack(layout: Layout) -> None:
     topology = named("small")
-    first, second = (standin_texts(topology, layout)[NAME] for _ in range(2))
+    first, second = (list_files(topology, layout)[NAME] for _ in range(2))
     assert {name for name in first if first[name] != second[name]} == {
         "authority.pem", "certificate.pem", "key.pem", "provider-key.pem", "provider-public-key.pem",
     }  # fmt: skip
@@ -81,8 +80,8 @@ def test_keys_are_made_anew_for_each_stack(layout: Layout) -> None:
 
 def test_the_part_is_probed_and_scraped() -> None:
     topology = named("small", 9000)
-    assert standin_probes(topology).keys() == {NAME}
+    assert list_probes(topology).keys() == {NAME}
     with pytest.raises(ConnectionRefusedError):
-        standin_probes(topology)[NAME]()
-    [job] = standin_jobs(topology)
+        list_probes(topology)[NAME]()
+    [job] = list_jobs(topology)
     assert (job.port, job.path) == (9018, "/metrics")

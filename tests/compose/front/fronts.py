@@ -1,6 +1,5 @@
 """The front's parts as real processes, before tiny app servers and a real object store."""
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,20 +11,22 @@ from pathlib import Path
 
 import urllib3
 
-from compose.credentials import HOST, Credentials
+from compose.credentials import Credentials
+from compose.files import write_whole
 from compose.layout import Layout
 from compose.local import binaries
 from compose.local.supervision import environment
 from compose.parts import Part
-from compose.parts.balancer import front_probes, front_texts, list_front_parts, open_folders
+from compose.parts.balancer import balancer_probes, list_balancer, open_folders
 from compose.readiness import Probe, http_probe
-from compose.topology import Topology
+from compose.registry import list_files
+from compose.topology import LOOPBACK, Topology
 from tests.servers import stop, wait_until
 
 
 @dataclass
 class Front:
-    """Parts by name, started and stopped one by one; `texts` are their files."""
+    """Parts by name, started and stopped one by one."""
 
     topology: Topology
     layout: Layout
@@ -36,11 +37,11 @@ class Front:
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.topology.ports['front']}"
+        return f"http://{LOOPBACK}:{self.topology.ports['front']}"
 
     @property
     def cdn_url(self) -> str:
-        return f"http://{HOST}:{self.topology.ports['cdn']}"
+        return f"http://{LOOPBACK}:{self.topology.ports['cdn']}"
 
     @property
     def written(self) -> Path:
@@ -91,21 +92,18 @@ def front(topology: Topology, layout: Layout) -> Iterator[Front]:
     credentials = Credentials()
     layout.make()
     parts = (
-        *list_front_parts(topology, layout, credentials, binaries.locate()),
+        *list_balancer(topology, layout, credentials, binaries.locate()),
         *_behind(topology, layout, credentials),
     )
-    texts = front_texts(topology, layout, credentials)
+    files = list_files(topology, layout, credentials)
     for part in parts:
         folder = layout.make_folder(part.name, part.user)
-        for name, text in texts.get(part.name, {}).items():
-            (folder / name).touch(mode=0o600)
-            (folder / name).write_text(text)
-            if part.user:
-                shutil.chown(folder / name, part.user, part.user)
+        for name, text in files.get(part.name, {}).items():
+            write_whole(folder / name, text, user=part.user)
     for name in open_folders(topology):
         layout.folder(name).chmod(0o711)
     probes = {
-        **front_probes(topology),
+        **balancer_probes(topology),
         **{name: http_probe(topology.ports[name], "/readyz") for name in topology.app_instances},
         "store": http_probe(topology.ports["store"], "/", status=403),
     }
@@ -123,14 +121,14 @@ def _behind(topology: Topology, layout: Layout, credentials: Credentials) -> Ite
     for name in topology.app_instances:
         yield Part(
             name, "service",
-            (sys.executable, "-m", "gunicorn", "--bind", f"{HOST}:{topology.ports[name]}", "--threads", "4",
+            (sys.executable, "-m", "gunicorn", "--bind", f"{LOOPBACK}:{topology.ports[name]}", "--threads", "4",
              "--keep-alive", "75", "--no-control-socket", "--log-level", "critical", "tests.compose.front.tiny:app"),
             environment={"LIKESTORM_INSTANCE": name},
         )  # fmt: skip
     data = layout.folder("store") / "data"
     yield Part(
         "store", "stores",
-        (sys.executable, "-m", "nanio", "serve", "--host", HOST, "--port", str(topology.ports["store"]),
+        (sys.executable, "-m", "nanio", "serve", "--host", LOOPBACK, "--port", str(topology.ports["store"]),
          "--data-dir", str(data), "--log-level", "error", "--no-access-log"),
         environment={"NANIO_ACCESS_KEY": credentials.store_access, "NANIO_SECRET_KEY": credentials.store_secret},
     )  # fmt: skip

@@ -16,12 +16,11 @@ import psutil
 import pytest
 import urllib3
 
-from compose.credentials import Credentials
 from compose.errors import UsageError
 from compose.exporters.nginx import Nginx
+from compose.haproxy.configuration import list_files
 from compose.haproxy.runtime import Balancer
 from compose.layout import Layout
-from compose.parts.balancer import front_texts
 from compose.topology import Topology
 from tests.compose.front.conftest import free_topology, servers_layout
 from tests.compose.front.fronts import Front, fetch, front
@@ -286,7 +285,7 @@ def test_a_certificate_that_is_none_is_refused(
         path.write_text(content)
     monkeypatch.setenv("LIKESTORM_TLS_CERT", str(path))
     with pytest.raises(UsageError, match=f"^LIKESTORM_TLS_CERT: {re.escape(str(path))} {complaint}"):
-        front_texts(topology, Layout(tmp_path, tmp_path / "run", None), Credentials())
+        list_files(topology, Layout(tmp_path, tmp_path / "run", None))
 
 
 def test_with_a_certificate_the_front_speaks_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,11 +17,14 @@ import urllib3
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from prometheus_client.core import Metric
 
-from compose.cdn.requests import Cdn, Log
+from compose.cdn import edge_log, origin_log
+from compose.cdn.configuration import list_files
+from compose.cdn.requests import Requests
 from compose.layout import Layout
 from compose.local import binaries
-from compose.parts.balancer import cdn_logs, cdn_text, store_environment
+from compose.parts.stores import store_settings
 from compose.topology import Topology
 from tests.compose.front.conftest import free_topology, servers_layout
 from tests.compose.front.fronts import Front, fetch, front
@@ -35,7 +38,7 @@ FRESH_S = 2
 def edge(topology: Topology) -> Iterator[Front]:
     """A front where what the edge has is fresh for FRESH_S only; nothing runs yet."""
     with servers_layout() as layout, front(topology, layout) as running:
-        text = cdn_text(topology, layout, store_environment(topology, running.credentials), FRESH_S)
+        [text] = list_files(topology, layout, store_settings(topology, running.credentials), FRESH_S).values()
         (layout.folder("cdn") / "nginx.conf").write_text(text)
         yield running
 
@@ -59,7 +62,7 @@ def photo(cdn: Front) -> str:
 
 def put(cdn: Front, path: str, body: bytes = b"") -> None:
     """Into the store, by its own door; without a path this makes the bucket."""
-    store = store_environment(cdn.topology, cdn.credentials)
+    store = store_settings(cdn.topology, cdn.credentials)
     request = AWSRequest(
         "PUT", f"{store['LIKESTORM_S3_ENDPOINT']}/{store['LIKESTORM_S3_BUCKET']}{path}", data=body,
         headers={"Content-Type": "image/jpeg"},
@@ -77,14 +80,16 @@ def get(cdn: Front, path: str, **headers: str) -> tuple[int, str, bytes]:
 
 def counts(cdn: Front) -> dict[tuple[str, ...], float]:
     """What the collector says."""
-    status_url = f"http://127.0.0.1:{cdn.topology.ports['cdn-status']}/stub_status"
-    metrics = Cdn(status_url, *cdn_logs(cdn.layout))()
+    return values(Requests(edge_log(cdn.layout.logs), origin_log(cdn.layout.logs))())
+
+
+def values(metrics: Iterable[Metric]) -> dict[tuple[str, ...], float]:
     return {(sample.name, *sample.labels.values()): sample.value for metric in metrics for sample in metric.samples}
 
 
 def fetches(cdn: Front, path: str) -> int:
     """How often the origin was asked for this path, as soon as the edge's request for it is logged."""
-    edge, origin = cdn_logs(cdn.layout)
+    edge, origin = edge_log(cdn.layout.logs), origin_log(cdn.layout.logs)
     wait_until(lambda: path in edge.read_text())
     return origin.read_text().count(f" {path}\n")
 
@@ -258,18 +263,21 @@ def test_requests_are_counted(cdn: Front, photo: str) -> None:
 
 
 def test_counting_begins_anew_with_what_was_logged_before(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text("1.0 HIT 200 10 0.001 /photos/1/a.jpg\n2.0 - 404 0 0.000 /a path\n3.0 HIT 2")
-    counted = Log(log)
-    counted.read_on()
-    assert dict(counted.requests) == {("hit", "200"): 1, ("none", "404"): 1}
-    with log.open("a") as file:
+    edge, origin = tmp_path / "edge", tmp_path / "origin"
+    edge.write_text("1.0 HIT 200 10 0.001 /photos/1/a.jpg\n2.0 - 404 0 0.000 /a path\n3.0 HIT 2")
+    origin.touch()
+    requests = Requests(edge, origin)
+    name = "cdn_requests_total"
+    assert {key: value for key, value in values(requests()).items() if key[0] == name} == {
+        (name, "hit", "200"): 1, (name, "none", "404"): 1,
+    }  # fmt: skip
+    with edge.open("a") as file:
         file.write("06 5 0.250 /photos/1/a.jpg\n")
-    counted.read_on()
-    again = Log(log)
-    again.read_on()
-    assert counted.requests == again.requests == {("hit", "200"): 1, ("none", "404"): 1, ("hit", "206"): 1}
-    assert (again.sent_bytes["hit"], again.seconds["hit"]) == (15, 0.251)
+    counted = values(requests())
+    again = values(Requests(edge, origin)())
+    assert counted[name, "hit", "206"] == again[name, "hit", "206"] == 1
+    assert again["cdn_sent_bytes_total", "hit"] == 15
+    assert again["cdn_request_seconds_total", "hit"] == pytest.approx(0.251)
 
 
 def test_a_store_elsewhere_is_asked_by_tls_and_by_the_name_that_is_signed(tmp_path: Path) -> None:
@@ -277,7 +285,7 @@ def test_a_store_elsewhere_is_asked_by_tls_and_by_the_name_that_is_signed(tmp_pa
     layout.make()
     store = {"LIKESTORM_S3_ENDPOINT": "https://localhost", "LIKESTORM_S3_BUCKET": "photos"}
     configuration = layout.make_folder("cdn", None) / "nginx.conf"
-    configuration.write_text(cdn_text(free_topology(), layout, store))
+    configuration.write_text(list_files(free_topology(), layout, store)["nginx.conf"])
     program = binaries.locate()["nginx"]
     said = subprocess.run([program, "-t", "-c", configuration], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr

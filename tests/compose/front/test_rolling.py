@@ -34,7 +34,7 @@ def test_everything_is_swapped_under_load_without_a_failed_request(web: Front) -
     )
 
 
-def test_a_request_in_hand_is_waited_for(web: Front) -> None:
+def test_a_request_in_flight_is_waited_for(web: Front) -> None:
     statuses: list[int] = []
     slow = [Thread(target=lambda: statuses.append(fetch(f"{web.url}/slow?s=1.5").status)) for _ in range(8)]
     for thread in slow:
@@ -74,5 +74,5 @@ def test_a_second_one_at_the_same_time_is_refused(web: Front) -> None:
 def test_where_nobody_serves_meanwhile_it_is_refused(lone: str, tmp_path: Path) -> None:
     text = (TOPOLOGIES / "small.toml").read_text()
     topology = parse(re.sub(rf"(?m)^{lone} = \d+", f"{lone} = 1", text), "lone.toml")
-    with pytest.raises(UsageError, match="needs 2 app servers and 2 nginx at least"):
+    with pytest.raises(UsageError, match="needs at least 2 app servers and 2 nginx"):
         Rolling(topology, tmp_path, lambda _name: None, lambda _step: None).run()

@@ -43,7 +43,7 @@ def get(port: int, path: str) -> tuple[int, str]:
 def test_every_part_runs_and_every_port_is_open(stack: Target) -> None:
     await_true(lambda: {state.state for state in stack.states().values()} == {"RUNNING"})
     shut = [part for part, port in stack.topology.ports.items() if not is_listening(port)]
-    assert shut == ["errors", "swarm"]  # no tracker unless it is asked for, no load while nobody drives any
+    assert shut == ["errors", "generator"]  # no tracker unless it is asked for, no load while nobody drives any
     assert stack.pids().keys() == {*stack.states(), "supervisor"}
 
 
@@ -61,7 +61,7 @@ def test_the_front_shows_no_metrics(stack: Target, path: str) -> None:
 
 
 def test_prometheus_scrapes_every_job(stack: Target) -> None:
-    wanted = {(job.job, job.instance): float(job.job != "swarm") for job in stack.scrape_jobs}
+    wanted = {(job.job, job.instance): float(job.job != "generator") for job in stack.scrape_jobs}
 
     def seen() -> bool:
         ups = {(labels["job"], labels["instance"]): value for labels, value in query(stack, "up")}
@@ -155,7 +155,7 @@ def test_whoever_comes_later_finds_the_running_stack(stack: Target) -> None:
 
 
 def test_a_second_start_from_the_same_place_is_refused(stack: Target) -> None:
-    with pytest.raises(StackError, match="somebody else is running or starting a stack"):
+    with pytest.raises(StackError, match="another process runs or starts a stack"):
         local.start(stack.topology, state=stack.state_dir)
     assert local.running(stack.state_dir)
 

@@ -21,7 +21,7 @@ TIED = """
 import sys, time
 from pathlib import Path
 from compose.layout import Layout
-from compose.supervision import launch
+from compose.local.supervision import launch
 launch(Layout(Path(sys.argv[1]), Path(sys.argv[1]) / "run", None), tied=True)
 print("launched", flush=True)
 time.sleep(60)

@@ -8,10 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from compose import configuration, layout, local
+from compose import layout, local
 from compose.credentials import Credentials
 from compose.errors import StackError
 from compose.local import binaries, processes, startup, supervision
+from compose.local.files import write_files
 from compose.local.supervision import Supervisor
 from compose.registry import list_parts, list_probes
 from compose.topology import Topology
@@ -57,7 +58,7 @@ def test_parts_start_in_turn_where_only_some_may_be_on_their_way(topology: Topol
     seen: list[tuple[str, list[bool]]] = []
     try:
         parts = list_parts(topology, made, credentials, binaries.locate())
-        configuration.write(topology, made, credentials, parts)
+        write_files(topology, made, credentials, parts)
         pid = supervision.launch(made, tied=True)
         supervisor = Supervisor(topology.ports["supervisor"], credentials.supervisor)
         startup.await_supervisor(supervisor, made, lambda: psutil.pid_exists(pid))

@@ -1,4 +1,4 @@
-"""From the event to the device: real stores, real workers, and a stand-in for Apple's push service."""
+"""From the event to the device: real stores, real workers, and a fake of Apple's push service."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from service.jobs.push import Pushes
 from service.stores.media_map import MediaMap
 from service.stores.push import MOST_STREAMS
 from service.stores.redis import connect_redis
-from tests.fakes import KEY_ID, TEAM_ID, TOPIC, Standins, standins
+from tests.fakes import KEY_ID, TEAM_ID, TOPIC, Fakes, fakes
 from tests.servers import Servers, free_port, wait_until
 from tests.service.rows import new_photo, new_user
 from tests.service.workers import open_queue, worker_processes, workers_of
@@ -28,13 +28,13 @@ LATER = 2.0**33
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
-    with standins(tmp_path_factory.mktemp("standins")) as running:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fakes]:
+    with fakes(tmp_path_factory.mktemp("fakes")) as running:
         yield running
 
 
 @pytest.fixture
-def outside(running: Standins, stores: Backends, servers: Servers) -> Iterator[Standins]:
+def outside(running: Fakes, stores: Backends, servers: Servers) -> Iterator[Fakes]:
     """The outside world, which has received nothing, and a Redis without events and jobs."""
     running.forget()
     client = connect_redis(servers.redis_url, 2.0)
@@ -64,7 +64,7 @@ def seen() -> Seen:
 
 
 @pytest.fixture
-def deliver(stores: Backends, outside: Standins, seen: Seen) -> Iterator[Callable[[str], None]]:
+def deliver(stores: Backends, outside: Fakes, seen: Seen) -> Iterator[Callable[[str], None]]:
     """The job."""
     apns = outside.apns(patience=3)
     yield job(stores, seen, apns).deliver
@@ -96,7 +96,7 @@ def like(stores: Backends, photo_id: int, actor_id: int = 1) -> Event:
 
 
 def test_a_like_reaches_the_owner_s_device_and_his_activity(
-    stores: Backends, outside: Standins, deliver: Callable[[str], None], seen: Seen
+    stores: Backends, outside: Fakes, deliver: Callable[[str], None], seen: Seen
 ) -> None:
     owner, photo = owner_with_photo(stores)
     stores.media_map.put_owner(photo, owner)
@@ -112,7 +112,7 @@ def test_a_like_reaches_the_owner_s_device_and_his_activity(
 
 
 def test_a_storm_on_one_photo_is_one_push(
-    stores: Backends, outside: Standins, deliver: Callable[[str], None], seen: Seen
+    stores: Backends, outside: Fakes, deliver: Callable[[str], None], seen: Seen
 ) -> None:
     owner, photo = owner_with_photo(stores)
     for actor in range(40):
@@ -135,9 +135,7 @@ def test_an_owner_whom_the_media_map_did_not_know_is_put_there(
     assert stores.media_map.find_owners([photo]) == {photo: owner}
 
 
-def test_without_the_media_map_the_photo_s_shard_knows_the_owner(
-    stores: Backends, outside: Standins, seen: Seen
-) -> None:
+def test_without_the_media_map_the_photo_s_shard_knows_the_owner(stores: Backends, outside: Fakes, seen: Seen) -> None:
     lost = connect_redis(f"redis://127.0.0.1:{free_port()}/0", 0.2)
     apns = outside.apns()
     _, photo = owner_with_photo(stores)
@@ -150,7 +148,7 @@ def test_without_the_media_map_the_photo_s_shard_knows_the_owner(
 
 
 def test_who_is_followed_is_told_though_there_is_no_photo(
-    stores: Backends, outside: Standins, deliver: Callable[[str], None], seen: Seen
+    stores: Backends, outside: Fakes, deliver: Callable[[str], None], seen: Seen
 ) -> None:
     owner, _ = owner_with_photo(stores)
     stores.notifications.notify(Event("follow", 5, None, time.time()), recipient_id=owner)
@@ -160,7 +158,7 @@ def test_who_is_followed_is_told_though_there_is_no_photo(
 
 
 def test_a_device_that_is_gone_is_asked_no_more(
-    stores: Backends, outside: Standins, deliver: Callable[[str], None], seen: Seen
+    stores: Backends, outside: Fakes, deliver: Callable[[str], None], seen: Seen
 ) -> None:
     owner, photo = owner_with_photo(stores)
     stores.devices.add_device(owner, "ff" * 32)
@@ -175,7 +173,7 @@ def test_a_device_that_is_gone_is_asked_no_more(
 
 
 def test_what_could_not_be_sent_is_sent_by_the_repeated_job(
-    stores: Backends, outside: Standins, deliver: Callable[[str], None], seen: Seen
+    stores: Backends, outside: Fakes, deliver: Callable[[str], None], seen: Seen
 ) -> None:
     owners = dict(owner_with_photo(stores) for _ in range(30))
     for photo in owners.values():
@@ -192,12 +190,12 @@ def test_what_could_not_be_sent_is_sent_by_the_repeated_job(
     assert [len(stores.activity.read_events(owner, LATER, 10)) for owner in owners] == [1] * 30
 
 
-def test_a_job_that_finds_nothing_does_nothing(deliver: Callable[[str], None], outside: Standins) -> None:
+def test_a_job_that_finds_nothing_does_nothing(deliver: Callable[[str], None], outside: Fakes) -> None:
     deliver("a")
     assert outside.counts()["received"] == 0
 
 
-def push_environment(outside: Standins) -> Mapping[str, str]:
+def push_environment(outside: Fakes) -> Mapping[str, str]:
     return {
         "LIKESTORM_PUSH_URL": outside.push_url,
         "LIKESTORM_PUSH_CA": str(outside.folder / "authority.pem"),
@@ -209,7 +207,7 @@ def push_environment(outside: Standins) -> Mapping[str, str]:
 
 
 def test_a_worker_that_is_killed_over_its_batch_loses_nothing(
-    stores: Backends, outside: Standins, servers: Servers, tmp_path: Path
+    stores: Backends, outside: Fakes, servers: Servers, tmp_path: Path
 ) -> None:
     owners = dict(owner_with_photo(stores) for _ in range(3 * MOST_STREAMS))
     outside.tell("push", delay=0.5)

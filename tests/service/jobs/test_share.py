@@ -14,20 +14,20 @@ from service.domain.errors import NotFoundError, RefusedError, UnavailableError
 from service.jobs.share import Shares
 from service.stores.redis import connect_redis
 from service.stores.share import Networks
-from tests.fakes import NONE_RECEIVED, Standins, standins
+from tests.fakes import NONE_RECEIVED, Fakes, fakes
 from tests.servers import Servers, free_port, wait_until
 from tests.service.rows import new_photo, new_user
 from tests.service.workers import open_queue, worker_processes, workers_of
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
-    with standins(tmp_path_factory.mktemp("standins")) as running:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fakes]:
+    with fakes(tmp_path_factory.mktemp("fakes")) as running:
         yield running
 
 
 @pytest.fixture
-def outside(running: Standins) -> Standins:
+def outside(running: Fakes) -> Fakes:
     running.forget()
     return running
 
@@ -39,7 +39,7 @@ def seen() -> list[tuple[str, float]]:
 
 
 @pytest.fixture
-def shares(stores: Backends, outside: Standins, seen: list[tuple[str, float]]) -> Iterator[Shares]:
+def shares(stores: Backends, outside: Fakes, seen: list[tuple[str, float]]) -> Iterator[Shares]:
     urls = {"alpha": f"{outside.url}/alpha", "beta": f"{outside.url}/beta", "away": f"http://127.0.0.1:{free_port()}"}
     networks = Networks(urls, timeout=30)
     yield Shares(stores.photos, stores.links, networks, lambda chain, seconds: seen.append((chain, seconds)))
@@ -47,7 +47,7 @@ def shares(stores: Backends, outside: Standins, seen: list[tuple[str, float]]) -
 
 
 def test_a_photo_is_posted_with_its_permanent_address(
-    stores: Backends, outside: Standins, shares: Shares, seen: list[tuple[str, float]]
+    stores: Backends, outside: Fakes, shares: Shares, seen: list[tuple[str, float]]
 ) -> None:
     owner = new_user(stores)
     photo = new_photo(stores, owner, "Sunset ☀ #sky")
@@ -62,7 +62,7 @@ def test_a_photo_is_posted_with_its_permanent_address(
 
 @pytest.mark.timed
 def test_a_network_that_took_it_too_slowly_knows_the_repeat(
-    stores: Backends, outside: Standins, shares: Shares, seen: list[tuple[str, float]]
+    stores: Backends, outside: Fakes, shares: Shares, seen: list[tuple[str, float]]
 ) -> None:
     photo = new_photo(stores, new_user(stores))
     outside.tell("alpha", delay=2, times=1)
@@ -80,7 +80,7 @@ def test_a_network_that_took_it_too_slowly_knows_the_repeat(
 
 @pytest.mark.parametrize("status", [401, 408, 429, 500, 503])
 def test_a_failure_that_may_pass_is_to_be_tried_again(
-    stores: Backends, outside: Standins, shares: Shares, status: int
+    stores: Backends, outside: Fakes, shares: Shares, status: int
 ) -> None:
     photo = new_photo(stores, new_user(stores))
     outside.tell("alpha", status=status)
@@ -89,14 +89,14 @@ def test_a_failure_that_may_pass_is_to_be_tried_again(
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
-def test_a_refusal_is_not(stores: Backends, outside: Standins, shares: Shares, status: int) -> None:
+def test_a_refusal_is_not(stores: Backends, outside: Fakes, shares: Shares, status: int) -> None:
     photo = new_photo(stores, new_user(stores))
     outside.tell("alpha", status=status, reason="Ugly")
     with pytest.raises(RefusedError, match=f"alpha answers {status}: .*Ugly"):
         shares.post(photo, "alpha", time.time())
 
 
-def test_a_connection_that_breaks_is_to_be_tried_again(stores: Backends, outside: Standins, shares: Shares) -> None:
+def test_a_connection_that_breaks_is_to_be_tried_again(stores: Backends, outside: Fakes, shares: Shares) -> None:
     photo = new_photo(stores, new_user(stores))
     outside.tell("alpha", disconnect=True, times=1)
     for network in ("alpha", "away"):
@@ -107,7 +107,7 @@ def test_a_connection_that_breaks_is_to_be_tried_again(stores: Backends, outside
 
 
 def test_a_worker_that_is_killed_over_a_post_makes_one_duplicate_at_most(
-    stores: Backends, outside: Standins, servers: Servers, tmp_path: Path
+    stores: Backends, outside: Fakes, servers: Servers, tmp_path: Path
 ) -> None:
     client = connect_redis(servers.redis_url, 2.0)
     client.flushdb()
@@ -132,7 +132,7 @@ def test_a_worker_that_is_killed_over_a_post_makes_one_duplicate_at_most(
     client.close()
 
 
-def test_an_unknown_network_or_photo_is_an_error(stores: Backends, outside: Standins, shares: Shares) -> None:
+def test_an_unknown_network_or_photo_is_an_error(stores: Backends, outside: Fakes, shares: Shares) -> None:
     photo = new_photo(stores, new_user(stores))
     with pytest.raises(RefusedError, match="there is no network 'gamma'"):
         shares.post(photo, "gamma", time.time())

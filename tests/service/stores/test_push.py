@@ -1,4 +1,4 @@
-"""Apple's provider API, spoken with a stand-in that enforces it."""
+"""Apple's provider API, spoken with a fake that enforces it."""
 
 import os
 import ssl
@@ -16,24 +16,24 @@ from service.domain.errors import UnavailableError
 from service.domain.pushes import Device, Push, PushResult
 from service.stores.provider_tokens import ProviderTokens, PushKeyError
 from service.stores.push import Apns
-from tests.fakes import KEY_ID, NONE_RECEIVED, TEAM_ID, TOPIC, Standins, launch, standins
+from tests.fakes import KEY_ID, NONE_RECEIVED, TEAM_ID, TOPIC, Fakes, fakes, launch
 from tests.servers import free_port
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
-    with standins(tmp_path_factory.mktemp("standins")) as running:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fakes]:
+    with fakes(tmp_path_factory.mktemp("fakes")) as running:
         yield running
 
 
 @pytest.fixture
-def outside(running: Standins) -> Standins:
+def outside(running: Fakes) -> Fakes:
     running.forget()
     return running
 
 
 @pytest.fixture
-def apns(outside: Standins) -> Iterator[Apns]:
+def apns(outside: Fakes) -> Iterator[Apns]:
     apns = outside.apns(patience=5)
     yield apns
     apns.close()
@@ -54,7 +54,7 @@ def outcomes(results: list[PushResult]) -> dict[str, str]:
     return {result.push.id: f"{result.outcome} {result.reason}".strip() for result in results}
 
 
-def test_many_pushes_arrive_on_one_connection_each_once(outside: Standins, apns: Apns) -> None:
+def test_many_pushes_arrive_on_one_connection_each_once(outside: Fakes, apns: Apns) -> None:
     pushes = [make_push() for _ in range(500)]
     results = send(apns, pushes)
     assert outcomes(results) == {push.id: "delivered" for push in pushes}
@@ -71,7 +71,7 @@ def test_many_pushes_arrive_on_one_connection_each_once(outside: Standins, apns:
     assert outcomes(send(apns, [make_push()])).popitem()[1] == "delivered"
 
 
-def test_the_largest_payload_is_taken_and_a_larger_one_not_even_sent(outside: Standins, apns: Apns) -> None:
+def test_the_largest_payload_is_taken_and_a_larger_one_not_even_sent(outside: Fakes, apns: Apns) -> None:
     largest = [make_push(b"x" * 4096) for _ in range(100)]
     larger = make_push(b"x" * 4097)
     results = outcomes(send(apns, [larger, *largest]))
@@ -79,7 +79,7 @@ def test_the_largest_payload_is_taken_and_a_larger_one_not_even_sent(outside: St
     assert outside.counts()["received"] == 100
 
 
-def test_a_device_that_is_gone_is_told_with_the_moment(outside: Standins, apns: Apns) -> None:
+def test_a_device_that_is_gone_is_told_with_the_moment(outside: Fakes, apns: Apns) -> None:
     here, gone = make_push(), make_push()
     before = datetime.now(UTC)
     assert outside.ask("POST", "/gone", {"tokens": [gone.device.token]}).status == 200
@@ -96,7 +96,7 @@ def test_a_token_that_is_no_device_s_is_gone(apns: Apns) -> None:
     assert outcomes(send(apns, [push])) == {push.id: "gone BadDeviceToken"}
 
 
-def test_a_busy_service_gets_the_rest_later(outside: Standins, apns: Apns) -> None:
+def test_a_busy_service_gets_the_rest_later(outside: Fakes, apns: Apns) -> None:
     outside.tell("push", status=503, share=0.5)
     outside.tell("push", status=429, share=0.2)
     pushes = [make_push() for _ in range(60)]
@@ -106,7 +106,7 @@ def test_a_busy_service_gets_the_rest_later(outside: Standins, apns: Apns) -> No
     assert counts["rejected"].keys() == {"ServiceUnavailable", "TooManyRequests"}
 
 
-def test_retry_after_is_waited_for(outside: Standins, apns: Apns) -> None:
+def test_retry_after_is_waited_for(outside: Fakes, apns: Apns) -> None:
     outside.tell("push", status=429, retry_after=2)
     began = time.monotonic()
     apns_patient = outside.apns(patience=3.5)
@@ -116,7 +116,7 @@ def test_retry_after_is_waited_for(outside: Standins, apns: Apns) -> None:
     assert outside.counts()["rejected"] == {"TooManyRequests": 2}
 
 
-def test_a_device_that_is_told_too_much_holds_up_nobody_else(outside: Standins, apns: Apns) -> None:
+def test_a_device_that_is_told_too_much_holds_up_nobody_else(outside: Fakes, apns: Apns) -> None:
     outside.tell("push", status=429, retry_after=4, times=1)
     pushes, began = [make_push() for _ in range(100)], time.monotonic()
     finished: dict[str, float] = {}
@@ -127,7 +127,7 @@ def test_a_device_that_is_told_too_much_holds_up_nobody_else(outside: Standins, 
 
 
 @pytest.mark.timed
-def test_a_service_that_is_away_for_longer_is_left_at_once(outside: Standins, apns: Apns) -> None:
+def test_a_service_that_is_away_for_longer_is_left_at_once(outside: Fakes, apns: Apns) -> None:
     outside.tell("push", status=503, retry_after=60)
     began = time.monotonic()
     with pytest.raises(UnavailableError, match="503 ServiceUnavailable, to be tried again later"):
@@ -137,7 +137,7 @@ def test_a_service_that_is_away_for_longer_is_left_at_once(outside: Standins, ap
     assert [result.outcome for result in send(apns, [make_push()])] == ["delivered"]
 
 
-def test_what_finished_before_the_trouble_is_reported(outside: Standins, apns: Apns) -> None:
+def test_what_finished_before_the_trouble_is_reported(outside: Fakes, apns: Apns) -> None:
     outside.tell("push", status=503, share=0.3, retry_after=60)
     results: list[PushResult] = []
     pushes = [make_push() for _ in range(50)]
@@ -148,7 +148,7 @@ def test_what_finished_before_the_trouble_is_reported(outside: Standins, apns: A
 
 
 @pytest.mark.timed
-def test_a_silent_service_costs_its_patience_and_no_more(outside: Standins) -> None:
+def test_a_silent_service_costs_its_patience_and_no_more(outside: Fakes) -> None:
     outside.tell("push", delay=60)
     apns, began = outside.apns(patience=0.5), time.monotonic()
     with pytest.raises(UnavailableError, match="no answer in time"):
@@ -156,31 +156,31 @@ def test_a_silent_service_costs_its_patience_and_no_more(outside: Standins) -> N
     assert 0.5 <= time.monotonic() - began < 2
 
 
-def test_a_lost_connection_is_made_anew_and_what_was_under_way_repeated(outside: Standins, apns: Apns) -> None:
+def test_a_lost_connection_is_made_anew_and_what_was_under_way_repeated(outside: Fakes, apns: Apns) -> None:
     outside.tell("push", disconnect=True, share=0.05, times=2)
     pushes = [make_push() for _ in range(100)]
     assert outcomes(send(apns, pushes)) == {push.id: "delivered" for push in pushes}
     counts = outside.counts()
-    # The stand-in had taken those whose answers were lost; it knows them again by their ids.
+    # The fake had accepted those whose answers were lost; it knows them again by their ids.
     assert counts["duplicates"] == counts["accepted"] - 100
     assert counts["duplicates"] > 0
 
 
 def test_a_service_that_was_started_anew_is_found_again(tmp_path: Path) -> None:
     port, push_port = free_port(), free_port()
-    with launch(tmp_path / "standins", port, push_port) as first:
+    with launch(tmp_path / "fakes", port, push_port) as first:
         apns = first.apns(patience=5)
         assert [result.outcome for result in send(apns, [make_push()])] == ["delivered"]
     with pytest.raises(UnavailableError):
         send(first.apns(patience=0.5), [make_push()])
-    with launch(tmp_path / "standins", port, push_port) as second:
+    with launch(tmp_path / "fakes", port, push_port) as second:
         push = make_push()
         assert outcomes(send(apns, [push])) == {push.id: "delivered"}
         assert second.counts() == {**NONE_RECEIVED, "received": 1, "accepted": 1}
     apns.close()
 
 
-def test_an_expired_token_is_renewed_once(outside: Standins) -> None:
+def test_an_expired_token_is_renewed_once(outside: Fakes) -> None:
     behind = [7200.0]
     tokens = ProviderTokens(outside.folder / "provider-key.pem", KEY_ID, TEAM_ID, lambda: time.time() - behind[0])
     stale = tokens.current()
@@ -193,7 +193,7 @@ def test_an_expired_token_is_renewed_once(outside: Standins) -> None:
     assert not tokens.reject(fresh)
 
 
-def test_pushes_under_an_expired_token_are_sent_again(outside: Standins) -> None:
+def test_pushes_under_an_expired_token_are_sent_again(outside: Fakes) -> None:
     moments = iter([time.time() - 4000] * 3)
     tokens = ProviderTokens(
         outside.folder / "provider-key.pem", KEY_ID, TEAM_ID, lambda: next(moments, None) or time.time()
@@ -204,14 +204,14 @@ def test_pushes_under_an_expired_token_are_sent_again(outside: Standins) -> None
     apns.close()
 
 
-def test_a_clock_that_is_wrong_is_trouble_not_a_loop(outside: Standins) -> None:
+def test_a_clock_that_is_wrong_is_trouble_not_a_loop(outside: Fakes) -> None:
     tokens = ProviderTokens(outside.folder / "provider-key.pem", KEY_ID, TEAM_ID, lambda: time.time() - 7200)
     with pytest.raises(UnavailableError, match="does not accept us: 403 ExpiredProviderToken"):
         send(outside.apns(tokens), [make_push()])
     assert outside.counts()["received"] == 1
 
 
-def test_tokens_are_renewed_in_time_but_not_too_often(outside: Standins) -> None:
+def test_tokens_are_renewed_in_time_but_not_too_often(outside: Fakes) -> None:
     now = [1_000_000.0]
     tokens = ProviderTokens(outside.folder / "provider-key.pem", KEY_ID, TEAM_ID, lambda: now[0])
     shown = []
@@ -222,7 +222,7 @@ def test_tokens_are_renewed_in_time_but_not_too_often(outside: Standins) -> None
     assert [shown.index(token) * 5 for token in dict.fromkeys(shown)] == [0, 40, 80]
 
 
-def test_another_team_or_topic_is_not_accepted(outside: Standins) -> None:
+def test_another_team_or_topic_is_not_accepted(outside: Fakes) -> None:
     stranger = ProviderTokens(outside.folder / "provider-key.pem", KEY_ID, "OTHERTEAM0")
     with pytest.raises(UnavailableError, match="403 InvalidProviderToken"):
         send(outside.apns(stranger), [make_push()])
@@ -232,13 +232,13 @@ def test_another_team_or_topic_is_not_accepted(outside: Standins) -> None:
     assert TOPIC != "org.example.other"
 
 
-def test_a_server_of_an_unknown_authority_is_not_trusted(outside: Standins) -> None:
+def test_a_server_of_an_unknown_authority_is_not_trusted(outside: Fakes) -> None:
     with pytest.raises(UnavailableError, match="certificate"):
         send(Apns(outside.push_url, TOPIC, outside.tokens(), patience=0.3), [make_push()])
     assert outside.counts() == NONE_RECEIVED
 
 
-def test_a_missing_authority_is_told_at_once(outside: Standins, tmp_path: Path) -> None:
+def test_a_missing_authority_is_told_at_once(outside: Fakes, tmp_path: Path) -> None:
     with pytest.raises((OSError, ssl.SSLError)):
         Apns(outside.push_url, TOPIC, outside.tokens(), tmp_path / "nothing.pem")
 

@@ -1,15 +1,14 @@
-from pathlib import Path
 from typing import Any, cast
 
 from compose.parts import BACKGROUND, MEASURING, SERVING, monitoring
+from compose.prometheus.configuration import describe
 from compose.registry import list_jobs
-from compose.scraping import prometheus_configuration
 from compose.topology import named
 
 
 def configuration(name: str) -> dict[str, Any]:
     topology = named(name, 8400)
-    return cast(dict[str, Any], prometheus_configuration(topology, list_jobs(topology), Path("/x/rules.yaml")))
+    return cast(dict[str, Any], describe(topology, list_jobs(topology), ["/x/rules.yaml"]))
 
 
 def test_each_service_instance_is_the_target_s_and_everything_else_the_instrument_s() -> None:
@@ -19,14 +18,14 @@ def test_each_service_instance_is_the_target_s_and_everything_else_the_instrumen
         ("worker", "worker-push"), ("worker", "worker-fanout"),
         ("worker", "worker-thumbnails"), ("worker", "worker-share"),
     }  # fmt: skip
-    assert {job for job, is_instrument in jobs.items() if not is_instrument} == services | {("swarm", "swarm")}
+    assert {job for job, is_instrument in jobs.items() if not is_instrument} == services | {("generator", "generator")}
     assert {instance for job, instance in jobs if job == "postgres"} == {
         "postgres", "postgres-1", "postgres-1-replica", "postgres-2", "postgres-2-replica",
     }  # fmt: skip
     assert {instance for job, instance in jobs if job == "memcached"} == {"memcached-1", "memcached-2"}
     assert {job for job, _ in jobs} == {
         "app", "worker", "nginx", "haproxy", "cdn", "postgres", "pgbouncer", "redis", "memcached", "rq", "store",
-        "standins", "blackbox", "node", "process", "prometheus", "alertmanager", "swarm",
+        "fakes", "blackbox", "node", "process", "prometheus", "alertmanager", "generator",
     }  # fmt: skip
 
 

@@ -4,11 +4,11 @@ import shlex
 import sys
 from pathlib import Path
 
-from compose import configuration
 from compose.connection_limits import plan
 from compose.credentials import Credentials
 from compose.layout import CLONE, Layout
 from compose.local import binaries
+from compose.local.files import write_files
 from compose.parts import Part, launcher
 from compose.registry import list_parts
 from compose.topology import Topology, named
@@ -18,7 +18,7 @@ def write(topology: Topology, state: Path) -> tuple[Layout, tuple[Part, ...], Cr
     layout, credentials = Layout(state, state / "run", None), Credentials()
     layout.make()
     parts = list_parts(topology, layout, credentials, binaries.locate())
-    configuration.write(topology, layout, credentials, parts)
+    write_files(topology, layout, credentials, parts)
     return layout, parts, credentials
 
 

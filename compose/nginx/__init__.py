@@ -1,0 +1,1 @@
+"""nginx before the app servers, and its configuration."""

@@ -1,0 +1,1 @@
+"""PgBouncer and its configuration."""
