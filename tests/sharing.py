@@ -13,7 +13,6 @@ TOGETHER: Mapping[str, str] = {
     "compose/front/test_balancing.py": "front",
     "compose/front/test_rolling.py": "front",
     "dashboards/test_view.py": "prometheus",
-    "dashboards/test_prometheus.py": "prometheus",
     "dashboards/test_publish.py": "prometheus",
 }
 """Ends of files that need the same servers of a whole session, which are dear: one process starts them."""
@@ -21,7 +20,7 @@ LONGEST: Sequence[str] = (
     "photoapp/test_bench.py", "alerts/test_live_drill.py", "fleet/test_swarm.py",
     "service/admin/seed/test_loading.py", "compose/local/test_local.py",
     "alertmanager/test_configuration.py", "compose/exporters/test_collectors.py", "service/test_security_backends.py",
-    "comparison/test_growth.py", "service/test_worker_processes.py", "comparison/test_decision.py",
+    "comparison/test_regression_attribution.py", "service/test_worker_processes.py", "comparison/test_decision.py",
     "compose/front/test_balancing.py", "compose/front/test_rolling.py", "compose/fleet/test_fabfile.py",
     "service/admin/test_moving.py", "local/test_promotion.py", "service/test_prefork.py",
     "generator/test_coordinator.py", "compose/front/test_cdn.py", "report/test_report.py", "generator/test_workers.py",

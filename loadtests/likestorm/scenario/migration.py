@@ -18,6 +18,9 @@ def migrate(content: Mapping[str, Any], project: Project) -> dict[str, Any]:
     migrated = {key if _new(key) in present else _new(key): value for key, value in present.items()}
     if "target" not in migrated and project.target:
         migrated["target"] = {"python": project.target}
+    module, colon, name = str(migrated.get("users", "")).partition(":")
+    if module in project.moved_modules:
+        migrated["users"] = f"{project.moved_modules[module]}{colon}{name}"
     target = table(migrated.get("target"))
     if DATA in migrated and target.get("python"):
         migrated["target"] = {**target, DATA: migrated.pop(DATA)}

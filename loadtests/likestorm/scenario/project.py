@@ -13,12 +13,14 @@ FILE = Path("pyproject.toml")
 class Project(Struct, frozen=True, forbid_unknown_fields=True):
     """scenarios: a folder whose TOML files can be named. scenario: the name of the default scenario.
 
-    target: "module:Class", the default target of scenarios without [target].
+    target: "module:Class", the default target of scenarios without [target]. moved_modules: modules of user classes under
+    their earlier names, which older scenarios use.
     """
 
     scenarios: str = ""
     scenario: str = ""
     target: str = ""
+    moved_modules: dict[str, str] = {}
 
 
 class _Tool(Struct, frozen=True):

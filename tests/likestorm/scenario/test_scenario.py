@@ -330,3 +330,8 @@ def test_a_target_that_cannot_be_driven_as_asked_is_refused_with_its_line(
     assert wrong in OWN_TARGET
     expected = [complaint.format(folder=tmp_path) for complaint in complaints]
     assert _complaints(tmp_path, OWN_TARGET.replace(wrong, right)) == expected
+
+
+def test_a_scenario_with_the_earlier_name_of_its_user_class_is_read(tmp_path: Path) -> None:
+    text = GOOD.replace("tests.photoapp.members:Starving", "loadtests.users.members:Member")
+    assert _load(tmp_path, text).users == "loadtests.photoapp.users.members:Member"
