@@ -13,7 +13,7 @@ FILE = Path("pyproject.toml")
 class Project(Struct, frozen=True, forbid_unknown_fields=True):
     """scenarios: a folder whose TOML files can be named. scenario: the name of the default scenario.
 
-    target: "module:Class", the default target of scenarios without [target]. moved_modules: modules of user classes under
+    target: "module:Class", the default target of scenarios without [target]. moved_modules: modules of user classes by
     their earlier names, which older scenarios use.
     """
 
