@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 OBJECTIVES = Path(__file__).with_name("objectives.toml")
-"""The promises of the service, for whoever measures or watches it."""
+"""File of the objectives that the instrument judges and the alerts watch."""
 
 Kind = Literal["counter", "gauge", "histogram"]
 

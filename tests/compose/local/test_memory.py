@@ -1,11 +1,10 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from compose.local.memory import measure, measure_files
+from compose.local.memory import measure
 
 HOLDS_60_MB = "import sys; held = bytearray(b'x') * 60_000_000; print('ready', flush=True); sys.stdin.read()"
 HOLDS_A_CHILD = f"""
@@ -47,11 +46,3 @@ def test_what_has_ended_takes_nothing() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     assert measure({"gone": ended.pid}) == {"gone": 0.0}
-
-
-def test_files_count_with_the_blocks_that_they_occupy(tmp_path: Path) -> None:
-    (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "data").write_bytes(b"x" * 4_000_000)
-    with (tmp_path / "sparse").open("wb") as sparse:
-        sparse.truncate(1 << 30)
-    assert 4.0 <= measure_files(tmp_path) < 4.1

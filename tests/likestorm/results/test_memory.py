@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from likestorm.results.memory import FILES, MemoryWatch
+from likestorm.results.memory import FILES, MemoryWatch, measure_files
 
 HOLDS_60_MB = "held = bytearray(b'x') * 60_000_000; print('ready', flush=True); input()"
 
@@ -19,3 +19,11 @@ def test_what_is_held_at_the_end_counts_however_short_the_run(tmp_path: Path) ->
     assert watch.peak_mb.keys() == {"part", FILES}
     assert 60 < watch.peak_mb["part"] < 90
     assert 4.0 <= watch.peak_mb[FILES] < 4.1
+
+
+def test_files_count_with_the_blocks_that_they_occupy(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "data").write_bytes(b"x" * 4_000_000)
+    with (tmp_path / "sparse").open("wb") as sparse:
+        sparse.truncate(1 << 30)
+    assert 4.0 <= measure_files(tmp_path) < 4.1
