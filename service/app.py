@@ -34,6 +34,7 @@ def from_env() -> Flask:
     config = Config.from_env()
     logs.configure(config.instance)
     tracking.configure(config, find_route)
+    backends.make_object_clients(config)
     return create_app(config, choose(config.metrics))
 
 

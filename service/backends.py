@@ -14,7 +14,7 @@ from service.stores.limits import Limits, Rules
 from service.stores.media_map import MediaMap
 from service.stores.memcached import PhotoCache
 from service.stores.notifications import Notifications
-from service.stores.objects import Bucket, Links, Objects
+from service.stores.objects import SIGNING_TIMEOUT_S, Bucket, Links, Objects, create_client
 from service.stores.postgres import Accounts, Comments, Follows, Likes, Photos, Tags
 from service.stores.postgres.devices import Devices
 from service.stores.postgres.router import ShardRouter
@@ -62,6 +62,15 @@ class Backends:
 def bucket(config: Config, endpoint: str) -> Bucket:
     """The bucket as reached at `endpoint`."""
     return Bucket(endpoint, config.s3_bucket, config.s3_region, config.s3_access_key, config.s3_secret_key)
+
+
+def make_object_clients(config: Config) -> None:
+    """Make the clients of the object store before the first request.
+
+    Threads that need a client at the same moment would each make one, 0.2 s of CPU each.
+    """
+    create_client(bucket(config, config.s3_endpoint), config.backend_timeout_s)
+    create_client(bucket(config, config.s3_public_endpoint), SIGNING_TIMEOUT_S)
 
 
 def connect(config: Config, metrics: Metrics) -> Backends:

@@ -15,6 +15,8 @@ from service.domain.entities import UploadLink
 from service.domain.errors import UnavailableError
 
 _MOST_DELETED_AT_ONCE = 1000
+SIGNING_TIMEOUT_S = 1.0
+"""Of a client that only signs links, and so never connects."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Links:
             "ContentType": content_type,
             "ContentLength": content_length,
         }
-        client = create_client(self._bucket, timeout=1.0)
+        client = create_client(self._bucket, SIGNING_TIMEOUT_S)
         url: str = client.generate_presigned_url("put_object", Params=parameters, ExpiresIn=self._upload_ttl)
         headers = {"Content-Type": content_type, "Content-Length": str(content_length)}
         return UploadLink(url, headers, now + timedelta(seconds=self._upload_ttl))
